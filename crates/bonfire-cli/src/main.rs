@@ -1,0 +1,2 @@
+//! The `bonfire` command.
+fn main() {}
