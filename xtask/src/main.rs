@@ -1,2 +1,33 @@
-//! Automation for this repository.
-fn main() {}
+//! Automation for this repository: `cargo xtask VERB`.
+//!
+//! Each verb is a file. What a verb needs beyond Rust it looks for, and where
+//! it is absent says how to install it.
+
+#![forbid(unsafe_code)]
+
+mod dist;
+mod repository;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Automation for this repository", disable_help_subcommand = true)]
+enum Verb {
+    /// Check the rules of the house that the compiler does not know.
+    Tidy,
+    /// Build the static `bonfire` binary with its man page and completions.
+    Dist(dist::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Verb::parse() {
+        Verb::Tidy => tidy::run(),
+        Verb::Dist(options) => dist::run(&options),
+    };
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}

@@ -1,2 +1,5 @@
 //! The `bonfire` command.
+
+#![deny(unsafe_code)]
+
 fn main() {}
