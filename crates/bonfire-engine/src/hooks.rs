@@ -1,0 +1,208 @@
+//! The hooks that a kernel calls.
+//!
+//! Each takes what it needs as arguments and asks nobody who is current. All are
+//! called with interrupts off on the CPU they name, and stay off until the
+//! kernel's own idea of what runs there agrees with the hook's: a poke must not
+//! find the one changed and not the other. Other locks may be held; no hook
+//! waits, but for [`Engine::online`] none touches a word that another CPU
+//! writes, and every one is a handful of instructions for an address space that
+//! never registered.
+//!
+//! A number beyond the engine's capacity, or beyond [`Machine::cpus`], is
+//! reported by [`Engine::online`]; the other hooks ignore it. A hook for a CPU
+//! that is offline publishes its occupant and no more: nobody waits for that
+//! CPU, and nobody may run user threads on it.
+
+use core::fmt;
+
+use bonfire_abi::Cpu;
+
+use crate::core_sync::Return;
+use crate::machine::Machine;
+use crate::space::{AddressSpace, Occupant, Task};
+use crate::targets::{Edge, Targets};
+use crate::{Engine, Site};
+
+/// There are more CPUs than the engine was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BeyondCapacity(pub Cpu);
+
+impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS> {
+    /// The CPU switches from one thread to another.
+    ///
+    /// *When*: in the scheduler, when the thread that leaves makes no more user
+    /// accesses here and the one that enters has not yet made any. Where changing
+    /// the page tables is a full barrier that the machine counts on, before that.
+    ///
+    /// *Orders*: what the leaving thread did before what the next caller sees;
+    /// what a caller did before what the entering thread sees. Only for address
+    /// spaces that registered.
+    ///
+    /// *Without it*: a caller skips a CPU that runs its threads. Scenarios C1 to
+    /// C7, F1, F2.
+    ///
+    /// Switching between kernel threads may be told or not.
+    #[inline]
+    pub fn switch(&self, cpu: Cpu, from: Occupant<'_, M, T, GROUPS>, to: Occupant<'_, M, T, GROUPS>) {
+        let after = match from {
+            Occupant::User(_) => Site::SwitchMm,
+            Occupant::Borrower(_) | Occupant::Kernel => Site::MmDrop,
+        };
+        T::occupy(self, cpu, from, to, Edge { before: Site::SchedBefore, after });
+    }
+
+    /// A thread leaves its address space because it exits, and goes on in the
+    /// kernel, on the same page tables.
+    ///
+    /// *When*: before the kernel forgets which address space the thread had.
+    ///
+    /// *Orders*: what the thread did before what the next caller sees.
+    ///
+    /// *Without it*: a caller that finds the thread gone misses its last stores.
+    /// Scenario D; in Linux until 5.10.
+    pub fn exit(&self, cpu: Cpu, task: Task<'_, M, T, GROUPS>) {
+        let edge = Edge { before: Site::ExitMm, after: Site::ExitMm };
+        T::occupy(self, cpu, Occupant::User(task), Occupant::Borrower(task.space), edge);
+    }
+
+    /// A thread replaces its address space by a new one.
+    ///
+    /// *When*: when the page tables change. `new` registered for nothing; whoever
+    /// shared the old one keeps it, and its registrations.
+    ///
+    /// *Orders*: what the thread did in the old address space before what the
+    /// next caller in it sees.
+    ///
+    /// *Without it*: as for [`exit`](Self::exit); and the new image would be
+    /// interrupted for what the old one registered. Scenarios X1 to X3.
+    pub fn exec(&self, cpu: Cpu, old: Task<'_, M, T, GROUPS>, new: &AddressSpace<M, T, GROUPS>) {
+        let edge = Edge { before: Site::ExecMb, after: Site::ExecMb };
+        let to = Occupant::User(Task { space: new, thread: old.thread });
+        T::occupy(self, cpu, Occupant::User(old), to, edge);
+    }
+
+    /// A fork makes `child`, which no CPU runs yet, from `parent`: it inherits
+    /// the registrations.
+    ///
+    /// *When*: after the child's address space is made, before its first thread
+    /// can be picked. Interrupts need not be off.
+    ///
+    /// *Without it*: the child's calls fail with `EPERM`, and a library that
+    /// registered in the parent fails in the child.
+    pub fn fork(&self, parent: &AddressSpace<M, T, GROUPS>, child: &AddressSpace<M, T, GROUPS>) {
+        child.state.inherit(parent.state.read());
+    }
+
+    /// A kernel thread begins to use an address space: it will access its user
+    /// memory (Linux's `kthread_use_mm`).
+    ///
+    /// *When*: when the page tables are loaded, before the first access. `from`
+    /// is what the CPU was on: [`Occupant::Borrower`] or [`Occupant::Kernel`].
+    ///
+    /// *Orders*: what a caller did before what the kernel thread sees.
+    ///
+    /// *Without it*: a caller skips the kernel thread. Scenario E1; in Linux until
+    /// 5.10.
+    pub fn borrow_space(&self, cpu: Cpu, from: Occupant<'_, M, T, GROUPS>, task: Task<'_, M, T, GROUPS>) {
+        debug_assert!(from.thread().is_none(), "borrow_space is for kernel threads");
+        let edge = Edge { before: Site::UseMm, after: Site::UseMm };
+        T::occupy(self, cpu, from, Occupant::User(task), edge);
+    }
+
+    /// A kernel thread stops using an address space (Linux's
+    /// `kthread_unuse_mm`), and keeps its page tables loaded.
+    ///
+    /// *When*: after the last access.
+    ///
+    /// *Orders*: what the kernel thread did before what the next caller sees.
+    ///
+    /// *Without it*: a caller misses the kernel thread's last stores. Scenario E2.
+    pub fn return_space(&self, cpu: Cpu, task: Task<'_, M, T, GROUPS>) {
+        let edge = Edge { before: Site::UnuseMm, after: Site::UnuseMm };
+        T::occupy(self, cpu, Occupant::User(task), Occupant::Borrower(task.space), edge);
+    }
+
+    /// This CPU is about to enter user mode by `way`.
+    ///
+    /// *When*: on every way to user mode, if the machine settles core
+    /// serialisations there ([`Settle::BeforeUser`]); never needed otherwise. The
+    /// last thing before the return, so that nothing can become owed in between.
+    ///
+    /// *Without it*: with that setting, stale instructions run. Scenarios S4, S5.
+    ///
+    /// [`Settle::BeforeUser`]: crate::core_sync::Settle::BeforeUser
+    #[inline]
+    pub fn before_user(&self, cpu: Cpu, way: Return) {
+        let Some(core) = M::CORE_SYNC else { return };
+        if self.take_owed(cpu) && !core.row.serialises(way) {
+            // PAIRS(S): behind the barrier of the handler, the switch or the call
+            // that owed it.
+            (core.sync)(&self.machine, Site::ExitCoreSync);
+        }
+    }
+
+    /// A poke arrived. `occupant` is what runs on this CPU, as the last hook was
+    /// told.
+    ///
+    /// *When*: in the interrupt handler, interrupts off; also spuriously. Not in
+    /// a non-maskable interrupt, which may find this CPU serving already.
+    ///
+    /// *Orders*: all that ran here before the interrupt before what the caller
+    /// does when it returns; all that the caller did before it called before all
+    /// that runs here next.
+    ///
+    /// *Without it*: callers wait for ever. Scenarios A, B, and all of `q*`.
+    pub fn handle_poke(&self, cpu: Cpu, occupant: Occupant<'_, M, T, GROUPS>) {
+        self.serve(cpu, occupant);
+    }
+
+    /// This CPU takes pokes from now on, and may run user threads.
+    ///
+    /// *When*: on that CPU, interrupts off, when its interrupt controller takes
+    /// pokes and before it runs its first user thread; for the boot CPU too.
+    ///
+    /// *Orders*: what a caller that did not wait for this CPU did, before all
+    /// that runs here. And it answers what was asked while the CPU went offline,
+    /// whose poke may have been lost. Scenarios h2, h3, h5, e2 to e4.
+    ///
+    /// # Errors
+    /// [`BeyondCapacity`] if the engine keeps nothing for this CPU: no user
+    /// thread may run on it, since no barrier would reach it. Make the engine
+    /// with more groups of 64.
+    pub fn online(&self, cpu: Cpu) -> Result<(), BeyondCapacity> {
+        let slot = self.slot(cpu).ok_or(BeyondCapacity(cpu))?;
+        if cpu.0 as usize >= self.machine.cpus() {
+            return Err(BeyondCapacity(cpu));
+        }
+        self.open_inbox(slot);
+        // PAIRS(A): the barrier of `serve` stands between the word that says this
+        // CPU is online and the first user access.
+        self.serve(cpu, Occupant::Kernel);
+        Ok(())
+    }
+
+    /// This CPU goes offline. Pokes may be lost from now on.
+    ///
+    /// *When*: on that CPU, interrupts off, when it runs no user thread any more
+    /// and was told to the switch hook to run none.
+    ///
+    /// *Orders*: all that ran here before what a caller sees that no longer waits
+    /// for this CPU. Scenarios h1, h3, e1.
+    ///
+    /// *Without it*: callers wait for ever.
+    pub fn offline(&self, cpu: Cpu) {
+        let Some(slot) = self.slot(cpu) else { return };
+        // PAIRS(B): with SysExit. Whoever sees that this CPU is offline, and does
+        // not wait for it, sees all that was done here.
+        self.machine.fence(Site::OffPre);
+        self.close_inbox(slot);
+    }
+}
+
+impl fmt::Display for BeyondCapacity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CPU {} is beyond the engine's capacity; make the engine with more groups of 64", self.0.0)
+    }
+}
+
+impl core::error::Error for BeyondCapacity {}
