@@ -1,0 +1,193 @@
+//! A case: what is tried, why, and what it means if it goes wrong.
+
+use core::fmt;
+
+use bonfire_abi::{Command, Commands, Registrations};
+
+use crate::answers::Answers;
+use crate::arena::Arena;
+use crate::lifetime;
+use crate::script::{Player, Script};
+use crate::{MemoryOrder, Task, World};
+
+/// One thing that a kernel must do, or never do, and how to find out.
+///
+/// A case is data. It displays as its id, which is computed from what it does
+/// and therefore cannot say something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Case(What);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Answers(Answers),
+    Single(Script),
+    Life(Script),
+}
+
+/// What a case is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Group {
+    /// The answers of the call.
+    Abi,
+    /// Whose a registration is, and how long.
+    Lifetime,
+    /// Memory barriers: outcomes that must never be seen.
+    Ordering,
+    /// Instruction streams: rewritten code that must never run in its old form.
+    SyncCore,
+    /// Restartable sequences that must not commit after the barrier.
+    Rseq,
+    /// Many callers at once.
+    Load,
+    /// Known faults of real kernels that show in some runs only.
+    Hunt,
+}
+
+impl Group {
+    /// All groups, in the order in which they run.
+    pub const ALL: [Self; 7] =
+        [Self::Abi, Self::Lifetime, Self::Ordering, Self::SyncCore, Self::Rseq, Self::Load, Self::Hunt];
+
+    /// The first part of the ids of its cases.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Abi => "abi",
+            Self::Lifetime => "lifetime",
+            Self::Ordering => "ordering",
+            Self::SyncCore => "sync_core",
+            Self::Rseq => "rseq",
+            Self::Load => "load",
+            Self::Hunt => "hunt",
+        }
+    }
+}
+
+/// Every case, in the order in which they run. The hunts are last; a default
+/// run leaves them out.
+pub fn cases() -> impl Iterator<Item = Case> {
+    let abi = Answers::all().map(What::Answers).chain(lifetime::single().map(What::Single));
+    let life = lifetime::lives().map(What::Life);
+    abi.chain(life).map(Case)
+}
+
+impl Case {
+    /// What it is about.
+    #[must_use]
+    pub const fn group(&self) -> Group {
+        match self.0 {
+            What::Answers(_) | What::Single(_) => Group::Abi,
+            What::Life(_) => Group::Lifetime,
+        }
+    }
+
+    /// The clause that it rests on.
+    #[must_use]
+    pub fn citation(&self) -> &'static str {
+        match self.0 {
+            What::Answers(answers) => answers.citation(),
+            What::Single(script) | What::Life(script) => lifetime::citation(script),
+        }
+    }
+
+    /// The program as columns of threads, if it is a litmus.
+    #[must_use]
+    pub const fn diagram(&self) -> Option<Diagram> {
+        None
+    }
+
+    /// What is tried, which barrier forbids the bad outcome, and what a failure
+    /// means.
+    #[must_use]
+    pub const fn explanation(&self) -> Explanation {
+        Explanation(*self)
+    }
+
+    /// A command without which there is nothing to judge.
+    pub(crate) fn needs(&self, commands: Commands) -> Option<Command> {
+        let absent = |command| (!commands.contains(command)).then_some(command);
+        match self.0 {
+            What::Answers(_) => None,
+            What::Single(script) | What::Life(script) => script.needs().find_map(absent),
+        }
+    }
+
+    /// How much of the budget it is worth, relative to others.
+    pub(crate) const fn weight(&self, _order: MemoryOrder) -> u64 {
+        match self.0 {
+            What::Answers(_) | What::Single(_) | What::Life(_) => 1,
+        }
+    }
+
+    /// The first task of the case with this number.
+    pub(crate) const fn first_task(number: u16) -> Task {
+        task(number, 0, 0)
+    }
+}
+
+/// The task of the runner's first question: what does `QUERY` say?
+pub(crate) const PROBE: Task = Task::from_number(u64::MAX);
+
+/// The task of going on with the steps of a script at `position`.
+pub(crate) fn step_task(number: u16, position: u32, held: Registrations) -> Task {
+    task(number, position as u16, held.mask())
+}
+
+/// A task: which case, which of its parts, and a word of data.
+const fn task(number: u16, part: u16, data: u32) -> Task {
+    Task::from_number((number as u64) << 48 | (part as u64) << 32 | data as u64)
+}
+
+/// Does what the task says. See [`enter`](crate::enter).
+pub(crate) fn enter(world: &dyn World, task: Task) {
+    if task == PROBE {
+        return probe(world);
+    }
+    let (number, part, data) =
+        ((task.number() >> 48) as u16, (task.number() >> 32) as u16, task.number() as u32);
+    let Some(case) = cases().nth(usize::from(number)) else { return };
+    match case.0 {
+        What::Answers(answers) => answers.play(&mut Player::new(world)),
+        What::Single(script) | What::Life(script) => {
+            script.play(world, number, part, Registrations::from_mask(data));
+        }
+    }
+}
+
+fn probe(world: &dyn World) {
+    let arena: &Arena = world.arena();
+    arena.query.store(world.call([0; 3]) as i64, core::sync::atomic::Ordering::Relaxed);
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/", self.group().name())?;
+        match self.0 {
+            What::Answers(answers) => answers.fmt(f),
+            What::Single(script) | What::Life(script) => script.fmt(f),
+        }
+    }
+}
+
+/// A litmus as columns, one per thread; displays as several lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Diagram(());
+
+impl fmt::Display for Diagram {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+/// The explanation of a case; displays as several lines of prose.
+#[derive(Clone, Copy, Debug)]
+pub struct Explanation(Case);
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.0 {
+            What::Answers(answers) => answers.explain(f),
+            What::Single(script) | What::Life(script) => lifetime::explain(script, f),
+        }
+    }
+}

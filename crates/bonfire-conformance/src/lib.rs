@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![deny(unsafe_code)]
+
+mod answers;
+mod arena;
+mod case;
+mod lifetime;
+mod run;
+mod script;
+mod spec;
+mod subject;
+mod verdict;
+
+pub use arena::Arena;
+pub use case::{Case, Diagram, Explanation, Group, cases};
+pub use run::{Observer, Options, Summary, run};
+pub use subject::{Ending, Fetch, MemoryOrder, Restartable, Start, Subject, Task, World, enter};
+pub use verdict::{Evidence, Finding, Means, Outcome, Reason, Rounds, Verdict};

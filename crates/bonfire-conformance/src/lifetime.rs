@@ -1,0 +1,88 @@
+//! The lifetime cases: whose registration is it, and how long?
+//!
+//! A registration belongs to the address space. So a `fork` copies it, whoever
+//! shares the address space shares it (in both directions), a new program image
+//! starts without, and a thread's exit takes nothing away.
+
+use core::fmt;
+
+use bonfire_abi::Flavour;
+
+use crate::Start::{CloneVm, Fork, Thread, Vfork};
+use crate::script::Script;
+use crate::script::Step::{self, Ask, Exec, Gates, In, Register};
+
+/// One history, and the clause that it rests on.
+struct History {
+    steps: &'static [Step],
+    citation: &'static str,
+}
+
+const fn history(steps: &'static [Step], citation: &'static str) -> History {
+    History { steps, citation }
+}
+
+const GATE: &str = "membarrier(2), ERRORS, EPERM: each private flavour has a registration of its own";
+const MASK: &str =
+    "membarrier(2), MEMBARRIER_CMD_GET_REGISTRATIONS; Linux also reports PRIVATE_EXPEDITED for the others";
+const AGAIN: &str = "membarrier(2), MEMBARRIER_CMD_REGISTER_*: to register again changes nothing";
+const FORK: &str =
+    "Linux: a child inherits its parent's registrations with the address space, and shares none later";
+const SHARED: &str = "Linux: registrations belong to the address space, so all who share it share them";
+const EXIT: &str = "Linux: registrations belong to the address space, not to the thread that asked";
+const EXEC: &str =
+    "Linux: a new program image starts without registrations; another user of the old one keeps them";
+
+/// Of a single process; they belong to the ABI.
+const SINGLE: &[History] = &[
+    history(&[Gates, Register, Gates], GATE),
+    history(&[Ask, Register, Ask], MASK),
+    history(&[Register, Register, Gates], AGAIN),
+];
+
+const LIVES: &[History] = &[
+    history(&[Register, In(Fork, &[Gates, Ask])], FORK),
+    history(&[In(Fork, &[Register]), Gates, Ask], FORK),
+    history(&[Register, In(Fork, &[In(Fork, &[Gates, Ask])])], FORK),
+    history(&[Register, In(CloneVm, &[Gates, Ask])], SHARED),
+    history(&[In(CloneVm, &[Register]), Gates, Ask], SHARED),
+    history(&[Register, In(Thread, &[Gates, Ask])], SHARED),
+    history(&[In(Thread, &[Register]), Gates, Ask], EXIT),
+    history(&[Register, In(Vfork, &[Gates, Ask])], SHARED),
+    history(&[In(Vfork, &[Register]), Gates, Ask], SHARED),
+    history(&[Register, Exec(&[Gates, Ask])], EXEC),
+    history(&[Register, In(Fork, &[Exec(&[Gates, Ask])]), Gates, Ask], EXEC),
+    history(&[Register, In(Vfork, &[Exec(&[Gates, Ask])]), Gates, Ask], EXEC),
+];
+
+/// The histories of a single process, for each flavour.
+pub(crate) fn single() -> impl Iterator<Item = Script> {
+    scripts(SINGLE)
+}
+
+/// The histories with births, for each flavour.
+pub(crate) fn lives() -> impl Iterator<Item = Script> {
+    scripts(LIVES)
+}
+
+/// The clause that `script` rests on.
+pub(crate) fn citation(script: Script) -> &'static str {
+    let known = SINGLE.iter().chain(LIVES).find(|history| history.steps == script.steps);
+    known.map_or(GATE, |history| history.citation)
+}
+
+/// What it does, and what a failure means.
+pub(crate) fn explain(script: Script, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let registration = script.flavour.registration();
+    writeln!(f, "A fresh process takes the steps that the id names: `register` is {registration},")?;
+    writeln!(f, "`gates` issues each private command, which must be refused with EPERM unless its own")?;
+    writeln!(f, "flavour is registered, `ask` is GET_REGISTRATIONS, `back` returns to the parent.")?;
+    writeln!(f, "No barrier is involved. A failure means that the registration is not where it belongs, in")?;
+    write!(f, "the address space: a library that registered once is refused later, or believed too long.")
+}
+
+fn scripts(histories: &'static [History]) -> impl Iterator<Item = Script> {
+    Flavour::ALL.into_iter().flat_map(move |flavour| {
+        histories.iter().map(move |history| Script { flavour, steps: history.steps })
+    })
+}

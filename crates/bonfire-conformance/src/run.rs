@@ -1,0 +1,171 @@
+//! The runner: takes cases to a subject, one after the other, within a budget.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use bonfire_abi::{Error, from_return};
+
+use crate::case::{self, Case, cases};
+use crate::verdict::{Evidence, Finding, Outcome, Reason, Verdict};
+use crate::{Ending, Subject};
+
+/// What a run may spend, and from where its chances come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How long the whole run may take, in nanoseconds of the subject's clock.
+    /// It is shared out among the cases; what one leaves over, the next get.
+    pub budget_ns: u64,
+    /// Where the random numbers start. The same seed tries the same delays in
+    /// the same order; what the machine makes of them differs each time.
+    pub seed: u64,
+}
+
+/// Who watches a run.
+pub trait Observer {
+    /// `case` begins.
+    fn begins(&mut self, case: &Case) {
+        let _ = case;
+    }
+
+    /// `case` has ended so.
+    fn ended(&mut self, case: &Case, outcome: &Outcome);
+
+    /// Whether to stop before the next case. Those left are reported as not run.
+    fn stop(&mut self) -> bool {
+        false
+    }
+}
+
+/// How many cases got which verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    counts: [u32; 4],
+}
+
+impl Summary {
+    /// How many cases got this verdict.
+    #[must_use]
+    pub const fn count(&self, verdict: Verdict) -> u32 {
+        self.counts[verdict as usize]
+    }
+
+    /// The verdict on all of them: the worst that one got. `NotObservable` where
+    /// no case gave a verdict at all.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let worst_first =
+            [Verdict::DoesNotConform, Verdict::CannotTell, Verdict::Conforms, Verdict::NotObservable];
+        let got = worst_first.into_iter().find(|&verdict| self.count(verdict) > 0);
+        got.unwrap_or(Verdict::NotObservable)
+    }
+
+    fn add(&mut self, verdict: Verdict) {
+        self.counts[verdict as usize] += 1;
+    }
+}
+
+/// How long past its share a case may take before it is stopped: a machine
+/// under load is slow, and a kernel that hangs is patient.
+const GRACE_NS: u64 = 5_000_000_000;
+
+/// Runs those of [`cases`] that `selected` picks, in their order.
+pub fn run(
+    subject: &dyn Subject,
+    selected: &dyn Fn(&Case) -> bool,
+    options: Options,
+    observer: &mut dyn Observer,
+) -> Summary {
+    let mut summary = Summary::default();
+    let mut runner = Runner::new(subject, selected, options);
+    for (number, case) in (0..).zip(cases()).filter(|(_, case)| selected(case)) {
+        observer.begins(&case);
+        let began = subject.now_ns();
+        let mut outcome = if observer.stop() { not_run() } else { runner.judge(number, &case) };
+        outcome.duration_ns = subject.now_ns().saturating_sub(began);
+        summary.add(outcome.verdict);
+        observer.ended(&case, &outcome);
+    }
+    summary
+}
+
+fn not_run() -> Outcome {
+    Outcome::new(Some(Reason::NotRun), Evidence::default())
+}
+
+struct Runner<'a> {
+    subject: &'a dyn Subject,
+    /// When the budget is spent.
+    end_ns: u64,
+    /// The weights of the cases that have not run.
+    weight_left: u64,
+    /// Why no case can be judged, if so.
+    deaf: Option<Reason>,
+}
+
+impl<'a> Runner<'a> {
+    fn new(subject: &'a dyn Subject, selected: &dyn Fn(&Case) -> bool, options: Options) -> Self {
+        let order = subject.memory_order();
+        let weight_left = cases().filter(|case| selected(case)).map(|case| case.weight(order)).sum();
+        let end_ns = subject.now_ns().saturating_add(options.budget_ns);
+        Self { subject, end_ns, weight_left, deaf: probe(subject) }
+    }
+
+    fn judge(&mut self, number: u16, case: &Case) -> Outcome {
+        let share_ns = self.share_ns(case);
+        let arena = self.subject.arena();
+        if let Some(reason) = self.deaf {
+            return Outcome::new(Some(reason), Evidence::default());
+        }
+        if let Some(command) = case.needs(arena.commands()) {
+            return Outcome::new(Some(Reason::NotAdvertised(command)), Evidence::default());
+        }
+        arena.reset();
+        let ending = self.subject.process(Case::first_task(number), share_ns + GRACE_NS);
+        let evidence = Evidence { calls: arena.calls.load(Relaxed), rounds: None };
+        let reason =
+            arena.wrong.finding().map(wrong).or_else(|| missing(self.subject)).or_else(|| ended(ending));
+        Outcome::new(reason, evidence)
+    }
+
+    /// The part of what is left of the budget that `case` may use.
+    fn share_ns(&mut self, case: &Case) -> u64 {
+        let weight = case.weight(self.subject.memory_order());
+        let left_ns = self.end_ns.saturating_sub(self.subject.now_ns());
+        let share_ns = left_ns / self.weight_left.max(1) * weight;
+        self.weight_left -= weight;
+        share_ns
+    }
+}
+
+/// Asks `QUERY`, and says why nothing can be judged if it fails.
+fn probe(subject: &dyn Subject) -> Option<Reason> {
+    let arena = subject.arena();
+    arena.reset();
+    let ending = subject.process(case::PROBE, GRACE_NS);
+    let answer = from_return(arena.query.load(Relaxed) as isize);
+    ended(ending).or_else(|| missing(subject)).or_else(|| answer.err().map(Reason::NoCall))
+}
+
+/// A wrong answer does not conform; but the kernel may always be out of memory.
+fn wrong(finding: Finding) -> Reason {
+    match finding.got {
+        Err(Error::OutOfMemory) => Reason::Refused(Error::OutOfMemory),
+        _ => Reason::WrongAnswer(finding),
+    }
+}
+
+/// Why a process that ended like this tells nothing.
+fn ended(ending: Ending) -> Option<Reason> {
+    match ending {
+        Ending::Ended => None,
+        Ending::Hung => Some(Reason::Hung),
+        Ending::Killed(signal) => Some(Reason::Killed(signal)),
+        Ending::Missing => Some(Reason::Missing(crate::Means::Start)),
+    }
+}
+
+/// What the case found missing; a subject that did not even enter it is missing too.
+fn missing(subject: &dyn Subject) -> Option<Reason> {
+    let arena = subject.arena();
+    let silent = (arena.entered.load(Relaxed) == 0).then_some(crate::Means::Start);
+    arena.missing().or(silent).map(Reason::Missing)
+}

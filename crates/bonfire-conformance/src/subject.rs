@@ -1,0 +1,183 @@
+//! What the cases need of a world in which there is a kernel to judge.
+//!
+//! Two traits. [`Subject`] is the outside: it can make a fresh process and wait
+//! for its end, or stop it. [`World`] is the inside, seen by each thread: the
+//! call, more threads and processes, CPUs, a nap.
+//!
+//! Neither passes functions around. What a thread or process is to do is a
+//! [`Task`], a number; whoever starts one hands the number to [`enter`]. So a
+//! task survives `exec` as an argument, and crosses into ring 3 in a register.
+//! What tasks share is the [`Arena`]: one block of memory, without pointers,
+//! zeroed at first, that every process of the subject has mapped (anywhere).
+//!
+//! | implementor | process | thread | memory |
+//! |---|---|---|---|
+//! | a host | `fork` | the platform's | a shared mapping |
+//! | virtual CPUs in one program | an address space object | a coroutine | a static |
+//! | ring 3 of a kernel | its own `fork` | its own `clone` | a shared page range |
+
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use crate::{Arena, case};
+
+/// What a thread or process is to do, as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Task(u64);
+
+impl Task {
+    /// The task with this number.
+    #[must_use]
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number to hand over.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// How a process or thread comes to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Start {
+    /// A thread of this process.
+    Thread,
+    /// A process with a copy of this address space: `fork`.
+    Fork,
+    /// A process (not a thread) in this address space: `clone(CLONE_VM)`.
+    CloneVm,
+    /// As `CloneVm`, and the parent waits until the child ends or calls `exec`:
+    /// `vfork`.
+    Vfork,
+}
+
+/// How a process or a set of tasks ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All by themselves.
+    Ended,
+    /// Not within the limit; they were stopped and nothing of them remains.
+    Hung,
+    /// One was killed by this signal.
+    Killed(i32),
+    /// They could not be started.
+    Missing,
+}
+
+/// Which reorderings this machine can show to a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryOrder {
+    /// None: one access after the other (an emulator on one thread).
+    Sequential,
+    /// A load may overtake an earlier store, and nothing else may (x86, s390x).
+    StoreBuffer,
+    /// Any two accesses to different places may change places (arm, powerpc, riscv).
+    Weak,
+}
+
+impl MemoryOrder {
+    /// That of the architecture this is compiled for, running on real CPUs.
+    pub const NATIVE: Self = if cfg!(any(
+        target_arch = "x86",
+        target_arch = "x86_64",
+        target_arch = "s390x",
+        target_arch = "sparc64"
+    )) {
+        Self::StoreBuffer
+    } else {
+        Self::Weak
+    };
+}
+
+/// The outside of a world: makes fresh processes.
+pub trait Subject {
+    /// The memory that all processes of this subject share.
+    fn arena(&self) -> &Arena;
+
+    /// How many CPUs threads can be placed on.
+    fn cpus(&self) -> u32;
+
+    /// Which reorderings can be seen here.
+    fn memory_order(&self) -> MemoryOrder;
+
+    /// A clock that never goes back, in nanoseconds, the same in all processes.
+    fn now_ns(&self) -> u64;
+
+    /// Runs `task` as the first thread of a process that has never called
+    /// membarrier, and returns when it and all that it started have ended, or
+    /// when `limit_ns` have passed: then they are stopped.
+    fn process(&self, task: Task, limit_ns: u64) -> Ending;
+}
+
+/// The inside of a world, as one thread sees it.
+pub trait World {
+    /// The memory that all processes of this subject share.
+    fn arena(&self) -> &Arena;
+
+    /// `membarrier` with these three registers, and the raw value it returned:
+    /// a negative one is an error's number.
+    fn call(&self, registers: [u64; 3]) -> isize;
+
+    /// Another system call, as cheap as there is, that promises no ordering. It
+    /// stands where the barrier is missing.
+    fn ordinary_call(&self);
+
+    /// Starts one process or thread for each task, and returns when all have
+    /// ended. Tasks of one set run at the same time.
+    fn start(&self, how: Start, tasks: &[Task]) -> Ending;
+
+    /// Becomes a new program image in which this process goes on with `task`.
+    /// Returns only where that is impossible.
+    fn exec(&self, task: Task) -> Ending;
+
+    /// From here on this thread runs only on the CPU in this place, from 0 to
+    /// [`Subject::cpus`]. False if it cannot be.
+    fn place(&self, cpu: u32) -> bool;
+
+    /// The kernel's number for the CPU in this place, as `cpu_id` wants it.
+    fn cpu_number(&self, cpu: u32) -> u32;
+
+    /// Leaves the CPU for a short while (some ten microseconds), so that
+    /// something else is switched in.
+    fn nap(&self);
+
+    /// As [`Subject::now_ns`].
+    fn now_ns(&self) -> u64;
+
+    /// Code that can be rewritten while it runs, the same for all threads of
+    /// this process; `None` where there is none.
+    fn code(&self) -> Option<&dyn Fetch>;
+
+    /// Restartable sequences of this thread; `None` where there are none.
+    fn restartable(&self) -> Option<&dyn Restartable>;
+}
+
+/// A function in memory that returns a number, and can be given another.
+pub trait Fetch {
+    /// Makes the function return `value`, as far as this takes only writing.
+    /// Other CPUs may go on with the old instructions until they serialise.
+    fn patch(&self, value: u32);
+
+    /// Calls the function.
+    fn execute(&self) -> u32;
+}
+
+/// A critical section that the kernel restarts when the thread is moved,
+/// preempted, or told to by a barrier.
+pub trait Restartable {
+    /// Within one critical section: reads `from`, does nothing for `delay`
+    /// steps, and commits by storing what it read to `to[what it read % len]`.
+    /// False if the section was aborted before it committed.
+    fn copy(&self, from: &AtomicU32, delay: u32, to: &[AtomicU32]) -> bool;
+}
+
+/// Does what `task` says, on the thread that calls it.
+///
+/// The one entry for every thread, process and new program image that a
+/// subject starts. Returns when the task is done; then the thread (or the
+/// process that it was started as) ends.
+pub fn enter(world: &dyn World, task: Task) {
+    world.arena().entered.fetch_add(1, Relaxed);
+    case::enter(world, task);
+}
