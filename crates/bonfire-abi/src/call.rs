@@ -18,6 +18,9 @@ pub enum Target {
     One(Cpu),
 }
 
+/// The one command that takes a flag.
+const RSEQ: i32 = Command::Rseq.number();
+
 /// A call of `membarrier(int cmd, unsigned int flags, int cpu_id)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Call {
@@ -52,20 +55,15 @@ impl Call {
     /// (looked at first) and for a number that is no command. The third
     /// argument is never an error: without [`FLAG_CPU`] it does not count.
     pub const fn command(self) -> Result<(Command, Option<Target>)> {
-        let targeted = match Command::from_number(self.number) {
-            Some(Command::Rseq) if self.flags == FLAG_CPU => true,
-            _ if self.flags == 0 => false,
-            _ => return Err(Error::InvalidArgument),
-        };
-        let Some(command) = Command::from_number(self.number) else {
-            return Err(Error::InvalidArgument);
-        };
-        let target = match (targeted, self.cpu_id) {
-            (false, _) => None,
-            (true, ..=-1) => Some(Target::Every),
-            (true, cpu) => Some(Target::One(Cpu(cpu as u32))),
-        };
-        Ok((command, target))
+        match (self.number, self.flags) {
+            (number, 0) => match Command::from_number(number) {
+                Some(command) => Ok((command, None)),
+                None => Err(Error::InvalidArgument),
+            },
+            (RSEQ, FLAG_CPU) if self.cpu_id < 0 => Ok((Command::Rseq, Some(Target::Every))),
+            (RSEQ, FLAG_CPU) => Ok((Command::Rseq, Some(Target::One(Cpu(self.cpu_id as u32))))),
+            _ => Err(Error::InvalidArgument),
+        }
     }
 }
 

@@ -93,6 +93,7 @@ impl Command {
     /// The command with this number, if there is one. An OR of two commands is
     /// not a command.
     #[must_use]
+    #[inline]
     pub const fn from_number(number: i32) -> Option<Self> {
         Some(match number {
             0 => Self::Query,

@@ -56,34 +56,34 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
         if !Self::COMMANDS.contains(command) {
             return Err(Error::InvalidArgument);
         }
-        if let Some(flavour) = command.needs() {
-            // Relaxed, in `read`. PAIRS(G): SysEntry follows, and RegExit came
-            // before the gate was opened.
-            if !caller.space.state.read().is_ready(flavour) {
-                return Err(Error::NotRegistered);
+        match command {
+            Command::Query => return Ok(Self::COMMANDS.mask()),
+            Command::GetRegistrations => return Ok(caller.space.state.read().report().mask()),
+            Command::Global => self.global(caller),
+            Command::GlobalExpedited => self.barrier(caller, T::global),
+            Command::PrivateExpedited => {
+                gate(caller, Flavour::Private)?;
+                self.barrier(caller, |engine| T::private(engine, caller.space));
             }
-        }
-        match (command, command.registers()) {
-            (_, Some(flavour)) => self.register(caller, users, flavour),
-            (Command::Query, _) => return Ok(Self::COMMANDS.mask()),
-            (Command::GetRegistrations, _) => return Ok(caller.space.state.read().report().mask()),
-            (Command::Global, _) => self.global(caller),
-            (Command::GlobalExpedited, _) => self.barrier(caller, Asked::BARRIER, T::global),
-            (Command::SyncCore, _) => self.sync_core(caller),
-            (Command::Rseq, _) => self.rseq(caller, target),
-            _ => self.barrier(caller, Asked::BARRIER, |engine| T::private(engine, caller.space)),
+            Command::SyncCore => {
+                gate(caller, Flavour::SyncCore)?;
+                self.sync_core(caller);
+            }
+            Command::Rseq => {
+                gate(caller, Flavour::Rseq)?;
+                self.rseq(caller, target);
+            }
+            Command::RegisterGlobalExpedited => self.register(caller, users, Flavour::Global),
+            Command::RegisterPrivateExpedited => self.register(caller, users, Flavour::Private),
+            Command::RegisterSyncCore => self.register(caller, users, Flavour::SyncCore),
+            Command::RegisterRseq => self.register(caller, users, Flavour::Rseq),
         }
         Ok(0)
     }
 
     /// A barrier on every CPU that `choose` finds, behind the entry barrier.
-    fn barrier(
-        &self,
-        caller: Task<'_, M, T, GROUPS>,
-        asked: Asked,
-        choose: impl FnOnce(&Self) -> CpuSet<GROUPS>,
-    ) {
-        self.bracketed(|me| self.request(me, Occupant::User(caller), choose(self), asked));
+    fn barrier(&self, caller: Task<'_, M, T, GROUPS>, choose: impl FnOnce(&Self) -> CpuSet<GROUPS>) {
+        self.bracketed(|me| self.request(me, Occupant::User(caller), choose(self), Asked::BARRIER));
     }
 
     /// Pins the caller, and calls `body` between the two barriers of a call.
@@ -107,7 +107,7 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     /// A barrier on every CPU of the system.
     fn global(&self, caller: Task<'_, M, T, GROUPS>) {
         let Some(grace_period) = M::GRACE_PERIOD else {
-            return self.barrier(caller, Asked::BARRIER, Self::online_cpus);
+            return self.barrier(caller, Self::online_cpus);
         };
         // PAIRS(A), PAIRS(B): with what the machine's grace period waits for.
         // Not pinned: a grace period may sleep.
@@ -200,4 +200,15 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
             _ => None,
         }
     }
+}
+
+/// Whether the caller's address space registered for `flavour`.
+#[inline]
+fn gate<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize>(
+    caller: Task<'_, M, T, GROUPS>,
+    flavour: Flavour,
+) -> Result<()> {
+    // Relaxed, in `read`. PAIRS(G): SysEntry follows, and RegExit came before
+    // the gate was opened.
+    if caller.space.state.read().is_ready(flavour) { Ok(()) } else { Err(Error::NotRegistered) }
 }

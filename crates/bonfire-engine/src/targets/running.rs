@@ -7,6 +7,7 @@ use bonfire_abi::Cpu;
 use super::{Edge, Targets};
 use crate::machine::{Machine, Word};
 use crate::space::{AddressSpace, Occupant, is_same, wants_fences};
+use crate::state::Registered;
 use crate::{CpuSet, Engine};
 
 /// Looks at what occupies every CPU, without locks, and pokes those that run the
@@ -71,30 +72,36 @@ impl<M: Machine, const GROUPS: usize> Targets<M, GROUPS> for Running {
             // skips it, sees all that was done here before.
             engine.machine.fence(at.before);
         }
-        // Relaxed: between this barrier and the next.
-        slot.own.occupant.store(published(entered), Relaxed);
-        if wants_fences(entered) {
-            // PAIRS(A): with SysEntry. Who saw the CPU occupied by another, and
-            // skipped it, has its stores seen by all that is done here.
-            engine.machine.fence(at.after);
+        // The stores are relaxed: between this barrier and the next.
+        let occupant = &slot.own.occupant;
+        let Some(space) = entered else { return occupant.store(NOBODY, Relaxed) };
+        // Relaxed, in `read`. PAIRS(R): interrupts are off, so the poke of a
+        // registration comes wholly before this hook, and its intent is seen, or
+        // wholly after it.
+        let registered = space.state.read();
+        if !registered.wants_fences() {
+            return occupant.store(space.token(), Relaxed);
         }
+        occupant.store(published(space, registered), Relaxed);
+        // PAIRS(A): with SysEntry. Who saw the CPU occupied by another, and
+        // skipped it, has its stores seen by all that is done here.
+        engine.machine.fence(at.after);
         engine.enter_user(cpu, from, to);
     }
 
     fn publish(engine: &Engine<M, Self, GROUPS>, cpu: Cpu, occupant: Occupant<'_, M, Self, GROUPS>) {
-        if let Some(slot) = engine.slot(cpu) {
+        if let (Some(slot), Some(space)) = (engine.slot(cpu), occupant.accesses()) {
             // PAIRS(P): ordered before `done` by its release.
-            slot.own.occupant.store(published(occupant.accesses()), Relaxed);
+            slot.own.occupant.store(published(space, space.state.read()), Relaxed);
         }
     }
 }
 
-/// The word that says who occupies a CPU.
+/// The word that says that `space` occupies a CPU.
 #[inline]
-fn published<M: Machine, const GROUPS: usize>(space: Option<&AddressSpace<M, Running, GROUPS>>) -> u64 {
-    match space {
-        Some(space) if space.state.read().is_global() => space.token() | GLOBAL,
-        Some(space) => space.token(),
-        None => NOBODY,
-    }
+fn published<M: Machine, const GROUPS: usize>(
+    space: &AddressSpace<M, Running, GROUPS>,
+    registered: Registered,
+) -> u64 {
+    if registered.is_global() { space.token() | GLOBAL } else { space.token() }
 }

@@ -1,0 +1,175 @@
+//! How many instructions the hooks and commands take, counted by callgrind: the
+//! same number on every run, whatever else the machine does.
+//!
+//! The machine is the smallest there can be: two CPUs, core atomics, a pin that
+//! is nothing. What is counted is the body of one function that is not inlined,
+//! from its first instruction to its return: the hook or the call and nothing
+//! else.
+//!
+//! ```sh
+//! cargo bench -p bonfire-engine --bench instructions
+//! ```
+
+use std::env;
+use std::hint::black_box;
+use std::process::{Command as Process, ExitCode};
+use std::sync::atomic::{Ordering, fence};
+
+use bonfire_engine::abi::{Call, Command, Cpu};
+use bonfire_engine::{
+    AddressSpace, AtomicWord, CpuSet, Engine, Everywhere, Machine, Mask, Occupant, Running, Site, Targets,
+    Task, Thread, Users, Woken, Word,
+};
+
+/// Two CPUs; this thread is CPU 0 and CPU 1 never answers, as nobody asks it.
+struct TwoCpus;
+
+impl Machine for TwoCpus {
+    type Word = AtomicWord;
+    type Pin = ();
+
+    fn cpus(&self) -> usize {
+        2
+    }
+    fn pin(&self) {}
+    fn this_cpu(&self, (): &()) -> Cpu {
+        Cpu(0)
+    }
+    fn without_interrupts<R>(&self, body: impl FnOnce() -> R) -> R {
+        body()
+    }
+    #[inline]
+    fn fence(&self, _: Site) {
+        fence(Ordering::SeqCst);
+    }
+    fn poke<const GROUPS: usize>(&self, _: &CpuSet<GROUPS>) {}
+    fn wait_until(&self, word: &AtomicWord, at_least: u64, _: &AtomicWord, _: u64) -> Woken {
+        while word.load(Ordering::Relaxed) < at_least {}
+        Woken::Reached
+    }
+}
+
+/// A kernel of two address spaces, on one design.
+struct Kernel<T: Targets<TwoCpus, 1>> {
+    engine: Engine<TwoCpus, T, 1>,
+    one: AddressSpace<TwoCpus, T, 1>,
+    other: AddressSpace<TwoCpus, T, 1>,
+    thread: Thread<TwoCpus, T, 1>,
+}
+
+impl<T: Targets<TwoCpus, 1>> Kernel<T> {
+    fn new() -> Self {
+        let kernel = Self {
+            engine: Engine::new(TwoCpus),
+            one: AddressSpace::new(),
+            other: AddressSpace::new(),
+            thread: Thread::new(),
+        };
+        for cpu in 0..2 {
+            kernel.engine.online(Cpu(cpu)).expect("two CPUs fit");
+        }
+        kernel.engine.switch(Cpu(0), Occupant::Kernel, Occupant::User(kernel.caller()));
+        kernel
+    }
+
+    fn caller(&self) -> Task<'_, TwoCpus, T, 1> {
+        Task { space: &self.one, thread: &self.thread }
+    }
+
+    fn register(self, command: Command) -> Self {
+        self.engine.membarrier(self.caller(), Users::Sole, Call::new(command)).expect("the machine has it");
+        self
+    }
+
+    /// The hook as a scheduler has it: which CPU and which address spaces is
+    /// known at run time only.
+    #[inline(never)]
+    fn counted_switch(&self, cpu: Cpu, from: &AddressSpace<TwoCpus, T, 1>, to: &AddressSpace<TwoCpus, T, 1>) {
+        let user = |space| Occupant::User(Task { space, thread: &self.thread });
+        self.engine.switch(cpu, user(from), user(to));
+    }
+
+    #[inline(never)]
+    fn counted_call(&self, call: Call) {
+        let _ = black_box(self.engine.membarrier(self.caller(), Users::Several, call));
+    }
+}
+
+const CALLS: u64 = 1000;
+
+/// What is counted: a name, the most instructions it may take if it is a bar,
+/// and the loop.
+type Counted = (&'static str, Option<u64>, fn());
+
+const COUNTED: [Counted; 9] = [
+    ("switch, unregistered, Running", Some(16), || switches(&Kernel::<Running>::new())),
+    ("switch, unregistered, Mask", None, || switches(&Kernel::<Mask>::new())),
+    ("switch, unregistered, Everywhere", None, || switches(&Kernel::<Everywhere>::new())),
+    ("switch, registered, Running", None, || {
+        switches(&Kernel::<Running>::new().register(Command::RegisterPrivateExpedited));
+    }),
+    ("QUERY", Some(40), || calls(&Kernel::<Running>::new(), Command::Query)),
+    ("PRIVATE_EXPEDITED, no target, Running", Some(150), || {
+        calls(
+            &Kernel::<Running>::new().register(Command::RegisterPrivateExpedited),
+            Command::PrivateExpedited,
+        );
+    }),
+    ("PRIVATE_EXPEDITED, no target, Mask", None, || {
+        calls(&Kernel::<Mask>::new().register(Command::RegisterPrivateExpedited), Command::PrivateExpedited);
+    }),
+    ("GLOBAL_EXPEDITED, no target, Running", None, || {
+        calls(&Kernel::<Running>::new(), Command::GlobalExpedited)
+    }),
+    ("PRIVATE_EXPEDITED, not registered", None, || {
+        calls(&Kernel::<Running>::new(), Command::PrivateExpedited)
+    }),
+];
+
+fn switches<T: Targets<TwoCpus, 1>>(kernel: &Kernel<T>) {
+    for _ in 0..CALLS {
+        black_box(kernel).counted_switch(black_box(Cpu(0)), black_box(&kernel.one), black_box(&kernel.other));
+    }
+}
+
+fn calls<T: Targets<TwoCpus, 1>>(kernel: &Kernel<T>, command: Command) {
+    for _ in 0..CALLS {
+        black_box(kernel).counted_call(black_box(Call::new(command)));
+    }
+}
+
+fn main() -> ExitCode {
+    if let Some(number) = env::var("BONFIRE_COUNTED").ok().and_then(|number| number.parse::<usize>().ok()) {
+        COUNTED[number].2();
+        return ExitCode::SUCCESS;
+    }
+    if Process::new("valgrind").arg("--version").output().is_err() {
+        println!("skipped: no valgrind; install it with: apt-get install valgrind");
+        return ExitCode::SUCCESS;
+    }
+    let mut missed = false;
+    println!("{:<42} {:>12} {:>6}", "instructions", "counted", "bar");
+    for (number, (name, bar, _)) in COUNTED.iter().enumerate() {
+        let instructions = count(number);
+        missed |= bar.is_some_and(|bar| instructions > bar);
+        println!("{name:<42} {instructions:>12} {:>6}", bar.map_or(String::new(), |bar| bar.to_string()));
+    }
+    ExitCode::from(u8::from(missed))
+}
+
+/// Runs one loop under callgrind, counting inside `counted_*` only.
+fn count(number: usize) -> u64 {
+    let output = Process::new("valgrind")
+        .args(["--tool=callgrind", "--toggle-collect=*counted_*", "--callgrind-out-file=/dev/null"])
+        .arg(env::current_exe().expect("this program has a path"))
+        .env("BONFIRE_COUNTED", number.to_string())
+        .output()
+        .expect("valgrind runs");
+    let report = String::from_utf8_lossy(&output.stderr);
+    let total = report
+        .lines()
+        .find_map(|line| line.split_once("Collected :"))
+        .and_then(|(_, count)| count.trim().parse::<u64>().ok())
+        .unwrap_or_else(|| panic!("callgrind reports a count: {report}"));
+    total.div_ceil(CALLS)
+}
