@@ -1,0 +1,117 @@
+//! The host from the inside: what one thread of a case can do.
+
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use bonfire_conformance::{Arena, Ending, Fetch, Restartable, Start, Task, World};
+use rustix::process::{self, Pid, Signal};
+use rustix::thread::{self, CpuSet};
+
+use super::{Host, RESUME, ending, now_ns};
+use crate::sys;
+
+/// One thread's view of the host.
+pub(super) struct HostWorld<'a> {
+    host: &'a Host,
+}
+
+impl<'a> HostWorld<'a> {
+    pub(super) const fn new(host: &'a Host) -> Self {
+        Self { host }
+    }
+
+    fn threads(&self, tasks: &[Task]) -> Ending {
+        std::thread::scope(|scope| {
+            let spawn = |&task: &Task| {
+                let builder = std::thread::Builder::new().stack_size(256 << 10);
+                builder.spawn_scoped(scope, move || self.host.enter(task))
+            };
+            match tasks.iter().map(spawn).filter(Result::is_err).count() {
+                0 => Ending::Ended,
+                _ => Ending::Missing,
+            }
+        })
+    }
+
+    fn forks(&self, tasks: &[Task]) -> Ending {
+        let fork = |&task: &Task| sys::fork(|| self.host.enter(task)).ok();
+        let children: Vec<Option<Pid>> = tasks.iter().map(fork).collect();
+        let mut all = Ending::Ended;
+        for child in children {
+            let Some(child) = child else {
+                all = Ending::Missing;
+                continue;
+            };
+            if all != Ending::Ended {
+                // It would wait in vain for the one that is missing.
+                let _ = process::kill_process(child, Signal::KILL);
+            }
+            let end = sys::wait(child).map_or(Ending::Missing, ending);
+            all = if all == Ending::Ended { end } else { all };
+        }
+        all
+    }
+
+    fn clones(&self, vfork: bool, tasks: &[Task]) -> Ending {
+        let ends = sys::clone_vm(vfork, tasks.len(), &|index| self.host.enter(tasks[index]));
+        let mut ends = ends.into_iter().map(|end| end.map_or(Ending::Missing, ending));
+        ends.find(|&end| end != Ending::Ended).unwrap_or(Ending::Ended)
+    }
+}
+
+impl World for HostWorld<'_> {
+    fn arena(&self) -> &Arena {
+        self.host.arena
+    }
+
+    fn call(&self, registers: [u64; 3]) -> isize {
+        sys::membarrier(registers)
+    }
+
+    fn ordinary_call(&self) {
+        let _ = process::getppid();
+    }
+
+    fn start(&self, how: Start, tasks: &[Task]) -> Ending {
+        match how {
+            Start::Thread => self.threads(tasks),
+            Start::Fork => self.forks(tasks),
+            Start::CloneVm => self.clones(false, tasks),
+            Start::Vfork => self.clones(true, tasks),
+        }
+    }
+
+    fn exec(&self, task: Task) -> Ending {
+        let file = self.host.arena_file.as_raw_fd();
+        sys::exec(&["bonfire", RESUME, &file.to_string(), &task.number().to_string()]);
+        Ending::Missing
+    }
+
+    fn place(&self, cpu: u32) -> bool {
+        let mut set = CpuSet::new();
+        self.host.cpus.get(cpu as usize).is_some_and(|&number| {
+            set.set(number);
+            thread::sched_setaffinity(None, &set).is_ok()
+        })
+    }
+
+    fn cpu_number(&self, cpu: u32) -> u32 {
+        self.host.cpus.get(cpu as usize).map_or(u32::MAX, |&number| u32::try_from(number).unwrap_or(u32::MAX))
+    }
+
+    fn nap(&self) {
+        std::thread::sleep(Duration::from_micros(20));
+    }
+
+    fn now_ns(&self) -> u64 {
+        now_ns()
+    }
+
+    fn code(&self) -> Option<&dyn Fetch> {
+        None
+    }
+
+    fn restartable(&self) -> Option<&dyn Restartable> {
+        None
+    }
+}

@@ -1,0 +1,135 @@
+//! The few things that no safe library does: births, mappings, the raw call.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+use bonfire_abi::{Error, SYSTEM_CALL, to_return};
+use bonfire_conformance::Arena;
+use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use rustix::mm::{MapFlags, ProtFlags, mmap};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, set_parent_process_death_signal, waitpid};
+
+/// `membarrier` with these registers, and the raw value that it returned.
+pub(crate) fn membarrier([cmd, flags, cpu_id]: [u64; 3]) -> isize {
+    let Some(number) = SYSTEM_CALL else { return to_return(Err(Error::NotSupported)) };
+    let (cmd, flags, cpu_id) = (cmd as usize, flags as usize, cpu_id as usize);
+    // SAFETY: membarrier takes no pointers, and no value of its arguments does
+    // anything to memory.
+    let value = unsafe { syscalls::raw::syscall3(number, cmd, flags, cpu_id) };
+    value.cast_signed()
+}
+
+/// A file in memory of `size` zero bytes. A new program image inherits it.
+pub(crate) fn memory_file(size: usize) -> io::Result<OwnedFd> {
+    let file = memfd_create("bonfire", MemfdFlags::empty())?;
+    ftruncate(&file, size as u64)?;
+    Ok(file)
+}
+
+/// The file that an earlier image of this process left open under `number`.
+pub(crate) fn inherited_file(number: u64) -> io::Result<OwnedFd> {
+    let number = RawFd::try_from(number).map_err(io::Error::other)?;
+    // SAFETY: nothing in this new image owns the number: its first act is to
+    // come here. A number that is not open fails at the first use.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Maps the arena that `file` holds, for good.
+pub(crate) fn map_arena(file: impl AsFd) -> io::Result<&'static Arena> {
+    let (access, size) = (ProtFlags::READ | ProtFlags::WRITE, size_of::<Arena>());
+    // SAFETY: a new mapping at an address of the kernel's choice touches none
+    // that exists.
+    let address = unsafe { mmap(ptr::null_mut(), size, access, MapFlags::SHARED, file, 0) }?;
+    // SAFETY: (1) the mapping is as large as an arena, aligned to a page and
+    // never unmapped; (2) all its fields are atomic integers, so that every
+    // content is valid and other processes may change it at any time. A file
+    // too short, which no caller has, would end in SIGBUS.
+    Ok(unsafe { &*address.cast::<Arena>() })
+}
+
+/// Forks a child that does `body` and exits.
+///
+/// The child has one thread, and the state in which this one's locks are. It
+/// allocates and starts threads, which the C library allows a forked child;
+/// it never touches the standard streams, whose locks a thread that does not
+/// exist there may hold.
+pub(crate) fn fork(body: impl FnOnce()) -> io::Result<Pid> {
+    // SAFETY: fork itself has no conditions; what the child may do is said above.
+    match unsafe { libc::fork() } {
+        0 => in_child(body),
+        -1 => Err(io::Error::last_os_error()),
+        child => Ok(pid(child)),
+    }
+}
+
+/// Starts a child in this address space, not in this thread group, for each
+/// number below `count`, and returns how they ended when all have. With
+/// `vfork`, each is waited for before the next.
+pub(crate) fn clone_vm(
+    vfork: bool,
+    count: usize,
+    body: &(dyn Fn(usize) + Sync),
+) -> Vec<io::Result<WaitStatus>> {
+    const STACK: usize = 256 << 10;
+    let mut stacks = vec![vec![0u8; STACK]; count];
+    let births: Vec<Birth<'_>> = (0..count).map(|index| Birth { body, index }).collect();
+    let flags = libc::CLONE_VM | libc::SIGCHLD | if vfork { libc::CLONE_VFORK } else { 0 };
+    let start = |(stack, birth): (&mut Vec<u8>, &Birth<'_>)| {
+        let top = stack.as_mut_ptr_range().end.cast();
+        let birth = ptr::from_ref(birth).cast_mut().cast();
+        // SAFETY: (1) the stack is the child's alone, and `birth` is shared and
+        // only read; (2) both live until the child has ended, for which this
+        // function waits; (3) the child shares this thread's thread-local
+        // storage, and this thread does nothing but start and wait.
+        match unsafe { libc::clone(born, top, flags, birth) } {
+            -1 => Err(io::Error::last_os_error()),
+            child => Ok(pid(child)),
+        }
+    };
+    let children: Vec<io::Result<Pid>> = stacks.iter_mut().zip(&births).map(start).collect();
+    children.into_iter().map(|child| wait(child?)).collect()
+}
+
+/// What a child of [`clone_vm`] is born for.
+struct Birth<'a> {
+    body: &'a (dyn Fn(usize) + Sync),
+    index: usize,
+}
+
+extern "C" fn born(birth: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: `clone_vm` passed this pointer to a `Birth` that outlives us.
+    let birth = unsafe { &*birth.cast::<Birth<'_>>() };
+    in_child(|| (birth.body)(birth.index))
+}
+
+/// Waits for the end of `child`.
+pub(crate) fn wait(child: Pid) -> io::Result<WaitStatus> {
+    let ended = waitpid(Some(child), WaitOptions::empty())?;
+    ended.map(|(_, status)| status).ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// What every child does: its task, and then nothing of what this program does
+/// at its end. It dies with the parent.
+fn in_child(body: impl FnOnce()) -> ! {
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    body();
+    // SAFETY: `_exit` runs no handler and never returns.
+    unsafe { libc::_exit(0) }
+}
+
+fn pid(number: libc::pid_t) -> Pid {
+    Pid::from_raw(number).expect("a child has a positive number")
+}
+
+/// Becomes this same program with these arguments. Returns if that fails.
+pub(crate) fn exec(arguments: &[&str]) {
+    let arguments: Vec<CString> = arguments.iter().filter_map(|&text| CString::new(text).ok()).collect();
+    let mut pointers: Vec<*const libc::c_char> = arguments.iter().map(|text| text.as_ptr()).collect();
+    pointers.push(ptr::null());
+    let environment = [ptr::null()];
+    // SAFETY: both lists end with a null pointer and, like the strings that
+    // they point to, live until the call returns.
+    unsafe { libc::execve(c"/proc/self/exe".as_ptr(), pointers.as_ptr(), environment.as_ptr()) };
+}
