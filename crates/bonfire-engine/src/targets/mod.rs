@@ -95,6 +95,10 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     /// A user thread enters this CPU behind somebody else: what `SYNC_CORE` owes
     /// if a caller skipped this CPU just before. The barrier after the change of
     /// occupant has been passed.
+    ///
+    /// A kernel thread that begins to use the address space runs no instruction of
+    /// it, and owes all the same: a user thread that follows it here is no change
+    /// of occupant.
     #[inline]
     pub(crate) fn enter_user(
         &self,

@@ -1,0 +1,208 @@
+//! A machine whose interrupts are calls: everything happens in one thread, in
+//! the order it is written, and is counted. What is deterministic about the
+//! engine is tested here: who is poked, who is not, which barrier stands where.
+
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::Ordering;
+
+use bonfire_engine::abi::{Call, Command, Cpu, Result};
+use bonfire_engine::core_sync::{CoreSync, Settle, X86};
+use bonfire_engine::{
+    AddressSpace, AtomicWord, CpuSet, Engine, Machine, Occupant, RunQueues, Site, Targets, Task, Thread,
+    ThreadList, Threads, Users, Woken, Word,
+};
+
+/// How many CPUs there are; the last stays offline until a test brings it up.
+pub(crate) const CPUS: u32 = 5;
+
+/// The machine. `EXIT` says when it settles core serialisations.
+pub(crate) struct Inline<const BEFORE_USER: bool> {
+    /// The CPU that calls.
+    pub(crate) me: Cell<Cpu>,
+    /// Every CPU that was poked since the test last looked.
+    pub(crate) pokes: RefCell<Vec<u32>>,
+    /// Every barrier and core serialisation since then.
+    pub(crate) sites: RefCell<Vec<Site>>,
+    /// Every rseq restart since then, by CPU.
+    pub(crate) restarts: RefCell<Vec<u32>>,
+    /// What an interrupt of a CPU runs.
+    handler: Cell<Option<&'static dyn Fn(Cpu)>>,
+    threads: RefCell<Vec<Listed<BEFORE_USER>>>,
+}
+
+type Listed<const B: bool> =
+    (&'static AddressSpace<Inline<B>, Threads, 1>, &'static Thread<Inline<B>, Threads, 1>);
+
+impl<const BEFORE_USER: bool> Machine for Inline<BEFORE_USER> {
+    type Word = AtomicWord;
+    type Pin = ();
+
+    const CORE_SYNC: Option<CoreSync<Self>> = Some(CoreSync {
+        row: X86,
+        sync: |machine, site| machine.sites.borrow_mut().push(site),
+        settle: if BEFORE_USER { Settle::BeforeUser } else { Settle::AtOnce },
+    });
+    const RESTART_RSEQ: Option<fn(&Self)> = Some(|machine| {
+        let me = machine.me.get().0;
+        machine.restarts.borrow_mut().push(me);
+    });
+
+    fn cpus(&self) -> usize {
+        CPUS as usize
+    }
+    fn pin(&self) {}
+    fn this_cpu(&self, (): &()) -> Cpu {
+        self.me.get()
+    }
+    fn without_interrupts<R>(&self, body: impl FnOnce() -> R) -> R {
+        body()
+    }
+    fn fence(&self, site: Site) {
+        self.sites.borrow_mut().push(site);
+    }
+    fn poke<const GROUPS: usize>(&self, cpus: &CpuSet<GROUPS>) {
+        let caller = self.me.get();
+        for cpu in cpus.iter() {
+            assert_ne!(cpu, caller, "no CPU is asked to poke itself");
+            self.pokes.borrow_mut().push(cpu.0);
+            self.me.set(cpu);
+            self.handler.get().expect("the kernel is up")(cpu);
+        }
+        self.me.set(caller);
+    }
+    fn wait_until(&self, word: &AtomicWord, at_least: u64, _: &AtomicWord, _: u64) -> Woken {
+        assert!(word.load(Ordering::Relaxed) >= at_least, "this would wait for ever");
+        Woken::Reached
+    }
+}
+
+impl<const B: bool> RunQueues for Inline<B> {
+    fn with_run_queue<R>(&self, _: Cpu, body: impl FnOnce() -> R) -> R {
+        body()
+    }
+}
+
+impl<const B: bool> ThreadList<1> for Inline<B> {
+    fn for_each_thread(
+        &self,
+        space: &AddressSpace<Self, Threads, 1>,
+        mut visit: impl FnMut(&Thread<Self, Threads, 1>),
+    ) {
+        let threads = self.threads.borrow();
+        threads.iter().filter(|(its, _)| std::ptr::eq(*its, space)).for_each(|(_, thread)| visit(thread));
+    }
+}
+
+/// A kernel on that machine: what runs on each of its CPUs.
+pub(crate) struct Kernel<T: Targets<Inline<B>, 1> + 'static, const B: bool = false> {
+    pub(crate) engine: Engine<Inline<B>, T, 1>,
+    on: RefCell<[On<T, B>; CPUS as usize]>,
+}
+
+pub(crate) type Space<T, const B: bool = false> = &'static AddressSpace<Inline<B>, T, 1>;
+pub(crate) type On<T, const B: bool = false> = Occupant<'static, Inline<B>, T, 1>;
+
+pub(crate) fn new_space<T: Targets<Inline<B>, 1> + 'static, const B: bool>() -> Space<T, B> {
+    Box::leak(Box::new(AddressSpace::new()))
+}
+
+impl<T: Targets<Inline<B>, 1> + 'static, const B: bool> Kernel<T, B> {
+    /// A kernel with all CPUs but the last online, all idle.
+    pub(crate) fn boot() -> &'static Self {
+        let machine = Inline {
+            me: Cell::new(Cpu(0)),
+            pokes: RefCell::default(),
+            sites: RefCell::default(),
+            restarts: RefCell::default(),
+            handler: Cell::new(None),
+            threads: RefCell::default(),
+        };
+        let kernel: &'static Self = Box::leak(Box::new(Self {
+            engine: Engine::new(machine),
+            on: RefCell::new([Occupant::Kernel; CPUS as usize]),
+        }));
+        let handler = |cpu: Cpu| kernel.engine.handle_poke(cpu, kernel.on(cpu.0));
+        kernel.machine().handler.set(Some(Box::leak(Box::new(handler))));
+        for cpu in 0..CPUS - 1 {
+            kernel.engine.online(Cpu(cpu)).expect("it fits");
+        }
+        kernel.forget();
+        kernel
+    }
+
+    pub(crate) fn machine(&self) -> &Inline<B> {
+        self.engine.machine()
+    }
+
+    pub(crate) fn on(&self, cpu: u32) -> On<T, B> {
+        self.on.borrow()[cpu as usize]
+    }
+
+    /// Switches `cpu` to `to`.
+    pub(crate) fn switch(&self, cpu: u32, to: On<T, B>) {
+        self.engine.switch(Cpu(cpu), self.on(cpu), to);
+        self.runs(cpu, to);
+    }
+
+    /// What `cpu` runs from now on, after a hook other than the switch.
+    pub(crate) fn runs(&self, cpu: u32, to: On<T, B>) {
+        self.on.borrow_mut()[cpu as usize] = to;
+    }
+
+    /// Whoever runs on `cpu` calls, one of several users of its address space.
+    pub(crate) fn call(&self, cpu: u32, call: Call) -> Result<u32> {
+        self.call_as(cpu, Users::Several, call)
+    }
+
+    pub(crate) fn call_as(&self, cpu: u32, users: Users, call: Call) -> Result<u32> {
+        let Occupant::User(caller) = self.on(cpu) else { panic!("nobody runs on CPU {cpu}") };
+        self.machine().me.set(Cpu(cpu));
+        self.engine.membarrier(caller, users, call)
+    }
+
+    pub(crate) fn command(&self, cpu: u32, command: Command) -> Result<u32> {
+        self.call(cpu, Call::new(command))
+    }
+
+    /// Which CPUs were poked, and forgets it.
+    pub(crate) fn pokes(&self) -> Vec<u32> {
+        let mut pokes = self.machine().pokes.take();
+        pokes.sort_unstable();
+        pokes
+    }
+
+    /// Which barriers were passed, and forgets it.
+    pub(crate) fn sites(&self) -> Vec<Site> {
+        self.machine().sites.take()
+    }
+
+    pub(crate) fn restarts(&self) -> Vec<u32> {
+        let mut restarts = self.machine().restarts.take();
+        restarts.sort_unstable();
+        restarts
+    }
+
+    pub(crate) fn forget(&self) {
+        let _ = (self.pokes(), self.sites(), self.restarts());
+    }
+}
+
+/// Makes a thread of `space`.
+pub(crate) trait Spawn: Targets<Inline<false>, 1> + 'static {
+    fn spawn(kernel: &Kernel<Self>, space: Space<Self>) -> On<Self> {
+        let _ = kernel;
+        Occupant::User(Task { space, thread: Box::leak(Box::new(Thread::new())) })
+    }
+}
+
+impl Spawn for bonfire_engine::Everywhere {}
+impl Spawn for bonfire_engine::Running {}
+impl Spawn for bonfire_engine::Mask {}
+impl Spawn for bonfire_engine::LockedMask {}
+impl Spawn for Threads {
+    fn spawn(kernel: &Kernel<Self>, space: Space<Self>) -> On<Self> {
+        let thread: &'static Thread<Inline<false>, Self, 1> = Box::leak(Box::new(Thread::new()));
+        kernel.machine().threads.borrow_mut().push((space, thread));
+        Occupant::User(Task { space, thread })
+    }
+}

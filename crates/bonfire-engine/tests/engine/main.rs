@@ -1,0 +1,8 @@
+//! The engine on a machine where everything is counted and nothing is left to
+//! chance.
+
+mod allocations;
+mod inline;
+mod pokes;
+mod sites;
+mod sys;

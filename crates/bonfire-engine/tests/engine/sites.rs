@@ -1,0 +1,172 @@
+//! Which barriers a hook passes: those it owes, and no others.
+
+use crate::inline::{Kernel, On, Space, Spawn, new_space};
+use bonfire_engine::abi::{Command, Cpu, Flavour};
+use bonfire_engine::core_sync::Return;
+use bonfire_engine::{Mask, Occupant, Running, Site, Task, Thread, Threads};
+
+/// A kernel whose CPU 0 runs a process registered for `flavours`, and a stranger.
+fn registered<T: Spawn>(flavours: &[Flavour]) -> (&'static Kernel<T>, Space<T>, On<T>) {
+    let kernel = Kernel::<T>::boot();
+    let space = new_space();
+    kernel.switch(0, T::spawn(kernel, space));
+    for flavour in flavours {
+        kernel.command(0, flavour.registration()).unwrap();
+    }
+    kernel.forget();
+    (kernel, space, T::spawn(kernel, new_space()))
+}
+
+/// Takes CPU 1 through every change of occupant and says what each passed.
+fn tour<T: Spawn>(flavours: &[Flavour]) -> Vec<(&'static str, Vec<Site>)> {
+    let (kernel, space, stranger) = registered::<T>(flavours);
+    let mut tour = Vec::new();
+    let mut step = |name, to| {
+        kernel.switch(1, to);
+        tour.push((name, kernel.sites()));
+    };
+    step("kernel to process", T::spawn(kernel, space));
+    step("thread to thread", T::spawn(kernel, space));
+    step("process to stranger", stranger);
+    step("stranger to process", T::spawn(kernel, space));
+    step("process to kernel thread", Occupant::Borrower(space));
+    step("kernel thread to process", T::spawn(kernel, space));
+    let Occupant::User(task) = kernel.on(1) else { unreachable!() };
+    kernel.engine.exit(Cpu(1), task);
+    tour.push(("exit", kernel.sites()));
+    kernel.engine.borrow_space(Cpu(1), Occupant::Borrower(space), task);
+    tour.push(("use", kernel.sites()));
+    kernel.engine.return_space(Cpu(1), task);
+    tour.push(("unuse", kernel.sites()));
+    kernel.runs(1, Occupant::Borrower(space));
+    kernel.switch(1, T::spawn(kernel, space));
+    let Occupant::User(task) = kernel.on(1) else { unreachable!() };
+    let _ = kernel.sites();
+    let image = new_space();
+    kernel.engine.exec(Cpu(1), task, image);
+    tour.push(("exec", kernel.sites()));
+    tour
+}
+
+use Site::{
+    ExecMb, ExitMm, IpiCoreSync, IpiMb, MaskSet, MaskSwitch, MmDrop, RegEntry, RegExit, RetCoreSync,
+    SameSwitch, SchedBefore, SelfCoreSync, SwitchMm, SysEntry, SysExit, UnuseMm, UseMm,
+};
+
+#[test]
+fn who_never_registered_passes_no_barrier() {
+    for tour in [tour::<Running>(&[]), tour::<Mask>(&[]), tour::<Threads>(&[])] {
+        assert!(tour.iter().all(|(_, sites)| sites.is_empty()), "{tour:?}");
+    }
+}
+
+#[test]
+fn running_pays_on_either_side_of_a_switch() {
+    assert_eq!(
+        tour::<Running>(&[Flavour::Private]),
+        [
+            ("kernel to process", vec![MmDrop]),
+            ("thread to thread", vec![]),
+            ("process to stranger", vec![SchedBefore]),
+            ("stranger to process", vec![SwitchMm]),
+            ("process to kernel thread", vec![SchedBefore]),
+            ("kernel thread to process", vec![MmDrop]),
+            ("exit", vec![ExitMm]),
+            ("use", vec![UseMm]),
+            ("unuse", vec![UnuseMm]),
+            ("exec", vec![ExecMb]),
+        ]
+    );
+}
+
+#[test]
+fn mask_pays_once_and_nothing_while_a_kernel_thread_borrows() {
+    assert_eq!(
+        tour::<Mask>(&[Flavour::Private]),
+        [
+            ("kernel to process", vec![MaskSet]),
+            ("thread to thread", vec![]),
+            ("process to stranger", vec![MaskSwitch]),
+            ("stranger to process", vec![MaskSwitch]),
+            ("process to kernel thread", vec![]),
+            ("kernel thread to process", vec![]),
+            ("exit", vec![]),
+            ("use", vec![]),
+            ("unuse", vec![]),
+            ("exec", vec![MaskSwitch]),
+        ]
+    );
+}
+
+#[test]
+fn threads_pays_between_threads_of_one_address_space_too() {
+    assert_eq!(
+        tour::<Threads>(&[Flavour::Private]),
+        [
+            ("kernel to process", vec![MmDrop]),
+            ("thread to thread", vec![SameSwitch]),
+            ("process to stranger", vec![SwitchMm]),
+            ("stranger to process", vec![SwitchMm]),
+            ("process to kernel thread", vec![SchedBefore]),
+            ("kernel thread to process", vec![MmDrop]),
+            ("exit", vec![ExitMm]),
+            ("use", vec![UseMm]),
+            ("unuse", vec![UnuseMm]),
+            ("exec", vec![ExecMb]),
+        ]
+    );
+}
+
+#[test]
+fn a_core_serialisation_is_owed_where_neither_page_tables_nor_return_serialise() {
+    let tour = tour::<Running>(&[Flavour::SyncCore]);
+    let owed: Vec<_> =
+        tour.iter().filter(|(_, sites)| sites.iter().any(|site| site.is_core_sync())).collect();
+    assert_eq!(
+        owed,
+        [&("kernel thread to process", vec![MmDrop, RetCoreSync]), &("use", vec![UseMm, RetCoreSync]),]
+    );
+}
+
+#[test]
+fn the_caller_and_its_targets_serialise_behind_their_barriers() {
+    let (kernel, space, _) = registered::<Running>(&[Flavour::SyncCore]);
+    kernel.switch(1, Running::spawn(kernel, space));
+    kernel.forget();
+    kernel.command(0, Command::SyncCore).unwrap();
+    assert_eq!(kernel.sites(), [SysEntry, IpiMb, IpiCoreSync, SelfCoreSync, SysExit]);
+}
+
+#[test]
+fn a_registration_stands_between_its_two_barriers() {
+    let (kernel, _, _) = registered::<Running>(&[]);
+    kernel.command(0, Command::RegisterPrivateExpedited).unwrap();
+    assert_eq!(kernel.sites(), [RegEntry, IpiMb, IpiMb, IpiMb, RegExit]);
+    kernel.command(0, Command::RegisterRseq).unwrap();
+    assert_eq!(kernel.sites(), [RegEntry, RegExit]);
+}
+
+#[test]
+fn what_is_put_off_is_settled_once_on_the_first_return_that_does_not_serialise() {
+    let kernel = Kernel::<Running, true>::boot();
+    let space = new_space();
+    let user = || Occupant::User(Task { space, thread: Box::leak(Box::new(Thread::new())) });
+    for cpu in [0, 1] {
+        kernel.switch(cpu, user());
+    }
+    kernel.command(0, Command::RegisterSyncCore).unwrap();
+    let syncs = || kernel.sites().into_iter().filter(|site| site.is_core_sync()).collect::<Vec<_>>();
+    let _ = syncs();
+    kernel.command(0, Command::SyncCore).unwrap();
+    assert_eq!(syncs(), [], "put off");
+    for (cpu, way, expected) in [
+        (0, Return::SystemCall, vec![Site::ExitCoreSync]),
+        (0, Return::SystemCall, vec![]),
+        (1, Return::Interrupt, vec![]),
+        (1, Return::SystemCall, vec![]),
+        (2, Return::SystemCall, vec![]),
+    ] {
+        kernel.engine.before_user(Cpu(cpu), way);
+        assert_eq!(syncs(), expected, "CPU {cpu} by {way:?}");
+    }
+}
