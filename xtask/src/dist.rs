@@ -23,14 +23,17 @@ pub(crate) struct Options {
 }
 
 /// A target, the linker it wants, and the package that Debian has it in.
-struct Target {
+pub(crate) struct Target {
     triple: &'static str,
     linker: &'static str,
     package: &'static str,
 }
 
+/// The target that can be built for without anything more.
+pub(crate) const HOST: Target = Target { triple: "x86_64-unknown-linux-gnu", linker: "cc", package: "gcc" };
+
 const TARGETS: &[Target] = &[
-    Target { triple: "x86_64-unknown-linux-gnu", linker: "cc", package: "gcc" },
+    HOST,
     Target {
         triple: "aarch64-unknown-linux-gnu",
         linker: "aarch64-linux-gnu-gcc",
@@ -92,7 +95,7 @@ fn is_installed(program: &str) -> bool {
 
 /// Builds for `target` and returns the folder with what belongs to it.
 fn build(target: &Target) -> Result<PathBuf> {
-    let binary = static_binary(target.triple, target.linker, "bonfire-cli", "bonfire")?;
+    let binary = static_binary(target, "bonfire-cli", "bonfire")?;
     let version = env!("CARGO_PKG_VERSION");
     let folder = repository::target_directory()?.join(format!("dist/bonfire-{version}-{}", target.triple));
     fs::create_dir_all(&folder)?;
@@ -105,15 +108,15 @@ fn build(target: &Target) -> Result<PathBuf> {
 }
 
 /// Builds `binary` of `package` with the C library linked in, and returns where it is.
-pub(crate) fn static_binary(triple: &str, linker: &str, package: &str, binary: &str) -> Result<PathBuf> {
+pub(crate) fn static_binary(target: &Target, package: &str, binary: &str) -> Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--profile", "dist", "--package", package, "--bin", binary]);
-    cargo.args(["--target", triple]);
+    cargo.args(["--target", target.triple]);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
-    let variable = format!("CARGO_TARGET_{}_LINKER", triple.replace('-', "_").to_uppercase());
-    cargo.env(variable, linker);
+    let variable = format!("CARGO_TARGET_{}_LINKER", target.triple.replace('-', "_").to_uppercase());
+    cargo.env(variable, target.linker);
     repository::run(&mut cargo)?;
-    let built = repository::target_directory()?.join(triple).join("dist").join(binary);
+    let built = repository::target_directory()?.join(target.triple).join("dist").join(binary);
     ensure_static(&built)?;
     Ok(built)
 }

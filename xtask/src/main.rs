@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod dist;
+mod guest;
 mod repository;
 mod tidy;
 
@@ -20,12 +21,15 @@ enum Verb {
     Tidy,
     /// Build the static `bonfire` binary with its man page and completions.
     Dist(dist::Options),
+    /// Check another kernel with the static binary, in QEMU, and compare.
+    GuestCheck(guest::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Verb::parse() {
         Verb::Tidy => tidy::run(),
         Verb::Dist(options) => dist::run(&options),
+        Verb::GuestCheck(options) => guest::run(&options),
     };
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     eprintln!("error: {error:#}");

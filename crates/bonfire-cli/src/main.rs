@@ -1,42 +1,44 @@
 //! The `bonfire` command.
+//!
+//! [`arguments`] is the one definition of what may be typed: parser, help, man
+//! page and completions come from it. Each verb is a file with its options and
+//! a function `run` that returns how the process exits. The verbs rest on
+//! [`host`], the running kernel as a subject of the conformance cases, whose
+//! unsafe code is in [`sys`].
 
 #![deny(unsafe_code)]
 
+mod arguments;
+mod check;
+mod environment;
+mod explain;
+mod generate;
 mod host;
+mod interrupt;
+mod progress;
+mod report;
 #[expect(unsafe_code, reason = "the system's own face; each block is argued for")]
 mod sys;
 
-use bonfire_conformance::{Case, Observer, Options, Outcome, Verdict, run};
+use std::process::ExitCode;
 
-struct Print;
-impl Observer for Print {
-    fn ended(&mut self, case: &Case, outcome: &Outcome) {
-        if outcome.verdict != Verdict::Conforms || std::env::var_os("V").is_some() {
-            println!(
-                "{case}: {} {} {:?} conf {:.6} {}us",
-                outcome.verdict,
-                outcome.reason.map(|r| r.to_string()).unwrap_or_default(),
-                outcome.evidence,
-                outcome.evidence.rounds.map_or(0.0, |r| r.confidence()),
-                outcome.duration_ns / 1000
-            );
-        }
-    }
-}
+use arguments::{Arguments, Verb};
+use clap::Parser;
 
-fn main() {
+fn main() -> ExitCode {
+    // A case may start this program again, to go on with a task in a new image.
     if host::resume() {
-        return;
+        return ExitCode::SUCCESS;
     }
-    let filter = std::env::args().nth(1).unwrap_or_default();
-    let budget = std::env::args().nth(2).map_or(30.0, |b| b.parse::<f64>().unwrap());
-    let host = host::Host::new().unwrap();
-    let t = std::time::Instant::now();
-    let summary = run(
-        &host,
-        &|case| case.to_string().contains(&filter),
-        Options { budget_ns: (budget * 1e9) as u64, seed: 1 },
-        &mut Print,
-    );
-    println!("{summary:?} {:?} {:?}", summary.verdict(), t.elapsed());
+    let arguments = Arguments::parse();
+    arguments.color.write_global();
+    let outcome = match arguments.verb() {
+        Verb::Check(options) => check::run(&options),
+        Verb::Explain(options) => explain::run(&options),
+        Verb::Generate(options) => generate::run(&options),
+    };
+    outcome.unwrap_or_else(|error| {
+        anstream::eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
 }

@@ -23,7 +23,7 @@ use bonfire_conformance::{Arena, Ending, MemoryOrder, Subject, Task, enter};
 use rustix::process::{self, Pid, Signal, WaitOptions, WaitStatus};
 use rustix::thread::{self, ClockId, CpuSet};
 
-use crate::sys;
+use crate::{interrupt, sys};
 use world::HostWorld;
 
 /// The first of the hidden arguments with which this program starts itself.
@@ -79,10 +79,10 @@ pub(crate) fn resume() -> bool {
         return false;
     }
     let mut number = || arguments.next()?.parse::<u64>().ok();
-    if let (Some(file), Some(task)) = (number(), number()) {
-        if let Ok(host) = sys::inherited_file(file).and_then(Host::with_arena) {
-            host.enter(Task::from_number(task));
-        }
+    if let (Some(file), Some(task)) = (number(), number())
+        && let Ok(host) = sys::inherited_file(file).and_then(Host::with_arena)
+    {
+        host.enter(Task::from_number(task));
     }
     true
 }
@@ -118,7 +118,8 @@ impl Subject for Host {
     }
 }
 
-/// Waits for the end of `child`, and at the limit ends it and its group.
+/// Waits for the end of `child`, and at the limit, or if the run is
+/// interrupted, ends it and its group.
 fn watch(child: Pid, limit: Duration) -> Ending {
     let began = Instant::now();
     let mut nap = Duration::from_micros(20);
@@ -128,7 +129,7 @@ fn watch(child: Pid, limit: Duration) -> Ending {
                 end_group(child);
                 return ending(status);
             }
-            Ok(None) if began.elapsed() < limit => {
+            Ok(None) if began.elapsed() < limit && !interrupt::requested() => {
                 std::thread::sleep(nap);
                 nap = (nap * 2).min(Duration::from_millis(2));
             }

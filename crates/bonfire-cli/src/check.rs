@@ -1,0 +1,193 @@
+//! `bonfire check`: runs the cases on the kernel that runs, and reports.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use bonfire_conformance::{Case, Group, cases};
+use clap::Args;
+
+use crate::environment::Environment;
+use crate::host::Host;
+use crate::interrupt;
+use crate::progress::Progress;
+use crate::report::{Destination, Format, Report, text};
+
+/// Check the running kernel (the default)
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Run only the cases of this group, or those with this text in their id
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+
+    /// List the cases that would run, and the clause that each rests on
+    #[arg(long, conflicts_with_all = ["budget", "seed", "json", "junit"])]
+    list: bool,
+
+    /// Hunt for known faults of real kernels that show only in some runs
+    ///
+    /// Runs the hunts in place of the other cases. They find more with a larger --budget, and
+    /// with the right to use real-time priorities.
+    #[arg(long)]
+    hunt: bool,
+
+    /// Wall clock of the whole run, at least 5 seconds
+    ///
+    /// It is shared out among the cases; a case that has seen enough leaves the rest to others.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = budget)]
+    budget: Duration,
+
+    /// Where the random delays start, to try those of an earlier run again
+    #[arg(long, value_name = "NUMBER", value_parser = seed)]
+    seed: Option<u64>,
+
+    /// Show every case with its evidence, not only the groups
+    #[arg(long, short)]
+    verbose: bool,
+
+    /// Write a report in JSON to FILE, or to stdout in place of the one for people
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    json: Option<OsString>,
+
+    /// Write a report in JUnit's XML to FILE, or to stdout in place of the one for people
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    junit: Option<OsString>,
+}
+
+/// Seconds; a shorter run could not tell.
+fn budget(text: &str) -> Result<Duration, String> {
+    const SHORTEST: u64 = 5;
+    const LONGEST: u64 = 7 * 24 * 60 * 60;
+    match text.parse() {
+        Ok(seconds @ SHORTEST..=LONGEST) => Ok(Duration::from_secs(seconds)),
+        Ok(0..SHORTEST) => Err(format!("too short to tell anything; give it {SHORTEST} seconds or more")),
+        _ => Err(format!("not a number of seconds from {SHORTEST} to {LONGEST}")),
+    }
+}
+
+/// A number as reports show it (`0x…`), or in decimal.
+fn seed(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| "not a number below 2^64, in decimal or in hexadecimal with 0x".into())
+}
+
+/// Checks, reports, and says how the process exits.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let selected = options.selected()?;
+    if options.list {
+        text::print(&text::list(&selected))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    // Opened first, so that a path that cannot be written costs no run.
+    let destinations = options.destinations()?;
+    let Some(report) = judge(options, &selected)? else { return Ok(interrupt::exit()) };
+    for mut destination in destinations {
+        destination.write(&report)?;
+    }
+    Ok(report.exit())
+}
+
+/// Runs the cases; `None` if the run was interrupted.
+fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
+    let host = Host::new().context("cannot check this kernel")?;
+    interrupt::watch()?;
+    let began = Instant::now();
+    let seed = options.seed.unwrap_or_else(rand::random);
+    let limits = bonfire_conformance::Options { budget_ns: options.budget.as_nanos() as u64, seed };
+    let mut progress = Progress::new(selected.len());
+    let summary = bonfire_conformance::run(&host, &|case| selected.contains(case), limits, &mut progress);
+    let outcomes = progress.finish();
+    if interrupt::requested() {
+        anstream::eprintln!("interrupted in case {} of {}; no report", outcomes.len(), selected.len());
+        return Ok(None);
+    }
+    Ok(Some(Report {
+        environment: Environment::read(),
+        seed,
+        seed_given: options.seed.is_some(),
+        summary,
+        outcomes,
+        not_run: options.not_run(),
+        duration: began.elapsed(),
+        verbose: options.verbose,
+    }))
+}
+
+impl Options {
+    /// The cases that were asked for. None is an error: nothing would be judged.
+    fn selected(&self) -> Result<Vec<Case>> {
+        let found: Vec<Case> = cases().filter(|case| self.matches(case)).collect();
+        let (hunts, others): (Vec<Case>, Vec<Case>) = found.into_iter().partition(is_hunt);
+        match (self.hunt, hunts.is_empty(), others.is_empty()) {
+            (true, false, _) => Ok(hunts),
+            (false, _, false) => Ok(others),
+            (true, true, false) => {
+                bail!("no hunt is selected by this --filter; leave --hunt out for its cases")
+            }
+            (false, false, true) => bail!("this --filter selects only hunts; add --hunt"),
+            (_, true, true) => bail!("no case is selected by this --filter; `bonfire --list` shows all"),
+        }
+    }
+
+    /// The hunts that this run leaves out, to be named as such.
+    fn not_run(&self) -> Vec<Case> {
+        cases().filter(is_hunt).filter(|case| !self.hunt && self.matches(case)).collect()
+    }
+
+    /// By group if the filter is the name of one, else by a part of the id.
+    fn matches(&self, case: &Case) -> bool {
+        let Some(filter) = &self.filter else { return true };
+        match Group::ALL.into_iter().find(|group| group.name() == filter) {
+            Some(group) => case.group() == group,
+            None => contains(case, filter),
+        }
+    }
+
+    /// Where reports go. The one for people goes to stdout unless another does.
+    fn destinations(&self) -> Result<Vec<Destination>> {
+        let asked = [(&self.json, Format::Json), (&self.junit, Format::Junit)];
+        let asked = asked.into_iter().filter_map(|(to, format)| Some((to.as_ref()?, format)));
+        let mut all = asked.map(|(to, format)| Destination::open(to, format)).collect::<Result<Vec<_>>>()?;
+        let taken = all.iter().filter(|destination| destination.is_stdout()).count();
+        ensure!(taken < 2, "--json and --junit cannot both go to stdout; name a file for one");
+        if taken == 0 {
+            all.insert(0, Destination::people());
+        }
+        Ok(all)
+    }
+}
+
+fn is_hunt(case: &Case) -> bool {
+    case.group() == Group::Hunt
+}
+
+/// Whether `part` is in the id of `case`, in capitals or not.
+pub(crate) fn contains(case: &Case, part: &str) -> bool {
+    case.to_string().to_lowercase().contains(&part.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_long_enough_to_tell() {
+        assert_eq!(budget("5"), Ok(Duration::from_secs(5)));
+        assert!(budget("4").is_err_and(|error| error.contains("5 seconds")));
+        for nonsense in ["", "-1", "1e3", "30s", "99999999999999999999"] {
+            assert!(budget(nonsense).is_err_and(|error| error.contains("number of seconds")), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_seed_is_read_as_it_is_shown() {
+        assert_eq!(seed("17"), Ok(17));
+        assert_eq!(seed("0xffffffffffffffff"), Ok(u64::MAX));
+        assert!(seed("ff").is_err());
+        assert!(seed("18446744073709551616").is_err());
+    }
+}

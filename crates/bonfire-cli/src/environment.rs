@@ -1,0 +1,143 @@
+//! What the verdict depends on besides the kernel's code: where it runs, how
+//! it was started, and what this process may do.
+//!
+//! All of it is read from `/proc` and `/sys`. A file that is absent says
+//! something too (a kernel built without `nohz_full`, a container without
+//! `/sys`), so nothing here fails; what could not be learnt is `None`.
+
+use std::fs;
+
+use serde::Serialize;
+
+/// What is said at the top of every report.
+#[derive(Debug, Serialize)]
+pub(crate) struct Environment {
+    /// Name, release and build of the kernel.
+    pub(crate) kernel: String,
+    /// As Rust names it.
+    pub(crate) architecture: &'static str,
+    /// The CPUs that this process may run on, as a list of ranges.
+    pub(crate) cpus_allowed: Option<String>,
+    /// The CPUs that the kernel has brought up.
+    pub(crate) cpus_online: Option<String>,
+    /// The CPUs without a scheduler tick: with any, Linux has no `GLOBAL`.
+    pub(crate) nohz_full: Option<String>,
+    /// How many seccomp filters look at our calls; any may answer in the kernel's place.
+    pub(crate) seccomp_filters: Option<u32>,
+    /// What we seem to run on, if not on the machine itself.
+    pub(crate) virtualised: Option<String>,
+    /// Whether this process may use real-time priorities, which make hunts surer.
+    pub(crate) realtime: bool,
+}
+
+impl Environment {
+    /// Reads what there is to read.
+    pub(crate) fn read() -> Self {
+        let status = read("/proc/self/status").unwrap_or_default();
+        Self {
+            kernel: kernel(),
+            architecture: std::env::consts::ARCH,
+            cpus_allowed: field(&status, "Cpus_allowed_list").map(str::to_owned),
+            cpus_online: read("/sys/devices/system/cpu/online"),
+            nohz_full: read("/sys/devices/system/cpu/nohz_full").and_then(listed),
+            seccomp_filters: seccomp_filters(&status),
+            virtualised: virtualised(),
+            realtime: may_use_realtime(&status, &read("/proc/self/limits").unwrap_or_default()),
+        }
+    }
+}
+
+fn kernel() -> String {
+    let part = |name| read(&format!("/proc/sys/kernel/{name}")).unwrap_or_else(|| "?".into());
+    format!("{} {} {}", part("ostype"), part("osrelease"), part("version"))
+}
+
+/// The whole of a small file, without the white space around it.
+fn read(file: &str) -> Option<String> {
+    fs::read_to_string(file).ok().map(|text| text.trim().to_owned())
+}
+
+/// The value of `name` in lines of `name: value`.
+fn field<'a>(lines: &'a str, name: &str) -> Option<&'a str> {
+    let mut values = lines.lines().filter_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':'));
+    values.next().map(str::trim)
+}
+
+/// A list of CPUs, unless it is empty: kernels write that in several ways.
+fn listed(cpus: String) -> Option<String> {
+    (!cpus.is_empty() && cpus != "(null)").then_some(cpus)
+}
+
+/// Kernels before 5.9 tell only whether there are filters; that counts as one.
+fn seccomp_filters(status: &str) -> Option<u32> {
+    const FILTERED: &str = "2";
+    let mode = field(status, "Seccomp")?;
+    let count = field(status, "Seccomp_filters").and_then(|count| count.parse().ok());
+    count.or(Some(u32::from(mode == FILTERED)))
+}
+
+/// The name of a hypervisor where one can be found, or that there is one.
+fn virtualised() -> Option<String> {
+    const NAMES: [&str; 3] =
+        ["/sys/hypervisor/type", "/proc/device-tree/hypervisor/compatible", "/sys/class/dmi/id/sys_vendor"];
+    let flagged = read("/proc/cpuinfo").is_some_and(|cpus| names_hypervisor(&cpus));
+    let name = NAMES.iter().find_map(|file| read(file)).map(|name| name.trim_end_matches('\0').to_owned());
+    let certain = NAMES[..2].iter().any(|file| fs::exists(file).unwrap_or(false));
+    (flagged || certain).then(|| name.unwrap_or_else(|| "by a hypervisor without a name".into()))
+}
+
+/// x86 CPUs say in a flag that a hypervisor stands before them.
+fn names_hypervisor(cpus: &str) -> bool {
+    field(cpus, "flags").is_some_and(|flags| flags.split_whitespace().any(|flag| flag == "hypervisor"))
+}
+
+/// By capability, or because a limit was raised.
+fn may_use_realtime(status: &str, limits: &str) -> bool {
+    const SYS_NICE: u32 = 23;
+    let capabilities = field(status, "CapEff").and_then(|mask| u64::from_str_radix(mask, 16).ok());
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max realtime priority"));
+    let raised = limit.and_then(|limits| limits.split_whitespace().next()).is_some_and(|soft| soft != "0");
+    raised || capabilities.is_some_and(|mask| mask >> SYS_NICE & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_can_be_described() {
+        let environment = Environment::read();
+        assert!(environment.kernel.starts_with("Linux "), "{environment:?}");
+        assert!(environment.cpus_allowed.is_some_and(|cpus| cpus.starts_with(|c: char| c.is_ascii_digit())));
+    }
+
+    #[test]
+    fn filters_are_counted_or_at_least_noticed() {
+        assert_eq!(seccomp_filters("Seccomp:\t2\nSeccomp_filters:\t3\n"), Some(3));
+        assert_eq!(seccomp_filters("Seccomp:\t2\n"), Some(1));
+        assert_eq!(seccomp_filters("Seccomp:\t0\n"), Some(0));
+        assert_eq!(seccomp_filters("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn realtime_is_a_capability_or_a_limit() {
+        let limit =
+            |soft| format!("Max realtime priority     {soft}                    0                    \n");
+        assert!(may_use_realtime("CapEff:\t0000000000800000\n", &limit("0")));
+        assert!(may_use_realtime("CapEff:\t0000000000000000\n", &limit("50")));
+        assert!(may_use_realtime("CapEff:\t0000000000000000\n", &limit("unlimited")));
+        assert!(!may_use_realtime("CapEff:\t00000000007fffff\n", &limit("0")));
+    }
+
+    #[test]
+    fn a_hypervisor_shows_as_a_flag_of_its_own() {
+        assert!(names_hypervisor("processor\t: 0\nflags\t\t: fpu hypervisor sse\n"));
+        assert!(!names_hypervisor("flags\t\t: fpu hypervisors\n"));
+    }
+
+    #[test]
+    fn an_empty_list_of_cpus_is_none() {
+        assert_eq!(listed("(null)".into()), None);
+        assert_eq!(listed("2-3".into()), Some("2-3".into()));
+    }
+}

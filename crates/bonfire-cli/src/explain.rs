@@ -1,0 +1,63 @@
+//! `bonfire explain CASE`: what a case does, why, and what a failure means.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use bonfire_conformance::{Case, cases};
+use clap::Args;
+
+use crate::check::contains;
+use crate::report::text;
+
+/// Explain a case: diagram, clause, which barrier forbids it, what a failure means
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The id of a case, or a part that no other has; --list shows the ids
+    case: String,
+}
+
+/// Explains the one case that is meant.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    text::print(&text::explanation(&meant(&options.case)?))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The case of this id, or the only one that has it in its id.
+fn meant(id: &str) -> Result<Case> {
+    let like: Vec<Case> = cases().filter(|case| contains(case, id)).collect();
+    let exact = like.iter().find(|case| case.to_string() == id);
+    match (exact, like.as_slice()) {
+        (Some(&case), _) | (None, &[case]) => Ok(case),
+        (None, []) => {
+            bail!("no case is called {id:?}; `bonfire --list` and `bonfire --list --hunt` show all")
+        }
+        (None, several) => bail!("{id:?} may be any of {}:\n{}", several.len(), ids(several)),
+    }
+}
+
+/// As many as a screen takes.
+fn ids(cases: &[Case]) -> String {
+    const SHOWN: usize = 20;
+    let shown = cases.iter().take(SHOWN).map(|case| format!("  {case}"));
+    let rest = (cases.len() > SHOWN).then(|| format!("  and {} more", cases.len() - SHOWN));
+    shown.chain(rest).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_case_can_be_named_and_explained() {
+        for case in cases() {
+            assert_eq!(meant(&case.to_string()).unwrap(), case);
+            assert!(text::explanation(&case).contains(case.citation()), "{case}");
+        }
+    }
+
+    #[test]
+    fn what_is_meant_must_be_clear() {
+        assert!(meant("no such case").is_err_and(|error| error.to_string().contains("--list")));
+        assert!(meant("/").is_err_and(|error| error.to_string().contains("may be any of")));
+    }
+}

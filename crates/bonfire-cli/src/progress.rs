@@ -1,0 +1,45 @@
+//! The run as it goes on: a bar on stderr if that is a terminal, nothing else.
+
+use bonfire_conformance::{Case, Observer, Outcome};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::interrupt;
+
+/// Watches a run and keeps what became of each case.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    outcomes: Vec<(Case, Outcome)>,
+}
+
+impl Progress {
+    /// Of a run of this many cases.
+    pub(crate) fn new(cases: usize) -> Self {
+        const STYLE: &str = "{elapsed:>4} [{bar:24}] {pos}/{len} {wide_msg}";
+        let style = ProgressStyle::with_template(STYLE).expect("the template is fixed");
+        // Drawn to stderr, and only there if it is a terminal. It draws when a
+        // case begins and never on a thread of its own: this process forks.
+        let bar = ProgressBar::new(cases as u64).with_style(style.progress_chars("=> "));
+        Self { bar, outcomes: Vec::with_capacity(cases) }
+    }
+
+    /// Leaves the terminal as it was.
+    pub(crate) fn finish(self) -> Vec<(Case, Outcome)> {
+        self.bar.finish_and_clear();
+        self.outcomes
+    }
+}
+
+impl Observer for Progress {
+    fn begins(&mut self, case: &Case) {
+        self.bar.set_message(case.to_string());
+    }
+
+    fn ended(&mut self, case: &Case, outcome: &Outcome) {
+        self.outcomes.push((*case, *outcome));
+        self.bar.inc(1);
+    }
+
+    fn stop(&mut self) -> bool {
+        interrupt::requested()
+    }
+}

@@ -1,0 +1,115 @@
+//! What a run found, and where and in which form it is written.
+
+pub(crate) mod json;
+pub(crate) mod junit;
+pub(crate) mod text;
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bonfire_conformance::{Case, Outcome, Summary, Verdict};
+
+use crate::environment::Environment;
+
+/// A run that came to its end.
+pub(crate) struct Report {
+    pub(crate) environment: Environment,
+    /// Where the random delays started, given or drawn.
+    pub(crate) seed: u64,
+    pub(crate) seed_given: bool,
+    pub(crate) summary: Summary,
+    /// In the order in which the cases ran.
+    pub(crate) outcomes: Vec<(Case, Outcome)>,
+    /// The hunts that were left out.
+    pub(crate) not_run: Vec<Case>,
+    pub(crate) duration: Duration,
+    /// Whether people want a line for every case.
+    pub(crate) verbose: bool,
+}
+
+impl Report {
+    /// What the exit status says: 0 conforms, 1 does not, 2 nothing is certain.
+    pub(crate) fn status(&self) -> u8 {
+        match self.summary.verdict() {
+            Verdict::Conforms => 0,
+            Verdict::DoesNotConform => 1,
+            Verdict::CannotTell | Verdict::NotObservable => 2,
+        }
+    }
+
+    /// The status, and on stderr the cause if no case got a verdict.
+    pub(crate) fn exit(&self) -> ExitCode {
+        let judged = self.summary.count(Verdict::Conforms) + self.summary.count(Verdict::DoesNotConform);
+        let reason = self.outcomes.iter().find_map(|(_, outcome)| outcome.reason);
+        if let (0, Some(reason)) = (judged, reason) {
+            anstream::eprintln!("no verdict on any of {} cases: {reason}", self.outcomes.len());
+        }
+        ExitCode::from(self.status())
+    }
+
+    /// Those cases that got `verdict`.
+    fn with(&self, verdict: Verdict) -> impl Iterator<Item = &(Case, Outcome)> {
+        self.outcomes.iter().filter(move |(_, outcome)| outcome.verdict == verdict)
+    }
+}
+
+/// For whom a report is.
+#[derive(Clone, Copy)]
+pub(crate) enum Format {
+    People,
+    Json,
+    Junit,
+}
+
+/// Where a report goes, opened before the run.
+pub(crate) struct Destination {
+    format: Format,
+    /// `None` for stdout.
+    file: Option<(PathBuf, File)>,
+}
+
+impl Destination {
+    /// The report for people on stdout.
+    pub(crate) const fn people() -> Self {
+        Self { format: Format::People, file: None }
+    }
+
+    /// A report to the file of this name, or to stdout if it is `-`.
+    pub(crate) fn open(name: &OsStr, format: Format) -> Result<Self> {
+        if name == "-" {
+            return Ok(Self { format, file: None });
+        }
+        let file = File::create(name).with_context(|| format!("cannot write {}", name.display()))?;
+        Ok(Self { format, file: Some((name.into(), file)) })
+    }
+
+    pub(crate) const fn is_stdout(&self) -> bool {
+        self.file.is_none()
+    }
+
+    /// Writes `report` in this destination's form.
+    pub(crate) fn write(&mut self, report: &Report) -> Result<()> {
+        let text = match self.format {
+            Format::People => text::report(report),
+            Format::Json => json::report(report)?,
+            Format::Junit => junit::report(report)?,
+        };
+        match &mut self.file {
+            None if text::print(&text)? => {}
+            None => anstream::eprintln!(
+                "stdout was closed before the report was written; the verdict is: {}",
+                report.summary.verdict()
+            ),
+            Some((name, file)) => {
+                file.write_all(text.as_bytes())
+                    .with_context(|| format!("cannot write {}", name.display()))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,4 +1,0 @@
-#![doc = include_str!("../README.md")]
-#![forbid(unsafe_code)]
-
-pub mod explorer;
