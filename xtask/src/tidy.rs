@@ -1,13 +1,14 @@
 //! `cargo xtask tidy`: the rules of the house that the compiler does not know.
 //!
 //! Each check looks at one kind of thing (Rust tokens, any text, manifests, the
-//! two set-up commands) and returns findings. The rules are data where they
+//! two set-up commands, the engine's barriers) and returns findings. The rules are data where they
 //! can be, and each has a test in which it finds something: a check that
 //! cannot fail checks nothing.
 
 mod manifest;
 mod rust;
 mod setup;
+mod sites;
 mod text;
 
 use std::fmt;
@@ -46,6 +47,7 @@ pub(crate) fn run() -> Result<()> {
 
     let mut findings = manifest::check(&metadata);
     findings.extend(setup::check(&root));
+    let mut engine = Vec::new();
     for file in &files {
         let bytes = std::fs::read(root.join(file))?;
         findings.extend(text::check_size(file, bytes.len()));
@@ -53,8 +55,12 @@ pub(crate) fn run() -> Result<()> {
         findings.extend(text::check(file, &text, &text::machine_paths(&root)));
         if file.extension().is_some_and(|extension| extension == "rs") {
             findings.extend(rust::check(file, &text));
+            if sites::concerns(file) {
+                engine.push((file.clone(), text));
+            }
         }
     }
+    findings.extend(sites::check(&engine));
     report(findings, files.len())
 }
 
