@@ -1,0 +1,203 @@
+//! Fences for those who hold no token: real ones until the process is
+//! registered, asymmetric ones from then on.
+//!
+//! [`light`] reads one word that never changes after registration. Until it
+//! says *registered*, a light fence is a full fence, so nobody waits and
+//! nothing is unsound. [`heavy`] always makes the system call, whatever the
+//! word says.
+//!
+//! Registration is what may take 5 to 15 milliseconds for a flavour, in a
+//! process of several threads (Linux waits for a grace period). Three ways not
+//! to pay for it in a reader:
+//!
+//! - *early*: with the feature `early`, before `main`, while there is one
+//!   thread; a few microseconds;
+//! - *explicitly*: [`register`](crate::register), where waiting is fine;
+//! - *in the background*: [`register_in_background`].
+//!
+//! A process that never registers is slower, not wrong. So is one where a
+//! filter stands before the call from the beginning: fences on both sides
+//! remain. One whose filter comes *after* registration ends with a message at
+//! its next heavy fence.
+//!
+//! # Why any interleaving with registration is sound
+//!
+//! | light fence saw | heavy fence's call | ordered because |
+//! |---|---|---|
+//! | not registered | succeeded | full fence on one side, a heavy one on the other |
+//! | not registered | failed | full fences on both sides |
+//! | registered | succeeded | light and heavy |
+//! | registered | failed, later | does not return: the process ends |
+//! | registered | failed, before | the heavy fence *happens before* the light one: it left a note in the word before registration set its bit (`refused` in the source of the state word) |
+//!
+//! The last line does not rest on the kernel's gate, for a filter may answer in
+//! the kernel's name, and for one thread only.
+//!
+//! # dlopen, two versions, fork, exec
+//!
+//! A library that brings its own copy of this crate brings its own word. The
+//! kernel's registration is common to all copies, so each is sound by itself,
+//! and registering twice costs a system call. With `early`, a copy that is
+//! loaded into a process of several threads does *not* register in its
+//! initialiser, which would stall `dlopen`.
+//! A forked child inherits word and registration. `execve` loses both.
+//! In a signal handler [`light`] and [`heavy`] are safe; registering is not
+//! meant for one.
+
+use core::sync::atomic::Ordering::SeqCst;
+
+use bonfire_abi::{Call, Command, Flavour};
+
+use crate::issue::{attempt, issue};
+use crate::state::STATE;
+use crate::{Barrier, sys};
+
+/// A light fence for a process that may or may not be registered yet.
+///
+/// One load and a predicted branch dearer than [`bonfire::light`](crate::light). Never
+/// registers, never waits.
+///
+/// ```
+/// use bonfire::process;
+/// use std::sync::atomic::{AtomicBool, Ordering::*};
+///
+/// static READING: AtomicBool = AtomicBool::new(false);
+/// static CLOSED: AtomicBool = AtomicBool::new(false);
+///
+/// // Reader: either it sees that the door is closed …
+/// READING.store(true, Relaxed);
+/// process::light();
+/// let may_enter = !CLOSED.load(Acquire);
+///
+/// // … or whoever closes it sees the reader.
+/// CLOSED.store(true, Release);
+/// process::heavy();
+/// assert!(!may_enter || READING.load(Acquire));
+/// ```
+#[inline]
+pub fn light() {
+    // PAIRS(upgrade): with `State::hold`, inside `holds`.
+    if STATE.holds(Flavour::Private) {
+        sys::light();
+    } else {
+        // PAIRS(both): with the call or the fence in `heavy`.
+        sys::fence(SeqCst);
+    }
+}
+
+/// A heavy fence for a process that may or may not be registered yet.
+///
+/// It pairs with [`process::light`](light) and, if the process is registered,
+/// with [`bonfire::light`](crate::light). If the call fails before registration it is
+/// a full fence, which pairs with the full fences that light ones are then; if it
+/// fails after, the process ends, as [`Memory::heavy`](crate::Memory::heavy) says.
+#[inline]
+pub fn heavy() {
+    let call = Call::new(Command::PrivateExpedited);
+    // PAIRS(heavy): with `sys::light` in `light`.
+    if attempt(call).is_err() {
+        fence_instead(call);
+    }
+}
+
+#[cold]
+fn fence_instead(call: Call) {
+    // PAIRS(both): with the fence in `light` of threads that saw no
+    // registration.
+    sys::fence(SeqCst);
+    // PAIRS(refused): with `State::hold`.
+    if STATE.note_refused() {
+        // Registered meanwhile, so the kernel owes us the call.
+        issue(call);
+    }
+}
+
+/// Whether light fences are light already.
+#[must_use]
+pub fn is_registered() -> bool {
+    STATE.holds(Flavour::Private)
+}
+
+/// [`light`] and [`heavy`] of this module as a [`Barrier`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Process;
+
+impl Barrier for Process {
+    #[inline]
+    fn light(self) {
+        light();
+    }
+
+    #[inline]
+    fn heavy(self) {
+        heavy();
+    }
+}
+
+#[cfg(feature = "std")]
+pub use background::{Registering, register_in_background};
+
+#[cfg(feature = "std")]
+mod background {
+    use std::thread::{Builder, JoinHandle};
+
+    use crate::{Refusal, Registration, register, sys};
+
+    /// A registration under way.
+    #[derive(Debug)]
+    #[must_use = "dropping it is fine, but then nobody learns why a registration was refused"]
+    pub struct Registering(Progress);
+
+    #[derive(Debug)]
+    enum Progress {
+        Done(Result<Registration, Refusal>),
+        UnderWay(JoinHandle<Result<Registration, Refusal>>),
+    }
+
+    /// Registers for all three flavours without making the caller wait.
+    ///
+    /// In a process of one thread it is done on return, in a few
+    /// microseconds. In a process of several a thread is started that waits
+    /// for the grace periods, while light fences of this module are full ones.
+    ///
+    /// ```
+    /// let registering = bonfire::process::register_in_background();
+    /// bonfire::process::light(); // a full fence, or already nothing
+    /// let registration = registering.wait();
+    /// # assert!(registration.is_ok() || registration.is_err());
+    /// ```
+    pub fn register_in_background() -> Registering {
+        if sys::is_single_threaded() {
+            return Registering(Progress::Done(register()));
+        }
+        // It makes a dozen system calls and no deep ones.
+        let helper = Builder::new().name("bonfire-register".into()).stack_size(64 << 10).spawn(register);
+        Registering(match helper {
+            Ok(thread) => Progress::UnderWay(thread),
+            Err(_) => Progress::Done(Err(Refusal::NoThread)),
+        })
+    }
+
+    impl Registering {
+        /// Whether [`wait`](Self::wait) would return at once.
+        #[must_use]
+        pub fn is_done(&self) -> bool {
+            match &self.0 {
+                Progress::Done(_) => true,
+                Progress::UnderWay(thread) => thread.is_finished(),
+            }
+        }
+
+        /// Waits until it is done.
+        ///
+        /// # Errors
+        /// Why there are no memory fences ([`register`]), or
+        /// [`Refusal::NoThread`].
+        pub fn wait(self) -> Result<Registration, Refusal> {
+            match self.0 {
+                Progress::Done(result) => result,
+                Progress::UnderWay(thread) => thread.join().unwrap_or(Err(Refusal::NoThread)),
+            }
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Registering, and the tokens that it returns.
+//!
+//! A token is a proof: the kernel opened this address space's gate for one
+//! flavour of barrier, and gates do not shut. So what a token offers has
+//! nothing to report. It is no larger than nothing, may be copied into every
+//! data structure, and stays true in a forked child (the registration is
+//! inherited) and in every thread. `execve` ends the program that held it.
+
+use core::fmt;
+
+use bonfire_abi::{Call, Command, Cpu, Error, FLAG_CPU, Flavour, Registrations};
+
+use crate::issue::{issue, issue_once};
+use crate::state::STATE;
+use crate::turn::Turn;
+use crate::{Filter, Refusal, sys};
+
+/// What a process that registered has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Memory fences.
+    pub memory: Memory,
+    /// Core serialisation, or why not. Never replaced by anything weaker.
+    pub sync_core: Result<SyncCore, Refusal>,
+    /// Fences that restart rseq critical sections, or why not.
+    pub rseq: Result<Rseq, Refusal>,
+}
+
+/// Registers for all three flavours.
+///
+/// Under Linux the first registration for a flavour takes a few microseconds
+/// in a process of one thread, and *waits for a grace period* in a process of
+/// several: 5 to 15 milliseconds for each flavour. Do it before threads are
+/// started, or early, or in the background (see [`process`](crate::process)).
+/// Later ones return at once. Any number of threads may register
+/// concurrently.
+///
+/// # Errors
+/// Why there are no memory fences. That there is no core serialisation or no
+/// rseq fence is told in its place in the [`Registration`].
+///
+/// ```
+/// # fn main() -> Result<(), bonfire::Refusal> {
+/// let registration = bonfire::register()?;
+/// registration.memory.heavy();
+/// if let Ok(core) = registration.sync_core {
+///     core.sync_core();
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub fn register() -> Result<Registration, Refusal> {
+    Ok(Registration { memory: Memory::register()?, sync_core: SyncCore::register(), rseq: Rseq::register() })
+}
+
+/// The registrations that the kernel says this address space holds.
+///
+/// Linux says more than it holds: whoever registered for
+/// [`Flavour::SyncCore`] or [`Flavour::Rseq`] is also said to have registered
+/// for [`Flavour::Private`], whose gate may be shut
+/// ([`Registrations::reported`]). So this is for reports; a proof is a token.
+///
+/// # Errors
+/// [`Refusal::NoSuchCommand`] before Linux 6.3 and on other systems, or why
+/// there is no call at all.
+pub fn registrations() -> Result<Registrations, Refusal> {
+    let command = Command::GetRegistrations;
+    if !sys::probe()?.contains(command) {
+        return Err(Refusal::NoSuchCommand(command));
+    }
+    sys::call(Call::new(command)).map(Registrations::from_mask).map_err(refusal)
+}
+
+/// The token of memory fences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory(Proof);
+
+/// The token of core serialisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncCore(Proof);
+
+/// The token of fences that restart rseq critical sections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rseq(Proof);
+
+impl Memory {
+    /// Registers for memory fences; see [`register`] for what it costs.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn register() -> Result<Self, Refusal> {
+        Proof::of(Flavour::Private).map(Self)
+    }
+
+    /// A heavy fence: a `fence(SeqCst)` here and, before it returns, in every
+    /// other thread of the process.
+    ///
+    /// It pairs with [`light`](crate::light) of any thread, with other heavy
+    /// fences, and with `fence(SeqCst)`. Always the system call: about 0.3
+    /// microseconds when no other thread runs, one interrupt of each CPU that
+    /// runs one otherwise (10 microseconds on a virtual machine, less on a
+    /// real one), whatever the number of threads.
+    ///
+    /// Safe in a signal handler and in a forked child: no lock, no memory, no
+    /// state but counters. Never in a rseq critical section: it is a system
+    /// call.
+    ///
+    /// # Late failure
+    /// A call that finds no memory in the kernel is repeated up to 1,000 times.
+    /// If that does not help, or if it fails otherwise, which takes a filter
+    /// installed after registering, the process ends with a message: light
+    /// fences rely on this, and nothing else would pair with them.
+    #[inline]
+    pub fn heavy(self) {
+        // PAIRS(heavy): with `light`, of any thread of this process.
+        issue(Call::new(Command::PrivateExpedited));
+    }
+
+    /// A heavy fence, if it can be had without waiting for another.
+    ///
+    /// Under Linux 6.8 and later one heavy fence at a time runs in the whole
+    /// system; a thread that must not sleep does better to come again. Of
+    /// the threads of this process one `try_heavy` at a time goes to the
+    /// kernel, the others are told [`NotNow::Busy`]. (What other processes do
+    /// cannot be seen from here.)
+    ///
+    /// # Errors
+    /// Why there was no fence. Nothing is ordered then.
+    #[inline]
+    pub fn try_heavy(self) -> Result<(), NotNow> {
+        static TURN: Turn = Turn::new();
+        let _taken = TURN.take().ok_or(NotNow::Busy)?;
+        // PAIRS(heavy): with `light`, of any thread of this process.
+        issue_once(Call::new(Command::PrivateExpedited)).then_some(()).ok_or(NotNow::OutOfMemory)
+    }
+}
+
+impl SyncCore {
+    /// Registers for core serialisation; see [`register`] for what it costs.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn register() -> Result<Self, Refusal> {
+        Proof::of(Flavour::SyncCore).map(Self)
+    }
+
+    /// Every thread of the process, this one included, passes a full fence and
+    /// serialises its instruction stream before it next runs in user mode.
+    ///
+    /// No thread executes stale instructions after it, of code that was
+    /// written before it *and made visible to instruction fetch*: on Arm,
+    /// AArch64 and POWER that takes cache maintenance first; on x86, RISC-V
+    /// and s390x nothing. Costs and late failure are as for
+    /// [`Memory::heavy`].
+    #[inline]
+    pub fn sync_core(self) {
+        issue(Call::new(Command::SyncCore));
+    }
+}
+
+impl Rseq {
+    /// Registers for rseq fences; see [`register`] for what it costs.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn register() -> Result<Self, Refusal> {
+        Proof::of(Flavour::Rseq).map(Self)
+    }
+
+    /// Every other running thread of the process passes a full fence, and
+    /// restarts the rseq critical section that it is in.
+    ///
+    /// Costs and late failure are as for [`Memory::heavy`].
+    #[inline]
+    pub fn rseq_fence(self) {
+        issue(Call::new(Command::Rseq));
+    }
+
+    /// The same on one CPU: only what runs there is interrupted.
+    ///
+    /// If no thread of this process runs there, or there is no such CPU, there
+    /// is nothing to do and nothing is done: the kernel reports neither.
+    #[inline]
+    pub fn rseq_fence_on(self, cpu: Cpu) {
+        // A negative number would mean every CPU.
+        let cpu_id = i32::try_from(cpu.0).unwrap_or(i32::MAX);
+        issue(Call { number: Command::Rseq.number(), flags: FLAG_CPU, cpu_id });
+    }
+}
+
+/// Why [`Memory::try_heavy`] did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotNow {
+    /// Another thread of this process is at it.
+    Busy,
+    /// The kernel found no memory for the call.
+    OutOfMemory,
+}
+
+impl fmt::Display for NotNow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Busy => "another thread issues a heavy fence; come again later",
+            Self::OutOfMemory => "the kernel found no memory for the fence; come again later",
+        })
+    }
+}
+
+impl core::error::Error for NotNow {}
+
+/// That the kernel registered this address space for a flavour.
+///
+/// # Invariants
+/// Made by [`Proof::of`] alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Proof(());
+
+impl Proof {
+    /// Registers for `flavour`, unless that was done.
+    fn of(flavour: Flavour) -> Result<Self, Refusal> {
+        if !STATE.holds(flavour) {
+            let commands = sys::probe()?;
+            for command in [flavour.registration(), flavour.command()] {
+                if !commands.contains(command) {
+                    return Err(Refusal::NoSuchCommand(command));
+                }
+            }
+            sys::register(flavour).map_err(refusal)?;
+            STATE.hold(flavour);
+        }
+        // INVARIANT: registered just now, or by whoever set the bit.
+        Ok(Self(()))
+    }
+}
+
+/// What an error means of a command that `QUERY` said is there.
+fn refusal(error: Error) -> Refusal {
+    match error {
+        Error::OutOfMemory => Refusal::OutOfMemory,
+        error => Refusal::Filtered(Filter::Refuses(error)),
+    }
+}

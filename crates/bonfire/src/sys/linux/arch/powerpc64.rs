@@ -1,0 +1,48 @@
+//! 64-bit POWER: `sc`, number in `r0`. An error is told by the summary overflow
+//! bit and comes as a positive number, which is negated here.
+#![expect(unsafe_code, reason = "a system call is an instruction")]
+
+use core::arch::asm;
+
+/// Traps into the kernel with five arguments.
+///
+/// # Safety
+/// The call of this number must be safe with these arguments: what they point
+/// to is live, and the kernel may do to the process what the call does.
+#[inline]
+pub(crate) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
+    let [a, b, c, d, e] = arguments;
+    let result;
+    // SAFETY: the caller vouches for the call. Every register that the kernel
+    // does not preserve is an output or clobbered here, and so is memory.
+    unsafe {
+        asm!(
+            "sc",
+            "bns+ 2f",
+            "neg 3, 3",
+            "2:",
+            inlateout("r0") number => _,
+            inlateout("r3") a => result,
+            inlateout("r4") b => _, inlateout("r5") c => _,
+            inlateout("r6") d => _, inlateout("r7") e => _,
+            lateout("r8") _, lateout("r9") _, lateout("r10") _, lateout("r11") _, lateout("r12") _,
+            lateout("cr0") _, lateout("ctr") _, lateout("xer") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// Numbers of system calls, from this architecture's table.
+pub(crate) mod number {
+    pub(crate) const READ: usize = 3;
+    pub(crate) const WRITE: usize = 4;
+    pub(crate) const OPENAT: usize = 286;
+    pub(crate) const CLOSE: usize = 6;
+    pub(crate) const CLONE: usize = 120;
+    pub(crate) const WAIT4: usize = 114;
+    pub(crate) const EXIT_GROUP: usize = 234;
+    pub(crate) const UNAME: usize = 122;
+    pub(crate) const GETPID: usize = 20;
+    pub(crate) const RT_SIGPROCMASK: usize = 174;
+}

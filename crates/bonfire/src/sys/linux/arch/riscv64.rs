@@ -1,0 +1,42 @@
+//! RISC-V, 64 bits: `ecall`, number in `a7`.
+#![expect(unsafe_code, reason = "a system call is an instruction")]
+
+use core::arch::asm;
+
+/// Traps into the kernel with five arguments.
+///
+/// # Safety
+/// The call of this number must be safe with these arguments: what they point
+/// to is live, and the kernel may do to the process what the call does.
+#[inline]
+pub(crate) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
+    let [a, b, c, d, e] = arguments;
+    let result;
+    // SAFETY: the caller vouches for the call. The kernel preserves every
+    // register that is not an output here, and memory is clobbered, so the
+    // compiler keeps accesses on their side of the call.
+    unsafe {
+        asm!(
+            "ecall",
+            in("a7") number,
+            inlateout("a0") a => result,
+            in("a1") b, in("a2") c, in("a3") d, in("a4") e,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// Numbers of system calls, from this architecture's table.
+pub(crate) mod number {
+    pub(crate) const READ: usize = 63;
+    pub(crate) const WRITE: usize = 64;
+    pub(crate) const OPENAT: usize = 56;
+    pub(crate) const CLOSE: usize = 57;
+    pub(crate) const CLONE: usize = 220;
+    pub(crate) const WAIT4: usize = 260;
+    pub(crate) const EXIT_GROUP: usize = 94;
+    pub(crate) const UNAME: usize = 160;
+    pub(crate) const GETPID: usize = 172;
+    pub(crate) const RT_SIGPROCMASK: usize = 135;
+}

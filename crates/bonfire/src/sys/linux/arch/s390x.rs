@@ -1,0 +1,42 @@
+//! s390x: `svc 0`, number in `r1`. Its `clone` takes the stack first.
+#![expect(unsafe_code, reason = "a system call is an instruction")]
+
+use core::arch::asm;
+
+/// Traps into the kernel with five arguments.
+///
+/// # Safety
+/// The call of this number must be safe with these arguments: what they point
+/// to is live, and the kernel may do to the process what the call does.
+#[inline]
+pub(crate) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
+    let [a, b, c, d, e] = arguments;
+    let result;
+    // SAFETY: the caller vouches for the call. The kernel preserves every
+    // register that is not an output here, and memory is clobbered, so the
+    // compiler keeps accesses on their side of the call.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("r1") number,
+            inlateout("r2") a => result,
+            in("r3") b, in("r4") c, in("r5") d, in("r6") e,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// Numbers of system calls, from this architecture's table.
+pub(crate) mod number {
+    pub(crate) const READ: usize = 3;
+    pub(crate) const WRITE: usize = 4;
+    pub(crate) const OPENAT: usize = 288;
+    pub(crate) const CLOSE: usize = 6;
+    pub(crate) const CLONE: usize = 120;
+    pub(crate) const WAIT4: usize = 114;
+    pub(crate) const EXIT_GROUP: usize = 248;
+    pub(crate) const UNAME: usize = 122;
+    pub(crate) const GETPID: usize = 20;
+    pub(crate) const RT_SIGPROCMASK: usize = 175;
+}

@@ -1,0 +1,49 @@
+//! x86, 32 bits: `int 0x80`. Two of the argument registers, `ebx` and `esi`, are
+//! the compiler's own, so the arguments go through memory.
+#![expect(unsafe_code, reason = "a system call is an instruction")]
+
+use core::arch::asm;
+
+/// Traps into the kernel with five arguments.
+///
+/// # Safety
+/// The call of this number must be safe with these arguments: what they point
+/// to is live, and the kernel may do to the process what the call does.
+#[inline]
+pub(crate) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
+    let result;
+    // SAFETY: the caller vouches for the call. The two registers that are not
+    // operands are put back, and memory is clobbered.
+    unsafe {
+        asm!(
+            "push ebx",
+            "push esi",
+            "mov ebx, [edi]",
+            "mov ecx, [edi + 4]",
+            "mov edx, [edi + 8]",
+            "mov esi, [edi + 12]",
+            "mov edi, [edi + 16]",
+            "int 0x80",
+            "pop esi",
+            "pop ebx",
+            inlateout("eax") number => result,
+            inlateout("edi") arguments.as_ptr() => _,
+            lateout("ecx") _, lateout("edx") _,
+        );
+    }
+    result
+}
+
+/// Numbers of system calls, from this architecture's table.
+pub(crate) mod number {
+    pub(crate) const READ: usize = 3;
+    pub(crate) const WRITE: usize = 4;
+    pub(crate) const OPENAT: usize = 295;
+    pub(crate) const CLOSE: usize = 6;
+    pub(crate) const CLONE: usize = 120;
+    pub(crate) const WAIT4: usize = 114;
+    pub(crate) const EXIT_GROUP: usize = 252;
+    pub(crate) const UNAME: usize = 122;
+    pub(crate) const GETPID: usize = 20;
+    pub(crate) const RT_SIGPROCMASK: usize = 175;
+}

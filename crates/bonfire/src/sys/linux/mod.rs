@@ -1,0 +1,76 @@
+//! Linux and Android: the call, by the instruction that traps.
+//!
+//! No C library is needed, so that the crate serves programs without one, and
+//! programs that start before theirs does. What is asked, and in which order,
+//! before the first call is in [`probe`](self::probe()).
+#![expect(unsafe_code, reason = "a system call is foreign code")]
+
+mod arch;
+mod file;
+mod probe;
+#[cfg(all(feature = "signal", target_os = "linux"))]
+pub(crate) mod signal;
+
+use core::arch::asm;
+
+use bonfire_abi::{Call, Error, Flavour, SYSTEM_CALL, from_return};
+
+#[cfg(any(feature = "std", feature = "early"))]
+pub(crate) use probe::is_single_threaded;
+pub(crate) use probe::probe;
+
+use self::arch::{number, syscall};
+
+/// Nothing for the processor, an order to the compiler.
+///
+/// An empty `asm!` that may touch memory is to the compiler what a call of an
+/// unknown function is: it may contain any synchronisation, so no access of
+/// memory that others can see moves across it. What it stands for, in Rust: a
+/// point at which the handler of another thread's heavy fence, a
+/// `fence(SeqCst)`, may have run. Not `compiler_fence`: that one is defined
+/// for signal handlers of the same thread only, and is a full `sync` on POWER.
+///
+/// PAIRS(heavy): with [`call`] of a barrier command, of any thread of this
+/// process. Without it the compiler could make the load before the store, and
+/// no interrupt would order what is already in the wrong order.
+#[inline(always)]
+pub(crate) fn light() {
+    // SAFETY: there is no instruction; stack and flags are as they were.
+    unsafe { asm!("", options(nostack, preserves_flags)) }
+}
+
+/// The system call.
+///
+/// As a heavy fence it stands for `fence(SeqCst)` in the caller and in every
+/// thread that a light fence of this process runs on.
+/// PAIRS(heavy): with [`light`], of any thread of this process. The asm
+/// clobbers memory, so the compiler keeps both sides' accesses in place.
+#[inline]
+pub(crate) fn call(call: Call) -> Result<u32, Error> {
+    let Some(membarrier) = SYSTEM_CALL else { return Err(Error::NotSupported) };
+    let arguments = [call.number as usize, call.flags as usize, call.cpu_id as usize, 0, 0];
+    // SAFETY: membarrier takes no pointers and changes no memory of the
+    // process; with any argument at all, it fails at worst.
+    from_return(unsafe { syscall(membarrier, arguments) })
+}
+
+/// Registers, and issues one barrier for a trial: a filter may let a process
+/// register for what it will not let it do.
+pub(crate) fn register(flavour: Flavour) -> Result<(), Error> {
+    call(Call::new(flavour.registration()))?;
+    call(Call::new(flavour.command()))?;
+    Ok(())
+}
+
+/// Standard error is where a process says why it dies. The system's own call:
+/// this must work in a signal handler and without `std`.
+pub(crate) fn complain(text: &str) {
+    // SAFETY: the bytes live through the call. That it fails is not to be helped.
+    unsafe { syscall(number::WRITE, [2, text.as_ptr() as usize, text.len(), 0, 0]) };
+}
+
+/// The number of this process, which a forked child does not share.
+pub(crate) fn process_id() -> u32 {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { syscall(number::GETPID, [0; 5]) as u32 }
+}

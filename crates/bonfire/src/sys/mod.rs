@@ -1,0 +1,81 @@
+//! The platform: what the rest of the crate asks of the system underneath.
+//!
+//! Each platform is one file (Linux a folder) with the same functions:
+//!
+//! - `light()`, the light fence: nothing but an order to the compiler where
+//!   `call` can reach the other threads, a full fence where it cannot;
+//! - `call(call)`, the call as it is;
+//! - `register(flavour)`, which opens the gate of a barrier that there is;
+//! - `probe()`, which commands there are, asked so that asking harms nobody;
+//! - `complain(text)`, which says why the process is about to die;
+//! - `process_id()` and `is_single_threaded()`, which say what they are called.
+//!
+//! Where the system is known but the instruction that traps into it is not,
+//! and under Miri, the platform is `fences`: full fences on both sides.
+
+#[cfg(all(
+    not(loom),
+    not(miri),
+    any(target_os = "linux", target_os = "android"),
+    any(
+        target_arch = "x86_64",
+        target_arch = "x86",
+        target_arch = "aarch64",
+        target_arch = "arm",
+        target_arch = "riscv64",
+        target_arch = "powerpc64",
+        target_arch = "s390x",
+    )
+))]
+#[path = "linux/mod.rs"]
+mod platform;
+
+#[cfg(all(not(loom), not(miri), target_os = "freebsd"))]
+#[path = "freebsd.rs"]
+mod platform;
+
+#[cfg(all(not(loom), not(miri), windows))]
+#[path = "windows.rs"]
+mod platform;
+
+#[cfg(loom)]
+#[path = "loom.rs"]
+mod platform;
+
+#[cfg(not(any(
+    loom,
+    all(
+        not(miri),
+        any(
+            windows,
+            target_os = "freebsd",
+            all(
+                any(target_os = "linux", target_os = "android"),
+                any(
+                    target_arch = "x86_64",
+                    target_arch = "x86",
+                    target_arch = "aarch64",
+                    target_arch = "arm",
+                    target_arch = "riscv64",
+                    target_arch = "powerpc64",
+                    target_arch = "s390x",
+                )
+            ),
+        )
+    )
+)))]
+#[path = "fences.rs"]
+mod platform;
+
+#[cfg(feature = "std")]
+pub(crate) mod cold;
+
+#[cfg(all(feature = "early", not(any(loom, miri)), any(target_os = "linux", target_os = "freebsd")))]
+mod early;
+
+#[cfg(not(loom))]
+pub(crate) use core::sync::atomic::fence;
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::fence;
+
+pub(crate) use platform::*;
