@@ -1,1 +1,1 @@
-//! The soundness argument.
+#![doc = include_str!("../docs/soundness.md")]
