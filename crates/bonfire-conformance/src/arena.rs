@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use bonfire_abi::{Commands, from_return, to_return};
 
+use crate::litmus::Table;
 use crate::verdict::{Finding, Means};
 
 /// One block of shared memory, without pointers, all zero at first.
@@ -28,6 +29,18 @@ pub struct Arena {
     pub(crate) missing: AtomicU32,
     /// The first wrong answer.
     pub(crate) wrong: WrongAnswer,
+    /// What the case may spend.
+    plan: Plan,
+    /// Where the threads of a litmus meet.
+    pub(crate) table: Table,
+}
+
+/// What the runner tells the case.
+#[repr(C)]
+struct Plan {
+    seed: AtomicU64,
+    deadline_ns: AtomicU64,
+    goal: AtomicU64,
 }
 
 /// A [`Finding`] in shared memory. Whoever changes `step` from 0 owns the rest.
@@ -55,15 +68,37 @@ impl Arena {
                 expected: AtomicI64::new(0),
                 got: AtomicI64::new(0),
             },
+            plan: Plan { seed: AtomicU64::new(0), deadline_ns: AtomicU64::new(0), goal: AtomicU64::new(0) },
+            table: Table::new(),
         }
     }
 
-    /// Forgets what the last case left.
-    pub(crate) fn reset(&self) {
+    /// Forgets what the last case left, and plans the next: where its random
+    /// numbers start, when it must end, and how many rounds are enough.
+    pub(crate) fn reset(&self, seed: u64, deadline_ns: u64, goal: u64) {
+        self.plan.seed.store(seed, Relaxed);
+        self.plan.deadline_ns.store(deadline_ns, Relaxed);
+        self.plan.goal.store(goal, Relaxed);
+        self.table.reset();
         self.entered.store(0, Relaxed);
         self.calls.store(0, Relaxed);
         self.missing.store(0, Relaxed);
         self.wrong.step.store(0, Relaxed);
+    }
+
+    /// Where random numbers start.
+    pub(crate) fn seed(&self) -> u64 {
+        self.plan.seed.load(Relaxed)
+    }
+
+    /// When the case must end.
+    pub(crate) fn deadline_ns(&self) -> u64 {
+        self.plan.deadline_ns.load(Relaxed)
+    }
+
+    /// Whether more rounds would change nothing.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.wrong.finding().is_some() || self.table.rounds().is_settled(self.plan.goal.load(Relaxed))
     }
 
     /// The commands that the probe was told of.

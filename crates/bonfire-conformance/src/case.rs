@@ -7,7 +7,9 @@ use bonfire_abi::{Command, Commands, Registrations};
 use crate::answers::Answers;
 use crate::arena::Arena;
 use crate::lifetime;
+use crate::litmus::{self, Litmus};
 use crate::script::{Player, Script};
+use crate::verdict::Reason;
 use crate::{MemoryOrder, Task, World};
 
 /// One thing that a kernel must do, or never do, and how to find out.
@@ -22,6 +24,16 @@ enum What {
     Answers(Answers),
     Single(Script),
     Life(Script),
+    Litmus(Litmus),
+}
+
+/// What a case may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    /// How much of the budget it is worth, relative to others.
+    pub(crate) weight: u64,
+    /// How many rounds are enough.
+    pub(crate) rounds: u64,
 }
 
 /// What a case is about.
@@ -68,7 +80,7 @@ impl Group {
 pub fn cases() -> impl Iterator<Item = Case> {
     let abi = Answers::all().map(What::Answers).chain(lifetime::single().map(What::Single));
     let life = lifetime::lives().map(What::Life);
-    abi.chain(life).map(Case)
+    abi.chain(life).chain(litmus::all().map(What::Litmus)).map(Case)
 }
 
 impl Case {
@@ -78,6 +90,7 @@ impl Case {
         match self.0 {
             What::Answers(_) | What::Single(_) => Group::Abi,
             What::Life(_) => Group::Lifetime,
+            What::Litmus(_) => Group::Ordering,
         }
     }
 
@@ -87,13 +100,17 @@ impl Case {
         match self.0 {
             What::Answers(answers) => answers.citation(),
             What::Single(script) | What::Life(script) => lifetime::citation(script),
+            What::Litmus(litmus) => litmus.citation(),
         }
     }
 
     /// The program as columns of threads, if it is a litmus.
     #[must_use]
     pub const fn diagram(&self) -> Option<Diagram> {
-        None
+        match self.0 {
+            What::Litmus(litmus) => Some(Diagram(litmus)),
+            _ => None,
+        }
     }
 
     /// What is tried, which barrier forbids the bad outcome, and what a failure
@@ -109,13 +126,36 @@ impl Case {
         match self.0 {
             What::Answers(_) => None,
             What::Single(script) | What::Life(script) => script.needs().find_map(absent),
+            What::Litmus(litmus) => absent(litmus.barrier),
         }
     }
 
-    /// How much of the budget it is worth, relative to others.
-    pub(crate) const fn weight(&self, _order: MemoryOrder) -> u64 {
+    /// How many CPUs it needs.
+    pub(crate) fn cpus(&self) -> u32 {
         match self.0 {
-            What::Answers(_) | What::Single(_) | What::Life(_) => 1,
+            What::Litmus(litmus) => litmus.cpus(),
+            _ => 1,
+        }
+    }
+
+    /// Why a machine of this memory order cannot show the fault, if so.
+    pub(crate) fn hidden(&self, order: MemoryOrder) -> Option<Reason> {
+        match self.0 {
+            What::Litmus(litmus) => litmus.hidden(order),
+            _ => None,
+        }
+    }
+
+    /// Whether it counts rounds, and needs a twin that shows the fault.
+    pub(crate) const fn has_rounds(&self) -> bool {
+        matches!(self.0, What::Litmus(_))
+    }
+
+    /// What it may cost on a machine of this memory order.
+    pub(crate) fn cost(&self, order: MemoryOrder) -> Cost {
+        match self.0 {
+            What::Answers(_) | What::Single(_) | What::Life(_) => Cost { weight: 1, rounds: 0 },
+            What::Litmus(litmus) => litmus.cost(order),
         }
     }
 
@@ -134,7 +174,7 @@ pub(crate) fn step_task(number: u16, position: u32, held: Registrations) -> Task
 }
 
 /// A task: which case, which of its parts, and a word of data.
-const fn task(number: u16, part: u16, data: u32) -> Task {
+pub(crate) const fn task(number: u16, part: u16, data: u32) -> Task {
     Task::from_number((number as u64) << 48 | (part as u64) << 32 | data as u64)
 }
 
@@ -151,6 +191,7 @@ pub(crate) fn enter(world: &dyn World, task: Task) {
         What::Single(script) | What::Life(script) => {
             script.play(world, number, part, Registrations::from_mask(data));
         }
+        What::Litmus(litmus) => litmus.play(world, number, part, data),
     }
 }
 
@@ -165,17 +206,18 @@ impl fmt::Display for Case {
         match self.0 {
             What::Answers(answers) => answers.fmt(f),
             What::Single(script) | What::Life(script) => script.fmt(f),
+            What::Litmus(litmus) => litmus.fmt(f),
         }
     }
 }
 
 /// A litmus as columns, one per thread; displays as several lines.
 #[derive(Clone, Copy, Debug)]
-pub struct Diagram(());
+pub struct Diagram(Litmus);
 
 impl fmt::Display for Diagram {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Ok(())
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.draw(f)
     }
 }
 
@@ -188,6 +230,7 @@ impl fmt::Display for Explanation {
         match self.0.0 {
             What::Answers(answers) => answers.explain(f),
             What::Single(script) | What::Life(script) => lifetime::explain(script, f),
+            What::Litmus(litmus) => litmus.explain(f),
         }
     }
 }

@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use bonfire_abi::{Error, from_return};
 
 use crate::case::{self, Case, cases};
+use crate::random::Random;
 use crate::verdict::{Evidence, Finding, Outcome, Reason, Verdict};
 use crate::{Ending, Subject};
 
@@ -93,6 +94,7 @@ fn not_run() -> Outcome {
 
 struct Runner<'a> {
     subject: &'a dyn Subject,
+    seeds: Random,
     /// When the budget is spent.
     end_ns: u64,
     /// The weights of the cases that have not run.
@@ -104,31 +106,54 @@ struct Runner<'a> {
 impl<'a> Runner<'a> {
     fn new(subject: &'a dyn Subject, selected: &dyn Fn(&Case) -> bool, options: Options) -> Self {
         let order = subject.memory_order();
-        let weight_left = cases().filter(|case| selected(case)).map(|case| case.weight(order)).sum();
-        let end_ns = subject.now_ns().saturating_add(options.budget_ns);
-        Self { subject, end_ns, weight_left, deaf: probe(subject) }
+        let weight_left = cases().filter(|case| selected(case)).map(|case| case.cost(order).weight).sum();
+        // The last tenth is for what the cases do beyond their shares: births,
+        // deaths, the last call of a slow command.
+        let end_ns = subject.now_ns().saturating_add(options.budget_ns / 10 * 9);
+        let seeds = Random::new(options.seed);
+        Self { subject, seeds, end_ns, weight_left, deaf: probe(subject) }
     }
 
     fn judge(&mut self, number: u16, case: &Case) -> Outcome {
         let share_ns = self.share_ns(case);
+        let seed = self.seeds.next();
+        match self.deaf.or_else(|| self.obstacle(case)) {
+            Some(reason) => Outcome::new(Some(reason), Evidence::default()),
+            None => self.play(number, case, share_ns, seed),
+        }
+    }
+
+    /// Why `case` cannot even be tried.
+    fn obstacle(&self, case: &Case) -> Option<Reason> {
+        let (needed, present) = (case.cpus(), self.subject.cpus());
+        let absent = case.needs(self.subject.arena().commands()).map(Reason::NotAdvertised);
+        let crowded = || (present < needed).then_some(Reason::TooFewCpus { needed, present });
+        let hidden = || case.hidden(self.subject.memory_order());
+        absent.or_else(|| crowded().map(|crowded| hidden().unwrap_or(crowded)))
+    }
+
+    fn play(&self, number: u16, case: &Case, share_ns: u64, seed: u64) -> Outcome {
         let arena = self.subject.arena();
-        if let Some(reason) = self.deaf {
-            return Outcome::new(Some(reason), Evidence::default());
-        }
-        if let Some(command) = case.needs(arena.commands()) {
-            return Outcome::new(Some(Reason::NotAdvertised(command)), Evidence::default());
-        }
-        arena.reset();
+        let order = self.subject.memory_order();
+        arena.reset(seed, self.subject.now_ns() + share_ns, case.cost(order).rounds);
         let ending = self.subject.process(Case::first_task(number), share_ns + GRACE_NS);
-        let evidence = Evidence { calls: arena.calls.load(Relaxed), rounds: None };
-        let reason =
-            arena.wrong.finding().map(wrong).or_else(|| missing(self.subject)).or_else(|| ended(ending));
+        let rounds = arena.table.rounds();
+        let evidence =
+            Evidence { calls: arena.calls.load(Relaxed), rounds: case.has_rounds().then_some(rounds) };
+        let silent = case.has_rounds() && !rounds.tells();
+        let reason = (rounds.forbidden > 0)
+            .then_some(Reason::Forbidden)
+            .or_else(|| arena.wrong.finding().map(wrong))
+            .or_else(|| missing(self.subject))
+            .or_else(|| ended(ending))
+            .or_else(|| case.hidden(order))
+            .or_else(|| silent.then_some(Reason::TwinSilent));
         Outcome::new(reason, evidence)
     }
 
     /// The part of what is left of the budget that `case` may use.
     fn share_ns(&mut self, case: &Case) -> u64 {
-        let weight = case.weight(self.subject.memory_order());
+        let weight = case.cost(self.subject.memory_order()).weight;
         let left_ns = self.end_ns.saturating_sub(self.subject.now_ns());
         let share_ns = left_ns / self.weight_left.max(1) * weight;
         self.weight_left -= weight;
@@ -139,7 +164,7 @@ impl<'a> Runner<'a> {
 /// Asks `QUERY`, and says why nothing can be judged if it fails.
 fn probe(subject: &dyn Subject) -> Option<Reason> {
     let arena = subject.arena();
-    arena.reset();
+    arena.reset(0, 0, 0);
     let ending = subject.process(case::PROBE, GRACE_NS);
     let answer = from_return(arena.query.load(Relaxed) as isize);
     ended(ending).or_else(|| missing(subject)).or_else(|| answer.err().map(Reason::NoCall))

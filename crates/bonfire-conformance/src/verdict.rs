@@ -190,6 +190,20 @@ impl Rounds {
     }
 }
 
+impl Rounds {
+    /// Whether the twin showed the outcome often enough for its absence from the
+    /// case to mean something.
+    pub(crate) fn tells(&self) -> bool {
+        self.twin_forbidden >= 5 && self.confidence() >= 0.9
+    }
+
+    /// Whether more rounds would change nothing: it does not conform, or `goal`
+    /// rounds did not show it and the twin showed it all along.
+    pub(crate) fn is_settled(&self, goal: u64) -> bool {
+        self.forbidden >= 16 || (self.rounds >= goal && self.confidence() >= 0.999_999)
+    }
+}
+
 /// `base` to the `exponent`; `core` has no `powi`.
 fn power(mut base: f64, mut exponent: u64) -> f64 {
     let mut result = 1.0;

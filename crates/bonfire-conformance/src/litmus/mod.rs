@@ -1,0 +1,223 @@
+//! The ordering cases: litmus tests around the call.
+//!
+//! A [`Shape`] is a small program for two to four threads and an outcome that
+//! must never be seen. One thread is *heavy*: between its two accesses it
+//! issues the barrier. The others are *light*: between theirs the compiler may
+//! move nothing, and the CPU may do what it likes. A [`Situation`] says what
+//! the threads do besides.
+//!
+//! | file | tells |
+//! |---|---|
+//! | [`shape`] | the programs, as data, and why their outcomes are forbidden |
+//! | [`seat`] | one thread, round by round: meet, delay, access, judge |
+//! | [`stage`] | who starts which processes and threads, and where |
+//!
+//! *A litmus that can tell.* The time that any system call takes hides the
+//! reordering: by the time the call is back, the other thread's store has long
+//! left its store buffer, and a barrier that does nothing passes. So the
+//! threads first queue stores that miss every cache (the lines were evicted
+//! before), and the store under test waits behind them for longer than a call
+//! takes. Each round has fresh variables, all threads meet before it, and
+//! random delays shift them against each other.
+
+pub(crate) mod seat;
+mod shape;
+mod stage;
+
+use core::fmt;
+
+use bonfire_abi::Command;
+
+use crate::case::Cost;
+use crate::verdict::Reason;
+use crate::{MemoryOrder, World};
+pub(crate) use seat::Table;
+use shape::{SHAPES, Shape};
+
+/// An ordering case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Litmus {
+    pub(crate) shape: &'static Shape,
+    pub(crate) barrier: Command,
+    pub(crate) situation: Situation,
+}
+
+/// What the threads of a litmus do besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Situation {
+    /// Nothing: each runs on a CPU of its own, all the time.
+    Spinning,
+    /// The light threads sleep between rounds, and so are switched out right
+    /// after their accesses, while the barrier is under way.
+    Sleeping,
+    /// Another process runs on the light threads' CPU, now and then.
+    Sharing,
+    /// Each light thread exits right after its accesses; the next round has
+    /// another.
+    Exiting,
+    /// Heavy and light threads change places every few rounds.
+    Migrating,
+    /// The process registers when its threads are running already.
+    Registering,
+    /// The light threads issue the barrier too, right after their accesses.
+    TwoCallers,
+}
+
+use Situation::{Exiting, Migrating, Registering, Sharing, Sleeping, Spinning, TwoCallers};
+
+const BARRIERS: [Command; 5] =
+    [Command::PrivateExpedited, Command::SyncCore, Command::Rseq, Command::GlobalExpedited, Command::Global];
+
+/// The situations besides spinning that a default run tries.
+const DISTURBED: [Situation; 6] = [Sleeping, Sharing, Exiting, Migrating, Registering, TwoCallers];
+
+/// Every ordering case: each shape with each barrier between spinning threads,
+/// and the two basic shapes, of which every other is made, in every situation.
+///
+/// The targets of `GLOBAL_EXPEDITED` only spin: what Linux loses in other
+/// situations is known, and hunted ([`hunts`](crate::hunt)).
+pub(crate) fn all() -> impl Iterator<Item = Litmus> {
+    let spinning = SHAPES.iter().flat_map(|shape| {
+        BARRIERS.into_iter().map(move |barrier| Litmus { shape, barrier, situation: Spinning })
+    });
+    let disturbed = DISTURBED.into_iter().flat_map(|situation| {
+        BARRIERS
+            .into_iter()
+            .flat_map(move |barrier| shape::basic().map(move |shape| Litmus { shape, barrier, situation }))
+    });
+    spinning.chain(disturbed.filter(|litmus| litmus.barrier != Command::GlobalExpedited)).filter(
+        // There is nothing to register for.
+        |litmus| litmus.barrier != Command::Global || litmus.situation != Registering,
+    )
+}
+
+impl Litmus {
+    /// Why nothing can be seen here, if so.
+    pub(crate) fn hidden(self, order: MemoryOrder) -> Option<Reason> {
+        (!self.shape.shows(order)).then_some(Reason::Architecture)
+    }
+
+    /// A call of `GLOBAL` takes milliseconds, so it gets more time for its
+    /// rounds; where nothing can be seen, little time is wasted on looking.
+    pub(crate) fn cost(self, order: MemoryOrder) -> Cost {
+        match self.hidden(order) {
+            Some(_) => Cost { weight: 2, rounds: 500 },
+            None if self.barrier == Command::Global => Cost { weight: 120, rounds: 200 },
+            None => Cost { weight: 40, rounds: 10_000 },
+        }
+    }
+
+    /// One CPU for each thread.
+    pub(crate) fn cpus(self) -> u32 {
+        self.shape.threads.len() as u32
+    }
+
+    pub(crate) const fn citation(self) -> &'static str {
+        match self.barrier {
+            Command::Global => "membarrier(2), MEMBARRIER_CMD_GLOBAL",
+            Command::GlobalExpedited => "membarrier(2), MEMBARRIER_CMD_GLOBAL_EXPEDITED",
+            Command::SyncCore => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE",
+            Command::Rseq => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ",
+            _ => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED",
+        }
+    }
+
+    /// Whether the threads are processes: what a private command does not reach.
+    pub(crate) const fn crosses_processes(self) -> bool {
+        matches!(self.barrier, Command::Global | Command::GlobalExpedited)
+    }
+
+    /// Plays the part of the case that `part` and `data` name.
+    pub(crate) fn play(self, world: &dyn World, number: u16, part: u16, data: u32) {
+        stage::play(self, world, number, part, data);
+    }
+
+    pub(crate) fn draw(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shape.draw(self.barrier, f)
+    }
+
+    pub(crate) fn explain(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let threads = if self.crosses_processes() { "processes that share memory" } else { "threads" };
+        writeln!(
+            f,
+            "{} {threads}; P{} issues {}, the others only keep the compiler",
+            self.shape.threads.len(),
+            self.shape.heavy,
+            self.barrier
+        )?;
+        writeln!(f, "from moving their accesses. {}", self.situation.tells())?;
+        writeln!(f)?;
+        writeln!(f, "Why the outcome is forbidden: {}", self.shape.why)?;
+        writeln!(f)?;
+        writeln!(f, "In the twin's rounds an ordinary system call stands in place of the barrier, and the")?;
+        writeln!(
+            f,
+            "outcome must be seen; else the case cannot tell. A failure means: {}",
+            self.situation.blames()
+        )
+    }
+}
+
+impl Situation {
+    const fn name(self) -> &'static str {
+        match self {
+            Spinning => "spinning",
+            Sleeping => "sleeping",
+            Sharing => "sharing",
+            Exiting => "exiting",
+            Migrating => "migrating",
+            Registering => "registering",
+            TwoCallers => "two-callers",
+        }
+    }
+
+    const fn tells(self) -> &'static str {
+        match self {
+            Spinning => "All spin on CPUs of their own.",
+            Sleeping => {
+                "The others sleep between rounds, and are switched out while the barrier is under way."
+            }
+            Sharing => "On their CPU another process runs now and then.",
+            Exiting => "Each of the others exits right after its accesses; the next round has a new one.",
+            Migrating => "The threads change CPUs every few rounds.",
+            Registering => "The process registers when its threads are running already, again and again.",
+            TwoCallers => "The others issue the barrier too, right after their accesses.",
+        }
+    }
+
+    /// The barriers that Linux's sources letter A to E, in words.
+    const fn blames(self) -> &'static str {
+        match self {
+            Spinning => {
+                "running\nthreads are not interrupted, or the interrupt's handler, the entry of the call or its\n\
+                 return lacks a full barrier (Linux's scenarios A and B)."
+            }
+            Sleeping => {
+                "a thread\nthat is being switched out or in is skipped, and the switch lacks a full barrier before or\n\
+                 after it changes what its CPU is seen to run (scenario C)."
+            }
+            Sharing => {
+                "a switch\nbetween two address spaces lacks a full barrier on one of its sides (scenario C, as on\n\
+                 riscv before Linux 6.9)."
+            }
+            Exiting => {
+                "a thread\nthat exits is skipped before its accesses are visible: its exit lacks a full barrier\n\
+                 (scenario D, as on Linux before 5.10)."
+            }
+            Migrating => {
+                "the caller\nskips a CPU because it once was its own, or the thread that now runs there."
+            }
+            Registering => {
+                "the gate\nopens before every CPU knows of the registration, so that a switch that is under way\n\
+                 passes no barrier."
+            }
+            TwoCallers => "callers\nshare an interrupt or an acknowledgement that was not meant for both.",
+        }
+    }
+}
+
+impl fmt::Display for Litmus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.shape, self.barrier, self.situation.name())
+    }
+}

@@ -1,0 +1,360 @@
+//! One thread of a litmus, round by round.
+//!
+//! Each round: announce, wait until all others have (the *meeting*), queue cold
+//! stores, wait a random moment, do the accesses of the shape, leave what was
+//! read. The heavy thread is also the judge: it waits until all are done, looks
+//! at the outcome and counts it.
+//!
+//! | edge | one side | other side | without it |
+//! |---|---|---|---|
+//! | meet | a thread announces round *n* | the others see it | rounds overlap, and values of an old one are taken for this one's |
+//! | done | a light thread leaves what it read | the judge takes it | the judge sees results of an older round, or not yet the last value of a variable |
+//!
+//! Nothing else is ordered: the accesses under test are relaxed, with the fence
+//! under test between them.
+//!
+//! Variables are never set back. A stored value carries the number of its
+//! round; one of an older round reads as 0.
+
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicU32, AtomicU64};
+
+use bonfire_abi::{Command, from_return};
+
+use super::shape::{LOADS, Op, THREADS, Var};
+use super::{Litmus, Situation};
+use crate::random::Random;
+use crate::verdict::{Finding, Means, Rounds};
+use crate::{World, arch};
+
+/// How many rounds until a variable's line is used again.
+const FRESH: usize = 1024;
+/// Lines that cold stores go to, and how many a round queues.
+const COLD: usize = 8192;
+const QUEUED: usize = 56;
+/// The longest random delay before the accesses, in turns of an empty loop.
+const DELAY: u32 = 400;
+/// How long a thread spins for the others before it thinks that they have no CPU.
+const PATIENCE: u32 = 10_000;
+
+/// What the threads of a litmus share.
+#[repr(C)]
+pub(crate) struct Table {
+    seats: [Seat; THREADS],
+    fresh: [[Line; 3]; FRESH],
+    cold: [Line; COLD],
+    over: AtomicU32,
+    /// The first round of this session, and the last that anyone played.
+    first: AtomicU64,
+    round: AtomicU64,
+    counts: [AtomicU64; 4],
+}
+
+/// A word with the lines around it, so that no two share one, nor a pair that a
+/// CPU fetches together.
+#[repr(C, align(128))]
+struct Line(AtomicU64);
+
+impl Line {
+    const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+}
+
+#[repr(C, align(128))]
+struct Seat {
+    /// The round that this thread has come to.
+    met: AtomicU64,
+    /// The round whose results are in `reads`.
+    done: AtomicU64,
+    reads: [AtomicU64; LOADS],
+}
+
+impl Seat {
+    const fn new() -> Self {
+        Self { met: AtomicU64::new(0), done: AtomicU64::new(0), reads: [const { AtomicU64::new(0) }; LOADS] }
+    }
+}
+
+impl Table {
+    pub(crate) const fn new() -> Self {
+        Self {
+            seats: [const { Seat::new() }; THREADS],
+            fresh: [const { [const { Line::new() }; 3] }; FRESH],
+            cold: [const { Line::new() }; COLD],
+            over: AtomicU32::new(0),
+            first: AtomicU64::new(0),
+            round: AtomicU64::new(0),
+            counts: [const { AtomicU64::new(0) }; 4],
+        }
+    }
+
+    /// Forgets the counts of the last case. Rounds go on counting, so that no
+    /// value of an earlier case is one of a later.
+    pub(crate) fn reset(&self) {
+        self.over.store(0, Relaxed);
+        for count in &self.counts {
+            count.store(0, Relaxed);
+        }
+    }
+
+    /// What was counted.
+    pub(crate) fn rounds(&self) -> Rounds {
+        let [rounds, forbidden, twin_rounds, twin_forbidden] =
+            [0, 1, 2, 3].map(|i: usize| self.counts[i].load(Relaxed));
+        Rounds { rounds, forbidden, twin_rounds, twin_forbidden }
+    }
+
+    /// Opens the table for another session, before its threads start.
+    pub(super) fn open(&self) {
+        self.first.store(self.round.load(Relaxed) + 1, Relaxed);
+        self.over.store(0, Relaxed);
+    }
+
+    /// Nobody waits for another round.
+    pub(super) fn close(&self) {
+        self.over.store(1, Relaxed);
+    }
+
+    /// Whether the session is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Relaxed) != 0
+    }
+
+    /// The first round of this session.
+    pub(super) fn first_round(&self) -> u64 {
+        self.first.load(Relaxed)
+    }
+
+    fn count(&self, twin: bool, forbidden: bool) {
+        let of = if twin { 2 } else { 0 };
+        self.counts[of].fetch_add(1, Relaxed);
+        self.counts[of + 1].fetch_add(u64::from(forbidden), Relaxed);
+    }
+
+    fn line(&self, round: u64, var: Var) -> &AtomicU64 {
+        &self.fresh[round as usize % FRESH][var as usize].0
+    }
+
+    fn value(&self, round: u64, var: Var) -> u64 {
+        in_round(round, self.line(round, var).load(Relaxed))
+    }
+
+    /// The lines that the thread in `seat` stores to before its accesses.
+    fn cold(&self, round: u64, seat: usize) -> impl Iterator<Item = &AtomicU64> {
+        let first = Random::new(round ^ (seat as u64) << 56).next() as usize;
+        (0..QUEUED).map(move |i| &self.cold[(first + i) % COLD].0)
+    }
+}
+
+/// What a stored value says in this round.
+fn in_round(round: u64, word: u64) -> u64 {
+    if word >> 2 == round { word & 3 } else { 0 }
+}
+
+/// A thread that sits at the table.
+pub(super) struct Player<'a> {
+    world: &'a dyn World,
+    table: &'a Table,
+    litmus: Litmus,
+    seat: usize,
+    random: Random,
+}
+
+impl<'a> Player<'a> {
+    /// A player who joins at `round`.
+    pub(super) fn new(world: &'a dyn World, litmus: Litmus, seat: usize, round: u64) -> Self {
+        let arena = world.arena();
+        let random = Random::new(arena.seed() ^ (seat as u64 + 1) << 56 ^ round);
+        Self { world, table: &arena.table, litmus, seat, random }
+    }
+
+    /// Plays until the budget is spent or enough is known, at most `rounds`.
+    pub(super) fn heavy(mut self, first: u64, rounds: u64) {
+        for round in first..first + rounds {
+            self.table.round.store(round, Relaxed);
+            self.disturb(round);
+            self.prepare(round);
+            self.meet(round);
+            let twin = self.random.below(4) < self.twins();
+            let own = self.accesses(round, |player| player.barrier(twin));
+            let forbidden = self.judge(round, own);
+            self.table.count(twin, forbidden);
+            if self.enough() {
+                break;
+            }
+        }
+        self.table.close();
+    }
+
+    /// In how many of four rounds the twin plays: where the barrier takes
+    /// thousands of times as long, its rounds come nearly free.
+    fn twins(&self) -> u32 {
+        if self.litmus.barrier == Command::Global { 3 } else { 2 }
+    }
+
+    /// Plays until the heavy thread leaves.
+    pub(super) fn light(mut self, first: u64) {
+        for round in first.. {
+            if !self.light_round(round) {
+                return;
+            }
+            match self.litmus.situation {
+                Situation::Sleeping => self.world.nap(),
+                Situation::TwoCallers if self.random.below(2) == 0 => self.barrier(false),
+                _ => {}
+            }
+        }
+    }
+
+    /// Plays one round; false if there is none, because the heavy thread left.
+    pub(super) fn light_round(&mut self, round: u64) -> bool {
+        self.disturb(round);
+        self.prepare(round);
+        if !self.meet(round) {
+            return false;
+        }
+        let reads = self.accesses(round, |_| arch::light());
+        let seat = &self.table.seats[self.seat];
+        for (to, read) in seat.reads.iter().zip(reads) {
+            to.store(read, Relaxed);
+        }
+        // Release: pairs (done) with the judge, who must see what was read, and
+        // this round's last values of the variables.
+        seat.done.store(round, Release);
+        true
+    }
+
+    /// Throws this round's cold lines out of the caches; where no instruction
+    /// does that, the heavy thread takes the light ones' for itself.
+    fn prepare(&self, round: u64) {
+        if arch::EVICTS {
+            self.table.cold(round, self.seat).for_each(arch::evict);
+        } else if self.is_heavy() {
+            for seat in (0..self.litmus.shape.threads.len()).filter(|&seat| seat != self.seat) {
+                self.table.cold(round, seat).for_each(|word| word.store(round, Relaxed));
+            }
+        }
+    }
+
+    /// Waits until all have come to `round`; false if the heavy thread left.
+    fn meet(&mut self, round: u64) -> bool {
+        let seats = &self.table.seats[..self.litmus.shape.threads.len()];
+        // Release: pairs (meet) with the loads below in the other threads, which
+        // must not run ahead of what this one did in the round before.
+        seats[self.seat].met.store(round, Release);
+        let mut spins = 0u32;
+        while seats.iter().any(|seat| seat.met.load(Acquire) < round) {
+            if self.table.is_over() {
+                return false;
+            }
+            self.spin(&mut spins);
+        }
+        true
+    }
+
+    /// Waits a moment; after many, lets others have the CPU.
+    fn spin(&self, spins: &mut u32) {
+        core::hint::spin_loop();
+        *spins += 1;
+        if *spins > PATIENCE {
+            *spins = 0;
+            self.world.nap();
+        }
+    }
+
+    /// Does the accesses of this thread, and returns what it read.
+    #[inline(always)]
+    fn accesses(&mut self, round: u64, fence: impl Fn(&Self)) -> [u64; LOADS] {
+        let ops = self.litmus.shape.threads[self.seat];
+        let delay = self.random.below(DELAY);
+        // The heavy thread's own stores wait in half of the rounds: so both a
+        // call that lacks its barriers shows, and a target that lacks one.
+        if !self.is_heavy() || self.random.below(2) == 0 {
+            self.table.cold(round, self.seat).for_each(|word| word.store(round, Relaxed));
+        }
+        (0..delay).for_each(|_| arch::light());
+        let (mut reads, mut register) = ([0; LOADS], 0);
+        for op in ops {
+            match *op {
+                Op::Store(var, value) => self.table.line(round, var).store(round << 2 | value, Relaxed),
+                Op::Load(var) => {
+                    reads[register] = self.table.value(round, var);
+                    register += 1;
+                }
+                Op::Fence => fence(self),
+            }
+        }
+        reads
+    }
+
+    /// The barrier, or what stands in its place.
+    fn barrier(&self, twin: bool) {
+        if twin {
+            return self.world.ordinary_call();
+        }
+        let registers = [u64::from(self.litmus.barrier.number().unsigned_abs()), 0, 0];
+        let got = from_return(self.world.call(registers));
+        if got != Ok(0) {
+            self.world.arena().wrong.report(Finding { registers, expected: Ok(0), got, step: 1 });
+            self.table.close();
+        }
+    }
+
+    /// Waits until all are done, and says whether the outcome is forbidden.
+    fn judge(&self, round: u64, own: [u64; LOADS]) -> bool {
+        let shape = self.litmus.shape;
+        let mut reads = [[0; LOADS]; THREADS];
+        for (index, seat) in self.table.seats[..shape.threads.len()].iter().enumerate() {
+            if index == self.seat {
+                reads[index] = own;
+                continue;
+            }
+            let mut spins = 0;
+            // Acquire: pairs (done) with the light thread's release.
+            while seat.done.load(Acquire) < round {
+                if self.table.is_over() {
+                    return false;
+                }
+                self.spin(&mut spins);
+            }
+            reads[index] = [0, 1].map(|i: usize| seat.reads[i].load(Relaxed));
+        }
+        shape.forbids(&reads, |var| self.table.value(round, var))
+    }
+
+    /// Whether the verdict is clear, or the time is up.
+    fn enough(&self) -> bool {
+        let arena = self.world.arena();
+        self.table.is_over() || arena.is_settled() || self.world.now_ns() >= arena.deadline_ns()
+    }
+
+    /// Changes places with the others every few rounds, in that situation.
+    fn disturb(&self, round: u64) {
+        const EVERY: u64 = 8;
+        if self.litmus.situation == Situation::Migrating && round % EVERY == 0 {
+            let threads = self.litmus.shape.threads.len() as u64;
+            self.sit((self.seat as u64 + round / EVERY) % threads);
+        }
+    }
+
+    /// Moves to a CPU.
+    pub(super) fn sit(&self, cpu: u64) {
+        if !self.world.place(cpu as u32) {
+            self.world.arena().lacks(Means::Place);
+            self.table.close();
+        }
+    }
+
+    fn is_heavy(&self) -> bool {
+        self.seat == self.litmus.shape.heavy
+    }
+}
+
+/// The command that a target of `barrier` registers with, if it must.
+pub(super) fn registration(barrier: Command) -> Option<Command> {
+    match barrier {
+        Command::GlobalExpedited => Some(Command::RegisterGlobalExpedited),
+        _ => barrier.needs().map(bonfire_abi::Flavour::registration),
+    }
+}

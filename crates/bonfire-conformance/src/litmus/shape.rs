@@ -1,0 +1,314 @@
+//! The shapes: programs of a few accesses, and the outcome that each forbids.
+//!
+//! The names are the field's. A shape's fences stand for the barrier in the
+//! heavy thread and for nothing but the compiler's in the light ones; that the
+//! outcome is forbidden all the same is what the call promises: during it,
+//! every other thread passes a full barrier at *some* point of its program.
+
+use core::fmt;
+
+use bonfire_abi::Command;
+
+use crate::MemoryOrder;
+
+/// A litmus test.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    name: &'static str,
+    /// What each thread does.
+    pub(crate) threads: &'static [&'static [Op]],
+    /// The thread whose fence is the call.
+    pub(crate) heavy: usize,
+    /// The outcome: all of these at once.
+    forbidden: &'static [Seen],
+    /// Why it is forbidden.
+    pub(crate) why: &'static str,
+}
+
+/// A shared variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Var {
+    X,
+    Y,
+    Z,
+}
+
+/// What a thread does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    Store(Var, u64),
+    /// Into the thread's next register.
+    Load(Var),
+    Fence,
+}
+
+/// A part of an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// This thread's register of this number has this value.
+    Read(usize, usize, u64),
+    /// This variable has this value when all is done.
+    Last(Var, u64),
+}
+
+use Op::{Fence, Load, Store};
+use Seen::{Last, Read};
+use Var::{X, Y, Z};
+
+/// The most threads, and the most loads of a thread, that a shape has.
+pub(crate) const THREADS: usize = 4;
+pub(crate) const LOADS: usize = 2;
+
+const MP: &[&[Op]] = &[&[Store(X, 1), Fence, Store(Y, 1)], &[Load(Y), Fence, Load(X)]];
+const MP_SEEN: &[Seen] = &[Read(1, 0, 1), Read(1, 1, 0)];
+const S: &[&[Op]] = &[&[Store(X, 2), Fence, Store(Y, 1)], &[Load(Y), Fence, Store(X, 1)]];
+const S_SEEN: &[Seen] = &[Read(1, 0, 1), Last(X, 2)];
+const R: &[&[Op]] = &[&[Store(X, 1), Fence, Store(Y, 1)], &[Store(Y, 2), Fence, Load(X)]];
+const R_SEEN: &[Seen] = &[Last(Y, 2), Read(1, 0, 0)];
+
+pub(crate) const SHAPES: &[Shape] = &[
+    Shape {
+        name: "SB",
+        threads: &[&[Store(X, 1), Fence, Load(Y)], &[Store(Y, 1), Fence, Load(X)]],
+        heavy: 0,
+        forbidden: &[Read(0, 0, 0), Read(1, 0, 0)],
+        why: "P1 passes a full barrier\nduring P0's call. If that is before P1's load, the load sees x, which P0 stored before the\n\
+              call; if it is after, P1's store is visible by the end of the call, and P0 sees y.",
+    },
+    Shape {
+        name: "MP",
+        threads: MP,
+        heavy: 0,
+        forbidden: MP_SEEN,
+        why: "P1 sees y, which P0 stored\nafter the call; so P1 passed its barrier before, and loads x after it.",
+    },
+    Shape {
+        name: "MP",
+        threads: MP,
+        heavy: 1,
+        forbidden: MP_SEEN,
+        why: "P1 saw y before the call, so\nboth of P0's stores come before the barrier that P0 passes during the call.",
+    },
+    Shape {
+        name: "LB",
+        threads: &[&[Load(X), Fence, Store(Y, 1)], &[Load(Y), Fence, Store(X, 1)]],
+        heavy: 0,
+        forbidden: &[Read(0, 0, 1), Read(1, 0, 1)],
+        why: "P0 saw x before the call, so\nP1's load of y comes before the barrier that P1 passes during the call, and y is stored after.",
+    },
+    Shape {
+        name: "S",
+        threads: S,
+        heavy: 0,
+        forbidden: S_SEEN,
+        why: "P1 sees y, which P0 stored\nafter the call; so P1 passed its barrier before, and its store of x is the later one.",
+    },
+    Shape {
+        name: "S",
+        threads: S,
+        heavy: 1,
+        forbidden: S_SEEN,
+        why: "P1 saw y before the call, so\nP0's store of x is visible by the end of the call, and P1's is the later one.",
+    },
+    Shape {
+        name: "R",
+        threads: R,
+        heavy: 0,
+        forbidden: R_SEEN,
+        why: "If P1 passes its barrier\nbefore its load, the load sees x; if after, P1's store of y comes before P0's.",
+    },
+    Shape {
+        name: "R",
+        threads: R,
+        heavy: 1,
+        forbidden: R_SEEN,
+        why: "P0's y comes before P1's, so\nboth of P0's stores come before the barrier that P0 passes during the call, and P1 sees x.",
+    },
+    Shape {
+        name: "2+2W",
+        threads: &[&[Store(X, 1), Fence, Store(Y, 2)], &[Store(Y, 1), Fence, Store(X, 2)]],
+        heavy: 0,
+        forbidden: &[Last(X, 1), Last(Y, 1)],
+        why: "P1's x comes before P0's, so\nboth of P1's stores come before the barrier that P1 passes during the call; P0's y is later.",
+    },
+    Shape {
+        name: "WRC",
+        threads: &[&[Store(X, 1)], &[Load(X), Fence, Store(Y, 1)], &[Load(Y), Fence, Load(X)]],
+        heavy: 1,
+        forbidden: &[Read(1, 0, 1), Read(2, 0, 1), Read(2, 1, 0)],
+        why: "P1 saw x before the call, so\nx is visible to all by its end; P2 sees y, stored later, and loads x after its own barrier.",
+    },
+    Shape {
+        name: "ISA2",
+        threads: &[
+            &[Store(X, 1), Fence, Store(Y, 1)],
+            &[Load(Y), Fence, Store(Z, 1)],
+            &[Load(Z), Fence, Load(X)],
+        ],
+        heavy: 1,
+        forbidden: &[Read(1, 0, 1), Read(2, 0, 1), Read(2, 1, 0)],
+        why: "P1 saw y before the call, so\nP0's x is visible to all by its end; P2 sees z, stored later, and loads x after its barrier.",
+    },
+    Shape {
+        name: "IRIW",
+        threads: &[&[Store(X, 1)], &[Store(Y, 1)], &[Load(X), Fence, Load(Y)], &[Load(Y), Fence, Load(X)]],
+        heavy: 2,
+        forbidden: &[Read(2, 0, 1), Read(2, 1, 0), Read(3, 0, 1), Read(3, 1, 0)],
+        why: "P2 saw x before the call, so\nx is visible to all by its end. If P3 passes its barrier before its second load, that sees x;\n\
+              if after, y is visible to all by the end of the call, and P2 sees it.",
+    },
+];
+
+/// The two shapes that all others are made of: a store overtaken by a load,
+/// and two accesses of the light side seen in the wrong order.
+pub(crate) fn basic() -> impl Iterator<Item = &'static Shape> {
+    SHAPES.iter().filter(|shape| matches!((shape.name, shape.heavy), ("SB", 0) | ("MP", 1)))
+}
+
+impl Shape {
+    /// Whether a machine of this order could show the outcome if the barrier
+    /// did nothing: where only a load can overtake a store, some thread must
+    /// store first and load then.
+    pub(crate) fn shows(&self, order: MemoryOrder) -> bool {
+        match order {
+            MemoryOrder::Sequential => false,
+            MemoryOrder::StoreBuffer => {
+                self.threads.iter().any(|ops| matches!(ops, [Store(..), Fence, Load(_)]))
+            }
+            MemoryOrder::Weak => true,
+        }
+    }
+
+    /// Whether this is the forbidden outcome: what each thread read, and what
+    /// the variables hold in the end.
+    pub(crate) fn forbids(&self, reads: &[[u64; LOADS]; THREADS], last: impl Fn(Var) -> u64) -> bool {
+        self.forbidden.iter().all(|seen| match *seen {
+            Read(thread, register, value) => reads[thread][register] == value,
+            Last(var, value) => last(var) == value,
+        })
+    }
+
+    /// Draws the threads as columns, 24 characters wide.
+    pub(crate) fn draw(&self, barrier: Command, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for thread in 0..self.threads.len() {
+            write!(f, "P{thread}{:22}", "")?;
+        }
+        writeln!(f)?;
+        let lines = self.threads.iter().map(|ops| ops.len()).max().unwrap_or(0);
+        for line in 0..lines {
+            for (thread, ops) in self.threads.iter().enumerate() {
+                self.draw_op(thread, ops, line, barrier, f)?;
+            }
+            writeln!(f)?;
+        }
+        f.write_str("forbidden: ")?;
+        for (index, seen) in self.forbidden.iter().enumerate() {
+            f.write_str(if index > 0 { " and " } else { "" })?;
+            match seen {
+                Read(thread, register, value) => write!(f, "P{thread}:r{register}={value}")?,
+                Last(var, value) => write!(f, "{var}={value} at the end")?,
+            }
+        }
+        Ok(())
+    }
+
+    fn draw_op(
+        &self,
+        thread: usize,
+        ops: &[Op],
+        line: usize,
+        barrier: Command,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        let register = ops.iter().take(line).filter(|op| matches!(op, Load(_))).count();
+        match ops.get(line) {
+            Some(Store(var, value)) => write!(f, "{var} = {value}{:19}", ""),
+            Some(Load(var)) => write!(f, "r{register} = {var}{:18}", ""),
+            Some(Fence) if thread == self.heavy => write!(f, "{barrier:<24}"),
+            Some(Fence) => write!(f, "{:<24}", "light"),
+            None => write!(f, "{:<24}", ""),
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    /// The name, and the thread that calls where that is not the first.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        if self.heavy > 0 { write!(f, "+P{}", self.heavy) } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Var {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            X => "x",
+            Y => "y",
+            Z => "z",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_load_can_overtake_where_stores_are_buffered() {
+        let shown: usize = SHAPES.iter().filter(|shape| shape.shows(MemoryOrder::StoreBuffer)).count();
+        assert_eq!(shown, 3, "SB, and R from both sides");
+        assert!(SHAPES.iter().all(|shape| shape.shows(MemoryOrder::Weak)));
+    }
+
+    /// Runs the threads of each shape one access at a time in every order:
+    /// without reordering, nobody sees what is forbidden; and if any one of its
+    /// fenced threads does its two accesses in the other order, somebody does.
+    #[test]
+    fn an_outcome_is_forbidden_by_the_order_of_each_thread() {
+        let start = || ([0; THREADS], [[0; LOADS]; THREADS], [0; 3]);
+        for shape in SHAPES {
+            let (at, reads, memory) = start();
+            assert!(!reaches(shape, None, at, reads, memory), "{shape} in order");
+            for thread in (0..shape.threads.len()).filter(|&thread| shape.threads[thread].len() > 1) {
+                let (at, reads, memory) = start();
+                assert!(reaches(shape, Some(thread), at, reads, memory), "{shape} with P{thread} reordered");
+            }
+        }
+    }
+
+    /// Whether some interleaving from here ends in the forbidden outcome, with
+    /// the accesses of one thread the other way round.
+    fn reaches(
+        shape: &Shape,
+        reordered: Option<usize>,
+        at: [usize; THREADS],
+        reads: [[u64; LOADS]; THREADS],
+        memory: [u64; 3],
+    ) -> bool {
+        let ended = shape.threads.iter().zip(at).all(|(ops, at)| at == ops.len());
+        if ended {
+            return shape.forbids(&reads, |var| memory[var as usize]);
+        }
+        (0..shape.threads.len()).any(|thread| {
+            let ops = shape.threads[thread];
+            let (mut at, mut reads, mut memory) = (at, reads, memory);
+            let index = if reordered == Some(thread) {
+                ops.len().checked_sub(1 + at[thread])
+            } else {
+                Some(at[thread])
+            };
+            let Some(op) = index.and_then(|index| ops.get(index)) else { return false };
+            match *op {
+                Store(var, value) => memory[var as usize] = value,
+                Load(var) => {
+                    let earlier =
+                        ops.iter().take(index.unwrap_or(0)).filter(|op| matches!(op, Load(_))).count();
+                    reads[thread][earlier] = memory[var as usize];
+                }
+                Fence => {}
+            }
+            at[thread] += 1;
+            reaches(shape, reordered, at, reads, memory)
+        })
+    }
+}
