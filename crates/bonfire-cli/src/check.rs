@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use bonfire_conformance::{Case, Group, cases};
+use bonfire_conformance::{Case, Group, Outcome, Reason, cases};
 use clap::Args;
 
 use crate::environment::Environment;
@@ -102,7 +102,9 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
     let summary = bonfire_conformance::run(&host, &|case| selected.contains(case), limits, &mut progress);
     let outcomes = progress.finish();
     if interrupt::requested() {
-        anstream::eprintln!("interrupted in case {} of {}; no report", outcomes.len(), selected.len());
+        let not_run = |(_, outcome): &&(Case, Outcome)| outcome.reason == Some(Reason::NotRun);
+        let ran = outcomes.len() - outcomes.iter().filter(not_run).count();
+        anstream::eprintln!("interrupted in case {ran} of {}; no report", selected.len());
         return Ok(None);
     }
     Ok(Some(Report {

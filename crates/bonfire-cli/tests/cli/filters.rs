@@ -4,6 +4,10 @@
 use crate::support::{Filter, stderr, stdout};
 use bonfire_abi::Command;
 
+/// The commands that are barriers: all that a liar must fake to be useless.
+const BARRIERS: [Command; 5] =
+    [Command::Global, Command::GlobalExpedited, Command::PrivateExpedited, Command::SyncCore, Command::Rseq];
+
 fn convicted(filter: &Filter, arguments: &[&str]) -> String {
     let output = filter.run(arguments);
     let report = stdout(&output);
@@ -25,6 +29,16 @@ fn a_kernel_that_does_nothing_but_answer_is_convicted() {
     let commands = Command::ALL.into_iter().filter(|&command| command != Command::Query).collect();
     let report = convicted(&Filter { commands, errno: 0 }, &["--filter", "abi"]);
     assert!(report.contains("returned 0x0 instead of EPERM"), "{report}");
+}
+
+/// Liar (c): only the barriers are missing; `QUERY` and the registrations are the
+/// kernel's, so that no answer gives it away. Only a litmus can.
+#[test]
+fn a_kernel_without_barriers_is_convicted_by_its_ordering() {
+    let filter = Filter { commands: BARRIERS.to_vec(), errno: 0 };
+    let report = convicted(&filter, &["--filter", "ordering", "--budget", "5"]);
+    assert!(report.contains("an outcome was seen that the barrier forbids"), "{report}");
+    assert!(report.contains("  ordering/SB/PRIVATE_EXPEDITED/spinning\n"), "{report}");
 }
 
 fn cannot_tell(errno: u32, cause: &str) {
