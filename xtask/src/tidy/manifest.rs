@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cargo_metadata::{DependencyKind, Metadata, Package};
+use cargo_metadata::{Dependency, DependencyKind, Metadata, Package};
 
 use super::Finding;
 
@@ -48,6 +48,12 @@ fn breached_walls(package: &Package) -> Vec<String> {
         package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
     let breaches = built.filter(|dependency| !allowed.contains(&dependency.name.as_str()));
     breaches.map(|dependency| format!("may not depend on {}", dependency.name)).collect()
+}
+
+/// Neither for tests nor for a checker that is asked for with a `cfg` of its own.
+fn is_shipped(dependency: &Dependency) -> bool {
+    let for_checker = dependency.target.as_ref().is_some_and(|target| target.to_string() == "cfg(loom)");
+    dependency.kind != DependencyKind::Development && !for_checker
 }
 
 fn missing_metadata(package: &Package) -> Vec<String> {
