@@ -1,0 +1,34 @@
+#![doc = include_str!("../README.md")]
+#![deny(unsafe_code)]
+
+mod counts;
+mod design;
+mod faults;
+mod fetch;
+mod kernel;
+mod machine;
+mod restartable;
+mod scheduler;
+#[expect(unsafe_code, reason = "signals, stacks and thread-local storage")]
+mod sys;
+mod system;
+mod thread;
+mod user;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use bonfire_engine as engine;
+
+pub use counts::Counts;
+pub use design::{Design, EngineOf, SpaceOf, ThreadOf};
+pub use faults::Faults;
+pub use fetch::Code;
+pub use machine::{GROUPS, MOST_CPUS, Machine};
+pub use restartable::Begun;
+pub use system::{Options, Process, System};
+pub use user::{KernelThread, Memory, SpaceHandle, Started, User};
+
+/// Locks, whoever panicked while holding it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

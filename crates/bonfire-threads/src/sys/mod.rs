@@ -1,0 +1,25 @@
+//! What needs `unsafe`: signals, stacks, and which CPU an OS thread is.
+//!
+//! | file | what it makes safe |
+//! |------|--------------------|
+//! | `context` | a stack of its own, suspended at any instruction, resumed by any OS thread |
+//! | `this_cpu` | which virtual CPU this OS thread is |
+//! | `signal` | interrupt lines that are signals |
+
+pub(crate) mod context;
+
+pub(crate) mod signal;
+pub(crate) mod this_cpu;
+
+use std::arch::asm;
+
+/// Keeps the compiler from moving memory accesses across this point.
+///
+/// What an interrupt handler and the code that it interrupts share needs no
+/// more: both run on one OS thread.
+#[inline(always)]
+pub(crate) fn light_fence() {
+    // SAFETY: no instruction is emitted. Stands for a signal fence in Rust,
+    // which is a full `sync` on POWER.
+    unsafe { asm!("", options(nostack, preserves_flags)) };
+}

@@ -1,0 +1,197 @@
+//! The machine by itself: interrupts at any instruction, switches, migration,
+//! hotplug, lives of address spaces.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use bonfire_engine::abi::{Command, Cpu, Error};
+use bonfire_engine::{Everywhere, LockedMask, Mask, Running, Site, Threads};
+use bonfire_threads::{Design, Memory, Options, Process, SpaceHandle, System, User};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn boot<D: Design>(cpus: usize) -> System<D> {
+    let tick = Duration::from_micros(200);
+    System::boot(Options { cpus, seed: 1, tick, ..Options::default() }).expect("the host starts threads")
+}
+
+fn finishes(process: std::io::Result<Process>) {
+    assert!(process.expect("the host has memory").wait(LIMIT), "hangs");
+}
+
+/// Runs one check on each design.
+macro_rules! on_every_design {
+    ($check:ident) => {
+        #[test]
+        fn $check() {
+            checks::$check::<Everywhere>();
+            checks::$check::<Running>();
+            checks::$check::<Mask>();
+            checks::$check::<LockedMask>();
+            checks::$check::<Threads>();
+        }
+    };
+}
+
+on_every_design!(a_call_reaches_a_loop_that_makes_no_calls);
+on_every_design!(registrations_live_in_the_address_space);
+on_every_design!(cpus_come_and_go_while_threads_call);
+on_every_design!(a_kernel_thread_that_uses_an_address_space_is_poked);
+
+mod checks {
+    use super::*;
+
+    pub(crate) fn a_call_reaches_a_loop_that_makes_no_calls<D: Design>() {
+        let system = boot::<D>(2);
+        let turns = Arc::new(AtomicU64::new(0));
+        let stop = Arc::new(AtomicU32::new(0));
+        finishes(system.process(Some(Cpu(0)), move |user: &User<D>| {
+            let (seen, halt) = (Arc::clone(&turns), Arc::clone(&stop));
+            let spinner = user.start(Memory::Shared, Some(Cpu(1)), move |_| {
+                while halt.load(Relaxed) == 0 {
+                    seen.fetch_add(1, Relaxed);
+                }
+            });
+            while turns.load(Relaxed) < 1000 {}
+            assert_eq!(user.issue(Command::PrivateExpedited), Err(Error::NotRegistered));
+            assert_eq!(user.issue(Command::RegisterPrivateExpedited), Ok(0));
+            for _ in 0..100 {
+                assert_eq!(user.issue(Command::PrivateExpedited), Ok(0));
+            }
+            stop.store(1, Relaxed);
+            user.wait(spinner.expect("a thread starts"));
+        }));
+        let counts = system.counts(Cpu(1));
+        assert!(counts.pokes_served() >= 100, "{}: {counts:?}", D::NAME);
+        assert_eq!(counts.most_pending(), 1, "{}", D::NAME);
+        assert!(counts.site(Site::IpiMb) >= 100, "{}: {counts:?}", D::NAME);
+    }
+
+    pub(crate) fn registrations_live_in_the_address_space<D: Design>() {
+        let system = boot::<D>(2);
+        finishes(system.process(None, |user: &User<D>| {
+            let private = Command::RegisterPrivateExpedited.number() as u32;
+            assert_eq!(user.issue(Command::RegisterPrivateExpedited), Ok(0));
+            for memory in [Memory::Shared, Memory::Copied] {
+                let child = user.start(memory, None, move |child| {
+                    assert_eq!(child.issue(Command::GetRegistrations), Ok(private));
+                    assert_eq!(child.issue(Command::PrivateExpedited), Ok(0));
+                    child.exec();
+                    assert_eq!(child.issue(Command::GetRegistrations), Ok(0));
+                    assert_eq!(child.issue(Command::PrivateExpedited), Err(Error::NotRegistered));
+                });
+                user.wait(child.expect("a thread starts"));
+            }
+            assert_eq!(user.issue(Command::PrivateExpedited), Ok(0));
+        }));
+    }
+
+    pub(crate) fn cpus_come_and_go_while_threads_call<D: Design>() {
+        let system = boot::<D>(4);
+        let calls = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&calls);
+        let process = system.process(None, move |user: &User<D>| {
+            assert_eq!(user.issue(Command::RegisterPrivateExpedited), Ok(0));
+            let threads = [(); 6].map(|()| {
+                let count = Arc::clone(&count);
+                user.start(Memory::Shared, None, move |thread| {
+                    for _ in 0..200 {
+                        assert_eq!(thread.issue(Command::PrivateExpedited), Ok(0));
+                        assert_eq!(thread.issue(Command::Global), Ok(0));
+                        count.fetch_add(2, Relaxed);
+                    }
+                })
+            });
+            for thread in threads {
+                user.wait(thread.expect("a thread starts"));
+            }
+        });
+        let process = process.expect("the host has memory");
+        let mut off = 0_u32;
+        while !process.wait(Duration::from_millis(3)) {
+            off += 1;
+            assert!(off < 20_000, "{}: hangs after {calls:?} calls", D::NAME);
+            for cpu in (1..4).map(Cpu) {
+                system.want_online(cpu, (off >> (cpu.0 - 1)) & 1 == 0);
+            }
+        }
+        assert_eq!(calls.load(Relaxed), 2400);
+    }
+
+    pub(crate) fn a_kernel_thread_that_uses_an_address_space_is_poked<D: Design>() {
+        let system = boot::<D>(2);
+        let shared = Arc::new(AtomicU32::new(0));
+        let stage = Arc::clone(&shared);
+        let space = SpaceHandle::new();
+        let caller = system.process_in(&space, Some(Cpu(0)), move |user: &User<D>| {
+            assert_eq!(user.issue(Command::RegisterPrivateExpedited), Ok(0));
+            while stage.load(Relaxed) != 1 {
+                user.yield_now();
+            }
+            for _ in 0..10 {
+                assert_eq!(user.issue(Command::PrivateExpedited), Ok(0));
+            }
+            stage.store(2, Relaxed);
+        });
+        let borrower = system.kernel_thread(Some(Cpu(1)), move |this| {
+            this.use_space(&space);
+            shared.store(1, Relaxed);
+            while shared.load(Relaxed) != 2 {
+                std::hint::spin_loop();
+            }
+            this.return_space();
+        });
+        finishes(caller);
+        finishes(borrower);
+        assert!(system.counts(Cpu(1)).pokes_served() >= 10, "{}", D::NAME);
+    }
+}
+
+/// What a thread computes does not depend on how often it was suspended, on
+/// which CPU it goes on, or who used its registers meanwhile.
+#[test]
+fn registers_survive_preemption_and_migration() {
+    fn digest(seed: u64, turns: u32) -> (u64, u64) {
+        let (mut mixed, mut sum, mut vector) = (seed, seed as f64, [seed as u32; 8]);
+        for turn in 0..turns {
+            mixed = mixed.rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(turn);
+            sum = sum.mul_add(0.5, f64::from(turn));
+            vector = vector.map(|lane| lane.wrapping_mul(3).wrapping_add(turn));
+        }
+        (mixed ^ sum.to_bits(), u64::from(vector.iter().fold(0, |all, lane| all ^ lane)))
+    }
+    const TURNS: u32 = 2_000_000;
+    let system = boot::<Running>(3);
+    let wrong = Arc::new(AtomicU32::new(0));
+    let processes: Vec<_> = (0..8)
+        .map(|seed| {
+            let (wrong, expected) = (Arc::clone(&wrong), digest(seed, TURNS));
+            system.process(None, move |user: &User<Running>| {
+                for _ in 0..4 {
+                    if digest(seed, TURNS) != expected {
+                        wrong.fetch_add(1, Relaxed);
+                    }
+                    user.ordinary_call();
+                }
+            })
+        })
+        .collect();
+    processes.into_iter().for_each(finishes);
+    assert_eq!(wrong.load(Relaxed), 0);
+    let switches: u64 = (0..3).map(|cpu| system.counts(Cpu(cpu)).switches()).sum();
+    assert!(switches > 100, "only {switches} switches: nothing was pre-empted");
+}
+
+#[test]
+fn a_process_that_never_ends_can_be_stopped() {
+    let system = boot::<Running>(2);
+    let process = system.process(None, |_| {
+        loop {
+            std::hint::spin_loop();
+        }
+    });
+    let process = process.expect("the host has memory");
+    assert!(!process.wait(Duration::from_millis(20)));
+    assert!(process.stop(), "it is still there");
+}
