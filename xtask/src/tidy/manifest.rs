@@ -44,9 +44,8 @@ fn check_package(root: &Path, package: &Package) -> Vec<Finding> {
 
 fn breached_walls(package: &Package) -> Vec<String> {
     let Some((_, allowed)) = WALLS.iter().find(|(name, _)| package.name == *name) else { return Vec::new() };
-    let built =
-        package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
-    let breaches = built.filter(|dependency| !allowed.contains(&dependency.name.as_str()));
+    let shipped = package.dependencies.iter().filter(|dependency| is_shipped(dependency));
+    let breaches = shipped.filter(|dependency| !allowed.contains(&dependency.name.as_str()));
     breaches.map(|dependency| format!("may not depend on {}", dependency.name)).collect()
 }
 
