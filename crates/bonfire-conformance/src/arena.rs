@@ -4,8 +4,9 @@ use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use bonfire_abi::{Commands, from_return, to_return};
 
+use crate::duel::Duel;
 use crate::litmus::Table;
-use crate::verdict::{Finding, Means};
+use crate::verdict::{Finding, Means, Rounds};
 
 /// One block of shared memory, without pointers, all zero at first.
 ///
@@ -31,15 +32,39 @@ pub struct Arena {
     pub(crate) wrong: WrongAnswer,
     /// What the case may spend.
     plan: Plan,
+    /// Whether the threads of a race must end.
+    over: AtomicU32,
+    /// The rounds of a race.
+    pub(crate) counts: Counts,
     /// Where the threads of a litmus meet.
     pub(crate) table: Table,
+    /// What two threads fight about.
+    pub(crate) duel: Duel,
 }
 
-/// What the runner tells the case.
+/// What a case may spend.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Allowance {
+    /// Where its random numbers start.
+    pub(crate) seed: u64,
+    /// When it should end.
+    pub(crate) deadline_ns: u64,
+    /// When it must end, whether its rounds tell anything or not.
+    pub(crate) limit_ns: u64,
+    /// How many rounds are enough.
+    pub(crate) rounds: u64,
+}
+
+/// [`Rounds`] in shared memory.
+#[repr(C)]
+pub(crate) struct Counts([AtomicU64; 4]);
+
+/// An [`Allowance`] in shared memory.
 #[repr(C)]
 struct Plan {
     seed: AtomicU64,
     deadline_ns: AtomicU64,
+    limit_ns: AtomicU64,
     goal: AtomicU64,
 }
 
@@ -68,18 +93,28 @@ impl Arena {
                 expected: AtomicI64::new(0),
                 got: AtomicI64::new(0),
             },
-            plan: Plan { seed: AtomicU64::new(0), deadline_ns: AtomicU64::new(0), goal: AtomicU64::new(0) },
+            over: AtomicU32::new(0),
+            counts: Counts::new(),
+            duel: Duel::new(),
+            plan: Plan {
+                seed: AtomicU64::new(0),
+                deadline_ns: AtomicU64::new(0),
+                limit_ns: AtomicU64::new(0),
+                goal: AtomicU64::new(0),
+            },
             table: Table::new(),
         }
     }
 
-    /// Forgets what the last case left, and plans the next: where its random
-    /// numbers start, when it must end, and how many rounds are enough.
-    pub(crate) fn reset(&self, seed: u64, deadline_ns: u64, goal: u64) {
-        self.plan.seed.store(seed, Relaxed);
-        self.plan.deadline_ns.store(deadline_ns, Relaxed);
-        self.plan.goal.store(goal, Relaxed);
-        self.table.reset();
+    /// Forgets what the last case left, and tells the next what it may spend.
+    pub(crate) fn reset(&self, allowance: Allowance) {
+        self.plan.seed.store(allowance.seed, Relaxed);
+        self.plan.deadline_ns.store(allowance.deadline_ns, Relaxed);
+        self.plan.limit_ns.store(allowance.limit_ns, Relaxed);
+        self.plan.goal.store(allowance.rounds, Relaxed);
+        self.counts.reset();
+        self.duel.reset();
+        self.open();
         self.entered.store(0, Relaxed);
         self.calls.store(0, Relaxed);
         self.missing.store(0, Relaxed);
@@ -91,14 +126,31 @@ impl Arena {
         self.plan.seed.load(Relaxed)
     }
 
-    /// When the case must end.
-    pub(crate) fn deadline_ns(&self) -> u64 {
-        self.plan.deadline_ns.load(Relaxed)
+    /// Whether the case has had its rounds. It has when more would change
+    /// nothing, or when its time is up; but while the rounds do not tell yet,
+    /// it may borrow some from the cases that follow.
+    pub(crate) fn is_done(&self, now_ns: u64) -> bool {
+        let rounds = self.counts.rounds();
+        let late = now_ns >= self.plan.deadline_ns.load(Relaxed);
+        self.wrong.finding().is_some()
+            || rounds.is_settled(self.plan.goal.load(Relaxed))
+            || (late && rounds.tells_clearly())
+            || now_ns >= self.plan.limit_ns.load(Relaxed)
     }
 
-    /// Whether more rounds would change nothing.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.wrong.finding().is_some() || self.table.rounds().is_settled(self.plan.goal.load(Relaxed))
+    /// Lets threads race.
+    pub(crate) fn open(&self) {
+        self.over.store(0, Relaxed);
+    }
+
+    /// Ends the race: nobody waits for another round.
+    pub(crate) fn close(&self) {
+        self.over.store(1, Relaxed);
+    }
+
+    /// Whether the race is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Relaxed) != 0
     }
 
     /// The commands that the probe was told of.
@@ -121,6 +173,30 @@ impl Arena {
     pub(crate) fn missing(&self) -> Option<Means> {
         let missing = self.missing.load(Relaxed);
         Means::ALL.into_iter().find(|&means| means as u32 == missing)
+    }
+}
+
+impl Counts {
+    const fn new() -> Self {
+        Self([const { AtomicU64::new(0) }; 4])
+    }
+
+    fn reset(&self) {
+        self.0.iter().for_each(|count| count.store(0, Relaxed));
+    }
+
+    /// Counts a round, of the case or of its twin.
+    pub(crate) fn add(&self, twin: bool, forbidden: bool) {
+        let of = if twin { 2 } else { 0 };
+        self.0[of].fetch_add(1, Relaxed);
+        self.0[of + 1].fetch_add(u64::from(forbidden), Relaxed);
+    }
+
+    /// What was counted.
+    pub(crate) fn rounds(&self) -> Rounds {
+        let [rounds, forbidden, twin_rounds, twin_forbidden] =
+            [0, 1, 2, 3].map(|i: usize| self.0[i].load(Relaxed));
+        Rounds { rounds, forbidden, twin_rounds, twin_forbidden }
     }
 }
 

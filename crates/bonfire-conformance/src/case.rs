@@ -6,10 +6,12 @@ use bonfire_abi::{Command, Commands, Registrations};
 
 use crate::answers::Answers;
 use crate::arena::Arena;
+use crate::duel::{self, Race};
 use crate::lifetime;
 use crate::litmus::{self, Litmus};
+use crate::load::{self, Load};
 use crate::script::{Player, Script};
-use crate::verdict::Reason;
+use crate::verdict::{Reason, Rounds};
 use crate::{MemoryOrder, Task, World};
 
 /// One thing that a kernel must do, or never do, and how to find out.
@@ -25,6 +27,8 @@ enum What {
     Single(Script),
     Life(Script),
     Litmus(Litmus),
+    Race(Race),
+    Load(Load),
 }
 
 /// What a case may cost.
@@ -80,7 +84,11 @@ impl Group {
 pub fn cases() -> impl Iterator<Item = Case> {
     let abi = Answers::all().map(What::Answers).chain(lifetime::single().map(What::Single));
     let life = lifetime::lives().map(What::Life);
-    abi.chain(life).chain(litmus::all().map(What::Litmus)).map(Case)
+    abi.chain(life)
+        .chain(litmus::all().map(What::Litmus))
+        .chain(duel::all().map(What::Race))
+        .chain(load::all().map(What::Load))
+        .map(Case)
 }
 
 impl Case {
@@ -91,6 +99,9 @@ impl Case {
             What::Answers(_) | What::Single(_) => Group::Abi,
             What::Life(_) => Group::Lifetime,
             What::Litmus(_) => Group::Ordering,
+            What::Race(race) if race.is_of_instructions() => Group::SyncCore,
+            What::Race(_) => Group::Rseq,
+            What::Load(_) => Group::Load,
         }
     }
 
@@ -101,6 +112,8 @@ impl Case {
             What::Answers(answers) => answers.citation(),
             What::Single(script) | What::Life(script) => lifetime::citation(script),
             What::Litmus(litmus) => litmus.citation(),
+            What::Race(race) => race.citation(),
+            What::Load(_) => load::CITATION,
         }
     }
 
@@ -124,9 +137,10 @@ impl Case {
     pub(crate) fn needs(&self, commands: Commands) -> Option<Command> {
         let absent = |command| (!commands.contains(command)).then_some(command);
         match self.0 {
-            What::Answers(_) => None,
+            What::Answers(_) | What::Load(_) => None,
             What::Single(script) | What::Life(script) => script.needs().find_map(absent),
             What::Litmus(litmus) => absent(litmus.barrier),
+            What::Race(race) => absent(race.command()),
         }
     }
 
@@ -134,6 +148,7 @@ impl Case {
     pub(crate) fn cpus(&self) -> u32 {
         match self.0 {
             What::Litmus(litmus) => litmus.cpus(),
+            What::Race(race) => race.cpus(),
             _ => 1,
         }
     }
@@ -148,7 +163,24 @@ impl Case {
 
     /// Whether it counts rounds, and needs a twin that shows the fault.
     pub(crate) const fn has_rounds(&self) -> bool {
-        matches!(self.0, What::Litmus(_))
+        matches!(self.0, What::Litmus(_) | What::Race(_))
+    }
+
+    /// Whether enough rounds would tell on any machine of this memory order.
+    pub(crate) fn always_tells(&self, order: MemoryOrder) -> bool {
+        match self.0 {
+            What::Litmus(litmus) => litmus.hidden(order).is_none(),
+            What::Race(race) => !race.is_of_instructions(),
+            _ => false,
+        }
+    }
+
+    /// Why this machine seems unable to show the fault, after these rounds.
+    pub(crate) fn unseen(&self, rounds: Rounds) -> Option<Reason> {
+        match self.0 {
+            What::Race(race) => race.hidden(rounds),
+            _ => None,
+        }
     }
 
     /// What it may cost on a machine of this memory order.
@@ -156,6 +188,8 @@ impl Case {
         match self.0 {
             What::Answers(_) | What::Single(_) | What::Life(_) => Cost { weight: 1, rounds: 0 },
             What::Litmus(litmus) => litmus.cost(order),
+            What::Race(race) => race.cost(),
+            What::Load(_) => Cost { weight: 60, rounds: 0 },
         }
     }
 
@@ -192,6 +226,8 @@ pub(crate) fn enter(world: &dyn World, task: Task) {
             script.play(world, number, part, Registrations::from_mask(data));
         }
         What::Litmus(litmus) => litmus.play(world, number, part, data),
+        What::Race(race) => race.play(world, number, part),
+        What::Load(load) => load.play(world, number, part),
     }
 }
 
@@ -207,6 +243,8 @@ impl fmt::Display for Case {
             What::Answers(answers) => answers.fmt(f),
             What::Single(script) | What::Life(script) => script.fmt(f),
             What::Litmus(litmus) => litmus.fmt(f),
+            What::Race(race) => race.fmt(f),
+            What::Load(load) => load.fmt(f),
         }
     }
 }
@@ -231,6 +269,8 @@ impl fmt::Display for Explanation {
             What::Answers(answers) => answers.explain(f),
             What::Single(script) | What::Life(script) => lifetime::explain(script, f),
             What::Litmus(litmus) => litmus.explain(f),
+            What::Race(race) => race.explain(f),
+            What::Load(load) => load.explain(f),
         }
     }
 }

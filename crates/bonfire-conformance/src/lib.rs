@@ -7,8 +7,10 @@ mod answers;
 mod arch;
 mod arena;
 mod case;
+mod duel;
 mod lifetime;
 mod litmus;
+mod load;
 mod random;
 mod run;
 mod script;
@@ -16,6 +18,7 @@ mod spec;
 mod subject;
 mod verdict;
 
+pub use arch::{CodePage, RseqArea};
 pub use arena::Arena;
 pub use case::{Case, Diagram, Explanation, Group, cases};
 pub use run::{Observer, Options, Summary, run};

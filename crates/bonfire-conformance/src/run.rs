@@ -4,7 +4,8 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use bonfire_abi::{Error, from_return};
 
-use crate::case::{self, Case, cases};
+use crate::arena::Allowance;
+use crate::case::{self, Case, Cost, cases};
 use crate::random::Random;
 use crate::verdict::{Evidence, Finding, Outcome, Reason, Verdict};
 use crate::{Ending, Subject};
@@ -115,11 +116,10 @@ impl<'a> Runner<'a> {
     }
 
     fn judge(&mut self, number: u16, case: &Case) -> Outcome {
-        let share_ns = self.share_ns(case);
-        let seed = self.seeds.next();
+        let allowance = self.allowance(case);
         match self.deaf.or_else(|| self.obstacle(case)) {
             Some(reason) => Outcome::new(Some(reason), Evidence::default()),
-            None => self.play(number, case, share_ns, seed),
+            None => self.play(number, case, allowance),
         }
     }
 
@@ -132,12 +132,13 @@ impl<'a> Runner<'a> {
         absent.or_else(|| crowded().map(|crowded| hidden().unwrap_or(crowded)))
     }
 
-    fn play(&self, number: u16, case: &Case, share_ns: u64, seed: u64) -> Outcome {
+    fn play(&self, number: u16, case: &Case, allowance: Allowance) -> Outcome {
         let arena = self.subject.arena();
         let order = self.subject.memory_order();
-        arena.reset(seed, self.subject.now_ns() + share_ns, case.cost(order).rounds);
-        let ending = self.subject.process(Case::first_task(number), share_ns + GRACE_NS);
-        let rounds = arena.table.rounds();
+        arena.reset(allowance);
+        let patience_ns = allowance.limit_ns.saturating_sub(self.subject.now_ns()) + GRACE_NS;
+        let ending = self.subject.process(Case::first_task(number), patience_ns);
+        let rounds = arena.counts.rounds();
         let evidence =
             Evidence { calls: arena.calls.load(Relaxed), rounds: case.has_rounds().then_some(rounds) };
         let silent = case.has_rounds() && !rounds.tells();
@@ -146,25 +147,34 @@ impl<'a> Runner<'a> {
             .or_else(|| arena.wrong.finding().map(wrong))
             .or_else(|| missing(self.subject))
             .or_else(|| ended(ending))
-            .or_else(|| case.hidden(order))
+            .or_else(|| case.hidden(order).or_else(|| case.unseen(rounds)))
             .or_else(|| silent.then_some(Reason::TwinSilent));
         Outcome::new(reason, evidence)
     }
 
-    /// The part of what is left of the budget that `case` may use.
-    fn share_ns(&mut self, case: &Case) -> u64 {
-        let weight = case.cost(self.subject.memory_order()).weight;
-        let left_ns = self.end_ns.saturating_sub(self.subject.now_ns());
-        let share_ns = left_ns / self.weight_left.max(1) * weight;
+    /// What `case` may use of what is left of the budget: its share, and if
+    /// that tells nothing a few shares of others, who often leave some over.
+    fn allowance(&mut self, case: &Case) -> Allowance {
+        const BORROWED_SHARES: u64 = 3;
+        let order = self.subject.memory_order();
+        let Cost { weight, rounds } = case.cost(order);
+        let now_ns = self.subject.now_ns();
+        let share_ns = self.end_ns.saturating_sub(now_ns) / self.weight_left.max(1) * weight;
+        let borrowed_ns = if case.always_tells(order) { share_ns * BORROWED_SHARES } else { 0 };
         self.weight_left -= weight;
-        share_ns
+        Allowance {
+            seed: self.seeds.next(),
+            deadline_ns: now_ns + share_ns,
+            limit_ns: now_ns + share_ns + borrowed_ns,
+            rounds,
+        }
     }
 }
 
 /// Asks `QUERY`, and says why nothing can be judged if it fails.
 fn probe(subject: &dyn Subject) -> Option<Reason> {
     let arena = subject.arena();
-    arena.reset(0, 0, 0);
+    arena.reset(Allowance::default());
     let ending = subject.process(case::PROBE, GRACE_NS);
     let answer = from_return(arena.query.load(Relaxed) as isize);
     ended(ending).or_else(|| missing(subject)).or_else(|| answer.err().map(Reason::NoCall))

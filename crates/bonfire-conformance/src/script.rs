@@ -68,6 +68,13 @@ impl<'a> Player<'a> {
         Self { world, held: Registrations::NONE, step: 0 }
     }
 
+    /// A player in an address space that holds what `register_all` registers.
+    pub(crate) fn registered(world: &'a dyn World) -> Self {
+        let commands = world.arena().commands();
+        let offered = Flavour::ALL.into_iter().filter(|flavour| commands.contains(flavour.registration()));
+        Self { world, held: offered.fold(Registrations::NONE, Registrations::with), step: 0 }
+    }
+
     /// Registers for every flavour that the kernel offers.
     pub(crate) fn register_all(&mut self) {
         let commands = self.world.arena().commands();

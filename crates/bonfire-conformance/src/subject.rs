@@ -167,9 +167,9 @@ pub trait Fetch {
 /// preempted, or told to by a barrier.
 pub trait Restartable {
     /// Within one critical section: reads `from`, does nothing for `delay`
-    /// steps, and commits by storing what it read to `to[what it read % len]`.
+    /// steps, and commits by storing what it read to `to[what it read % 16]`.
     /// False if the section was aborted before it committed.
-    fn copy(&self, from: &AtomicU32, delay: u32, to: &[AtomicU32]) -> bool;
+    fn copy(&self, from: &AtomicU32, delay: u32, to: &[AtomicU32; 16]) -> bool;
 }
 
 /// Does what `task` says, on the thread that calls it.

@@ -197,6 +197,11 @@ impl Rounds {
         self.twin_forbidden >= 5 && self.confidence() >= 0.9
     }
 
+    /// Whether it is clear that another run would tell, too.
+    pub(crate) fn tells_clearly(&self) -> bool {
+        self.twin_forbidden >= 20 && self.confidence() >= 0.999
+    }
+
     /// Whether more rounds would change nothing: it does not conform, or `goal`
     /// rounds did not show it and the twin showed it all along.
     pub(crate) fn is_settled(&self, goal: u64) -> bool {

@@ -19,7 +19,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use bonfire_conformance::{Arena, Ending, MemoryOrder, Subject, Task, enter};
+use bonfire_conformance::{Arena, CodePage, Ending, MemoryOrder, Subject, Task, enter};
 use rustix::process::{self, Pid, Signal, WaitOptions, WaitStatus};
 use rustix::thread::{self, ClockId, CpuSet};
 
@@ -36,6 +36,8 @@ pub(crate) struct Host {
     arena_file: OwnedFd,
     /// The CPUs that this process may run on, by the kernel's numbers.
     cpus: Vec<usize>,
+    /// A function that each process can rewrite in its own copy of the page.
+    code: Option<CodePage>,
 }
 
 /// Why the running kernel cannot be judged at all.
@@ -62,7 +64,7 @@ impl Host {
     fn with_arena(arena_file: OwnedFd) -> io::Result<Self> {
         let set = thread::sched_getaffinity(None)?;
         let cpus = (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect();
-        Ok(Self { arena: sys::map_arena(&arena_file)?, arena_file, cpus })
+        Ok(Self { arena: sys::map_arena(&arena_file)?, arena_file, cpus, code: sys::code_page() })
     }
 
     /// Does in this process what `task` says.

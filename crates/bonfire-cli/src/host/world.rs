@@ -3,7 +3,7 @@
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use bonfire_conformance::{Arena, Ending, Fetch, Restartable, Start, Task, World};
+use bonfire_conformance::{Arena, Ending, Fetch, Restartable, RseqArea, Start, Task, World};
 use rustix::process::{self, Pid, Signal};
 use rustix::thread::{self, CpuSet};
 
@@ -13,18 +13,21 @@ use crate::sys;
 /// One thread's view of the host.
 pub(super) struct HostWorld<'a> {
     host: &'a Host,
+    rseq: Option<RseqArea>,
 }
 
 impl<'a> HostWorld<'a> {
-    pub(super) const fn new(host: &'a Host) -> Self {
-        Self { host }
+    /// The view of the calling thread.
+    pub(super) fn new(host: &'a Host) -> Self {
+        Self { host, rseq: sys::rseq_area() }
     }
 
     fn threads(&self, tasks: &[Task]) -> Ending {
+        let host = self.host;
         std::thread::scope(|scope| {
             let spawn = |&task: &Task| {
                 let builder = std::thread::Builder::new().stack_size(256 << 10);
-                builder.spawn_scoped(scope, move || self.host.enter(task))
+                builder.spawn_scoped(scope, move || host.enter(task))
             };
             match tasks.iter().map(spawn).filter(Result::is_err).count() {
                 0 => Ending::Ended,
@@ -53,7 +56,8 @@ impl<'a> HostWorld<'a> {
     }
 
     fn clones(&self, vfork: bool, tasks: &[Task]) -> Ending {
-        let ends = sys::clone_vm(vfork, tasks.len(), &|index| self.host.enter(tasks[index]));
+        let host = self.host;
+        let ends = sys::clone_vm(vfork, tasks.len(), &|index| host.enter(tasks[index]));
         let mut ends = ends.into_iter().map(|end| end.map_or(Ending::Missing, ending));
         ends.find(|&end| end != Ending::Ended).unwrap_or(Ending::Ended)
     }
@@ -108,10 +112,10 @@ impl World for HostWorld<'_> {
     }
 
     fn code(&self) -> Option<&dyn Fetch> {
-        None
+        self.host.code.as_ref().map(|code| code as &dyn Fetch)
     }
 
     fn restartable(&self) -> Option<&dyn Restartable> {
-        None
+        self.rseq.as_ref().map(|rseq| rseq as &dyn Restartable)
     }
 }

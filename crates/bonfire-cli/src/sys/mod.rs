@@ -1,15 +1,19 @@
 //! The few things that no safe library does: births, mappings, the raw call.
 
+mod rseq;
+
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use bonfire_abi::{Error, SYSTEM_CALL, to_return};
-use bonfire_conformance::Arena;
+use bonfire_conformance::{Arena, CodePage};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use rustix::mm::{MapFlags, ProtFlags, mmap};
+use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, set_parent_process_death_signal, waitpid};
+
+pub(crate) use rseq::rseq_area;
 
 /// `membarrier` with these registers, and the raw value that it returned.
 pub(crate) fn membarrier([cmd, flags, cpu_id]: [u64; 3]) -> isize {
@@ -47,6 +51,18 @@ pub(crate) fn map_arena(file: impl AsFd) -> io::Result<&'static Arena> {
     // content is valid and other processes may change it at any time. A file
     // too short, which no caller has, would end in SIGBUS.
     Ok(unsafe { &*address.cast::<Arena>() })
+}
+
+/// A page with a function that can be rewritten, if the system lets memory be
+/// both written and executed. A forked child gets a copy of its own.
+pub(crate) fn code_page() -> Option<CodePage> {
+    const PAGE: usize = 4096;
+    let access = ProtFlags::READ | ProtFlags::WRITE | ProtFlags::EXEC;
+    // SAFETY: a new mapping at an address of the kernel's choice touches none
+    // that exists.
+    let address = unsafe { mmap_anonymous(ptr::null_mut(), PAGE, access, MapFlags::PRIVATE) }.ok()?;
+    // SAFETY: the mapping is a whole page, never unmapped, and nobody else's.
+    unsafe { CodePage::new(NonNull::new(address)?.cast()) }
 }
 
 /// Forks a child that does `body` and exits.

@@ -1,17 +1,20 @@
 //! What only an architecture's own instructions can do.
 
+#[cfg(not(target_arch = "x86_64"))]
+mod other;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
+
+#[cfg(not(target_arch = "x86_64"))]
+use other as imp;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as imp;
 
-#[cfg(not(target_arch = "x86_64"))]
-mod other;
-#[cfg(not(target_arch = "x86_64"))]
-use other as imp;
-
 use core::arch::asm;
-use core::sync::atomic::AtomicU64;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32, AtomicU64};
+
+use crate::{Fetch, Restartable};
 
 /// The light fence: the compiler moves no access across it, and the CPU does
 /// what it likes. No instruction.
@@ -32,4 +35,71 @@ pub(crate) const EVICTS: bool = imp::EVICTS;
 #[inline]
 pub(crate) fn evict(word: &AtomicU64) {
     imp::evict(word);
+}
+
+/// A page of memory with a function in this architecture's instructions that
+/// can be rewritten while it runs.
+#[derive(Debug)]
+pub struct CodePage(NonNull<u32>);
+
+impl CodePage {
+    /// How much memory it takes, in bytes.
+    pub const SIZE: usize = 64;
+
+    /// Writes the function, which returns 0 at first. `None` where this crate
+    /// does not know the architecture's instructions.
+    ///
+    /// # Safety
+    /// [`SIZE`](Self::SIZE) bytes at `memory` can be read, written and executed
+    /// for as long as the process lives, start on a multiple of 64, and are
+    /// used for nothing else.
+    #[must_use]
+    pub unsafe fn new(memory: NonNull<u32>) -> Option<Self> {
+        // SAFETY: the caller promises just what is asked for.
+        unsafe { imp::write_function(memory) }.then_some(Self(memory))
+    }
+}
+
+// SAFETY: all threads may call the function and rewrite it at any time: that is
+// what it is for. The word that changes is only written as an atomic.
+unsafe impl Send for CodePage {}
+// SAFETY: as above.
+unsafe impl Sync for CodePage {}
+
+impl Fetch for CodePage {
+    fn patch(&self, value: u32) {
+        // SAFETY: `new` was promised the memory, and wrote the function there.
+        unsafe { imp::patch(self.0, value) };
+    }
+
+    fn execute(&self) -> u32 {
+        // SAFETY: as above.
+        unsafe { imp::execute(self.0) }
+    }
+}
+
+/// The area through which this thread and the kernel agree on restartable
+/// sequences: `struct rseq`.
+#[derive(Debug)]
+pub struct RseqArea(NonNull<u8>);
+
+impl RseqArea {
+    /// Takes the area of the calling thread. `None` where this crate has no
+    /// critical section for the architecture.
+    ///
+    /// # Safety
+    /// `area` is what this thread registered with `rseq(2)`, with the signature
+    /// that glibc uses on this architecture, and stays so while the value lives.
+    #[must_use]
+    pub unsafe fn new(area: NonNull<u8>) -> Option<Self> {
+        imp::HAS_RSEQ.then_some(Self(area))
+    }
+}
+
+impl Restartable for RseqArea {
+    fn copy(&self, from: &AtomicU32, delay: u32, to: &[AtomicU32; 16]) -> bool {
+        // SAFETY: `new` was promised the area; it is not `Sync`, so this is its
+        // thread.
+        unsafe { imp::copy(self.0, from, delay, to) }
+    }
 }

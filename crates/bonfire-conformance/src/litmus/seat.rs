@@ -16,15 +16,15 @@
 //! Variables are never set back. A stored value carries the number of its
 //! round; one of an older round reads as 0.
 
+use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicU32, AtomicU64};
 
 use bonfire_abi::{Command, from_return};
 
 use super::shape::{LOADS, Op, THREADS, Var};
 use super::{Litmus, Situation};
 use crate::random::Random;
-use crate::verdict::{Finding, Means, Rounds};
+use crate::verdict::{Finding, Means};
 use crate::{World, arch};
 
 /// How many rounds until a variable's line is used again.
@@ -43,11 +43,9 @@ pub(crate) struct Table {
     seats: [Seat; THREADS],
     fresh: [[Line; 3]; FRESH],
     cold: [Line; COLD],
-    over: AtomicU32,
     /// The first round of this session, and the last that anyone played.
     first: AtomicU64,
     round: AtomicU64,
-    counts: [AtomicU64; 4],
 }
 
 /// A word with the lines around it, so that no two share one, nor a pair that a
@@ -82,54 +80,19 @@ impl Table {
             seats: [const { Seat::new() }; THREADS],
             fresh: [const { [const { Line::new() }; 3] }; FRESH],
             cold: [const { Line::new() }; COLD],
-            over: AtomicU32::new(0),
             first: AtomicU64::new(0),
             round: AtomicU64::new(0),
-            counts: [const { AtomicU64::new(0) }; 4],
         }
     }
 
-    /// Forgets the counts of the last case. Rounds go on counting, so that no
-    /// value of an earlier case is one of a later.
-    pub(crate) fn reset(&self) {
-        self.over.store(0, Relaxed);
-        for count in &self.counts {
-            count.store(0, Relaxed);
-        }
-    }
-
-    /// What was counted.
-    pub(crate) fn rounds(&self) -> Rounds {
-        let [rounds, forbidden, twin_rounds, twin_forbidden] =
-            [0, 1, 2, 3].map(|i: usize| self.counts[i].load(Relaxed));
-        Rounds { rounds, forbidden, twin_rounds, twin_forbidden }
-    }
-
-    /// Opens the table for another session, before its threads start.
+    /// Lets the rounds of another session follow, before its threads start.
     pub(super) fn open(&self) {
         self.first.store(self.round.load(Relaxed) + 1, Relaxed);
-        self.over.store(0, Relaxed);
-    }
-
-    /// Nobody waits for another round.
-    pub(super) fn close(&self) {
-        self.over.store(1, Relaxed);
-    }
-
-    /// Whether the session is over.
-    pub(super) fn is_over(&self) -> bool {
-        self.over.load(Relaxed) != 0
     }
 
     /// The first round of this session.
     pub(super) fn first_round(&self) -> u64 {
         self.first.load(Relaxed)
-    }
-
-    fn count(&self, twin: bool, forbidden: bool) {
-        let of = if twin { 2 } else { 0 };
-        self.counts[of].fetch_add(1, Relaxed);
-        self.counts[of + 1].fetch_add(u64::from(forbidden), Relaxed);
     }
 
     fn line(&self, round: u64, var: Var) -> &AtomicU64 {
@@ -179,12 +142,12 @@ impl<'a> Player<'a> {
             let twin = self.random.below(4) < self.twins();
             let own = self.accesses(round, |player| player.barrier(twin));
             let forbidden = self.judge(round, own);
-            self.table.count(twin, forbidden);
+            self.world.arena().counts.add(twin, forbidden);
             if self.enough() {
                 break;
             }
         }
-        self.table.close();
+        self.world.arena().close();
     }
 
     /// In how many of four rounds the twin plays: where the barrier takes
@@ -245,7 +208,7 @@ impl<'a> Player<'a> {
         seats[self.seat].met.store(round, Release);
         let mut spins = 0u32;
         while seats.iter().any(|seat| seat.met.load(Acquire) < round) {
-            if self.table.is_over() {
+            if self.world.arena().is_over() {
                 return false;
             }
             self.spin(&mut spins);
@@ -297,7 +260,7 @@ impl<'a> Player<'a> {
         let got = from_return(self.world.call(registers));
         if got != Ok(0) {
             self.world.arena().wrong.report(Finding { registers, expected: Ok(0), got, step: 1 });
-            self.table.close();
+            self.world.arena().close();
         }
     }
 
@@ -313,7 +276,7 @@ impl<'a> Player<'a> {
             let mut spins = 0;
             // Acquire: pairs (done) with the light thread's release.
             while seat.done.load(Acquire) < round {
-                if self.table.is_over() {
+                if self.world.arena().is_over() {
                     return false;
                 }
                 self.spin(&mut spins);
@@ -326,7 +289,7 @@ impl<'a> Player<'a> {
     /// Whether the verdict is clear, or the time is up.
     fn enough(&self) -> bool {
         let arena = self.world.arena();
-        self.table.is_over() || arena.is_settled() || self.world.now_ns() >= arena.deadline_ns()
+        arena.is_over() || arena.is_done(self.world.now_ns())
     }
 
     /// Changes places with the others every few rounds, in that situation.
@@ -342,7 +305,7 @@ impl<'a> Player<'a> {
     pub(super) fn sit(&self, cpu: u64) {
         if !self.world.place(cpu as u32) {
             self.world.arena().lacks(Means::Place);
-            self.table.close();
+            self.world.arena().close();
         }
     }
 

@@ -53,7 +53,7 @@ impl Stage<'_> {
         let arena = self.world.arena();
         match self.litmus.situation {
             Situation::Registering => {
-                while self.world.now_ns() < arena.deadline_ns() && !arena.is_settled() {
+                while !arena.is_done(self.world.now_ns()) {
                     self.start(Start::Fork, &[session]);
                 }
             }
@@ -64,8 +64,9 @@ impl Stage<'_> {
 
     /// One process, or set of processes, with one thread for each seat.
     fn session(&self) {
-        let table = &self.world.arena().table;
-        table.open();
+        let arena = self.world.arena();
+        arena.table.open();
+        arena.open();
         let crosses = self.litmus.crosses_processes();
         if !crosses && self.litmus.situation != Situation::Registering {
             self.register();
@@ -73,7 +74,7 @@ impl Stage<'_> {
         let seats = [0, 1, 2, 3].map(|seat| self.task(SEATS + seat, 0));
         let how = if crosses { Start::Fork } else { Start::Thread };
         self.start(how, &seats[..self.litmus.shape.threads.len()]);
-        table.close();
+        arena.close();
     }
 
     /// One thread of a session.
@@ -99,8 +100,7 @@ impl Stage<'_> {
 
     /// Has each round played by a thread of its own, which exits right after.
     fn manage_mortals(&self, seat: usize) {
-        let table = &self.world.arena().table;
-        for past in (0..).take_while(|_| !table.is_over()) {
+        for past in (0..).take_while(|_| !self.world.arena().is_over()) {
             let data = past * THREADS as u32 + seat as u32;
             self.start(Start::Thread, &[self.task(MORTAL, data)]);
         }
@@ -118,7 +118,7 @@ impl Stage<'_> {
         if !lightest.is_some_and(|cpu| self.world.place(cpu)) {
             return self.world.arena().lacks(Means::Place);
         }
-        while !self.world.arena().table.is_over() {
+        while !self.world.arena().is_over() {
             (0..NOISE_TURNS).for_each(|_| core::hint::spin_loop());
             self.world.nap();
         }
@@ -139,7 +139,7 @@ impl Stage<'_> {
     fn start(&self, how: Start, tasks: &[Task]) {
         if self.world.start(how, tasks) != Ending::Ended {
             self.world.arena().lacks(Means::Start);
-            self.world.arena().table.close();
+            self.world.arena().close();
         }
     }
 

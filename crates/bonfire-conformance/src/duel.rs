@@ -1,0 +1,346 @@
+//! The races of two threads about instructions and restartable sections.
+//!
+//! One thread, the *caller*, makes something new, issues the barrier, and says
+//! that the old is gone. The other, the *worker*, uses whatever it finds,
+//! without any fence. It must never be caught with the old afterwards.
+//!
+//! | race | the caller | the worker | forbidden |
+//! |---|---|---|---|
+//! | instructions | rewrites a function to return *n*, issues `SYNC_CORE`, raises a flag to *n* | sees the flag, calls the function | it returns less than *n* |
+//! | sections | sets an epoch to *n*, issues `RSEQ`, wipes the slot of *n* - 1 | in a restartable section: reads the epoch, dawdles, commits it to its slot | the wiped slot is written |
+//!
+//! | edge | one side | other side | without it |
+//! |---|---|---|---|
+//! | flag | the caller raises the flag after the barrier | the worker sees it before it calls | the worker may call first, and rightly get the old |
+//! | turn | the worker is done with *n* | the caller sees it before it judges and goes on | the caller judges too early, or laps the worker |
+
+use core::fmt;
+use core::sync::atomic::AtomicU32;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use bonfire_abi::{Command, FLAG_CPU, from_return};
+
+use crate::case::{self, Cost};
+use crate::random::Random;
+use crate::verdict::{Finding, Means, Reason, Rounds};
+use crate::{Ending, Fetch, Restartable, Start, World, script};
+
+/// One race.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Race {
+    /// Instructions, with the worker on this CPU's place; the caller is on 0.
+    Instructions { worker: u32 },
+    /// Restartable sections, with the barrier for these CPUs.
+    Sections(Reach),
+}
+
+/// Which CPUs an `RSEQ` command is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All, without the flag.
+    Every,
+    /// The worker's, by `FLAG_CPU`.
+    One,
+    /// All, by `FLAG_CPU` with a negative number.
+    Negative,
+}
+
+use Race::{Instructions, Sections};
+
+/// What the two share.
+#[repr(C)]
+pub(crate) struct Duel {
+    /// The newest number: of the function that is published, or the epoch.
+    newest: Apart,
+    /// The newest number that the worker was done with.
+    turn: Apart,
+    /// The slots of sections.
+    slots: [AtomicU32; SLOTS],
+}
+
+/// A word on cache lines of its own.
+#[repr(C, align(128))]
+struct Apart(AtomicU32);
+
+const SLOTS: usize = 16;
+/// The parts. The first task is 0 and starts the others.
+const CALLER: u16 = 1;
+const WORKER: u16 = 2;
+/// How long a section dawdles at most, in turns of an empty loop: longer than
+/// an ordinary call takes, or the twin would show nothing.
+const DAWDLE: u32 = 4000;
+/// How long a thread spins before it thinks that the other has no CPU.
+const PATIENCE: u32 = 10_000;
+
+impl Duel {
+    pub(crate) const fn new() -> Self {
+        Self {
+            newest: Apart(AtomicU32::new(0)),
+            turn: Apart(AtomicU32::new(0)),
+            slots: [const { AtomicU32::new(0) }; SLOTS],
+        }
+    }
+
+    pub(crate) fn reset(&self) {
+        self.newest.0.store(0, Relaxed);
+        self.turn.0.store(0, Relaxed);
+        self.slots.iter().for_each(|slot| slot.store(0, Relaxed));
+    }
+
+    fn slot(&self, number: u32) -> &AtomicU32 {
+        &self.slots[number as usize % SLOTS]
+    }
+}
+
+/// Every race: instructions first.
+pub(crate) fn all() -> impl Iterator<Item = Race> {
+    let instructions = [Instructions { worker: 1 }, Instructions { worker: 0 }];
+    let sections = [Reach::Every, Reach::One, Reach::Negative].map(Sections);
+    instructions.into_iter().chain(sections)
+}
+
+impl Race {
+    /// The command whose barrier is tried.
+    pub(crate) const fn command(self) -> Command {
+        match self {
+            Instructions { .. } => Command::SyncCore,
+            Sections(_) => Command::Rseq,
+        }
+    }
+
+    pub(crate) const fn is_of_instructions(self) -> bool {
+        matches!(self, Instructions { .. })
+    }
+
+    pub(crate) const fn cpus(self) -> u32 {
+        match self {
+            Instructions { worker } => worker + 1,
+            Sections(_) => 2,
+        }
+    }
+
+    pub(crate) const fn cost(self) -> Cost {
+        match self {
+            Instructions { .. } => Cost { weight: 20, rounds: 20_000 },
+            Sections(_) => Cost { weight: 40, rounds: 10_000 },
+        }
+    }
+
+    /// Why these rounds show nothing, if so: few machines can execute a stale
+    /// instruction at all, and where the twin never did, this is not one.
+    pub(crate) fn hidden(self, rounds: Rounds) -> Option<Reason> {
+        (self.is_of_instructions() && rounds.twin_forbidden == 0).then_some(Reason::NoStaleInstruction)
+    }
+
+    pub(crate) const fn citation(self) -> &'static str {
+        match self {
+            Instructions { .. } => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE",
+            Sections(Reach::Every) => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ",
+            Sections(Reach::One) => "membarrier(2), MEMBARRIER_CMD_FLAG_CPU",
+            Sections(Reach::Negative) => "Linux: MEMBARRIER_CMD_FLAG_CPU with a negative cpu_id is every CPU",
+        }
+    }
+
+    pub(crate) fn explain(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Instructions { .. } => f.write_str(
+                "One thread rewrites a function to return n, issues SYNC_CORE and raises a flag to n. Another\n\
+                 that sees the flag calls the function, without any fence, and must get n: the barrier made\n\
+                 every thread serialise its instruction stream before it next runs in user mode.\n\n\
+                 A failure means that a thread went on with instructions fetched before: the interrupt does\n\
+                 not return through a serialising instruction, or a thread that was not interrupted (the\n\
+                 caller's own sibling on the same CPU among them) came back to user mode without one.",
+            ),
+            Sections(_) => f.write_str(
+                "A thread copies an epoch to the epoch's slot in a restartable section, slowly. Another sets\n\
+                 the epoch to n, issues RSEQ and wipes the slot of n - 1: no section that began before the\n\
+                 barrier returned may commit afterwards.\n\n\
+                 A failure means that the section was not restarted: the CPU that was named was not\n\
+                 interrupted, or the interrupted thread is not told to look at its section.",
+            ),
+        }
+    }
+
+    /// Plays the part of this case that `part` names.
+    pub(crate) fn play(self, world: &dyn World, number: u16, part: u16) {
+        let duellist =
+            Duellist { race: self, world, random: Random::new(world.arena().seed() ^ u64::from(part)) };
+        match part {
+            CALLER => duellist.call(),
+            WORKER => duellist.work(),
+            _ => duellist.direct(number),
+        }
+        if part != 0 {
+            world.arena().close();
+        }
+    }
+
+    /// The registers of the barrier.
+    fn registers(self, world: &dyn World) -> [u64; 3] {
+        let cmd = u64::from(self.command().number().unsigned_abs());
+        match self {
+            Sections(Reach::One) => [cmd, u64::from(FLAG_CPU), u64::from(world.cpu_number(self.worker()))],
+            Sections(Reach::Negative) => [cmd, u64::from(FLAG_CPU), u64::from(u32::MAX)],
+            _ => [cmd, 0, 0],
+        }
+    }
+
+    const fn worker(self) -> u32 {
+        match self {
+            Instructions { worker } => worker,
+            Sections(_) => 1,
+        }
+    }
+}
+
+struct Duellist<'a> {
+    race: Race,
+    world: &'a dyn World,
+    random: Random,
+}
+
+impl Duellist<'_> {
+    fn direct(&self, number: u16) {
+        let registration = self.race.command().needs().map(bonfire_abi::Flavour::registration);
+        registration.into_iter().for_each(|command| script::Player::new(self.world).issue(command));
+        let tasks = [CALLER, WORKER].map(|part| case::task(number, part, 0));
+        if self.world.start(Start::Thread, &tasks) != Ending::Ended {
+            self.world.arena().lacks(Means::Start);
+        }
+    }
+
+    fn call(mut self) {
+        let arena = self.world.arena();
+        self.sit(0);
+        for number in 1..u32::MAX {
+            let twin = self.random.below(2) == 0;
+            let forbidden = match self.race {
+                Instructions { .. } => self.publish_instructions(number, twin),
+                Sections(_) => self.change_epoch(number, twin),
+            };
+            if arena.is_over() {
+                return;
+            }
+            arena.counts.add(twin, forbidden);
+            if arena.is_done(self.world.now_ns()) {
+                return;
+            }
+        }
+    }
+
+    fn work(mut self) {
+        self.sit(self.race.worker());
+        match self.race {
+            Instructions { .. } => match self.world.code() {
+                Some(code) => self.call_function(code),
+                None => self.world.arena().lacks(Means::Code),
+            },
+            Sections(_) => match self.world.restartable() {
+                Some(restartable) => self.copy_epochs(restartable),
+                None => self.world.arena().lacks(Means::Restartable),
+            },
+        }
+    }
+
+    /// New code, barrier, flag; then waits for the worker's word on it: the
+    /// number again, or the next odd one if what it got was older.
+    fn publish_instructions(&self, number: u32, twin: bool) -> bool {
+        let duel = &self.world.arena().duel;
+        let Some(code) = self.world.code() else { return false };
+        code.patch(number);
+        self.barrier(twin);
+        // Release: pairs (flag) with the worker's acquire.
+        duel.newest.0.store(number, Release);
+        // Acquire: pairs (turn) with the worker's release.
+        self.wait(|| duel.turn.0.load(Acquire) >> 1 == number);
+        duel.turn.0.load(Relaxed) & 1 == 1
+    }
+
+    fn call_function(&self, code: &dyn Fetch) {
+        let duel = &self.world.arena().duel;
+        while !self.world.arena().is_over() {
+            // Acquire: pairs (flag) with the caller's release. The calls before
+            // the flag is up keep the function's old form in the pipeline.
+            let newest = duel.newest.0.load(Acquire);
+            // What is newer than the flag may be on its way already.
+            let is_stale = code.execute().wrapping_sub(newest) > 1;
+            if newest > duel.turn.0.load(Relaxed) >> 1 {
+                // Release: pairs (turn) with the caller's acquire.
+                duel.turn.0.store(newest << 1 | u32::from(is_stale), Release);
+            } else if self.race.worker() == 0 {
+                // On the caller's CPU: it is its turn.
+                self.world.nap();
+            }
+        }
+    }
+
+    /// New epoch, barrier, wipe; then waits until the worker has committed the
+    /// new one, and looks at the slot that was wiped.
+    fn change_epoch(&self, number: u32, twin: bool) -> bool {
+        let duel = &self.world.arena().duel;
+        duel.newest.0.store(number, Relaxed);
+        self.barrier(twin);
+        duel.slot(number - 1).store(0, Relaxed);
+        // Acquire: pairs (turn) with the worker's release, which comes after
+        // every commit of an older epoch.
+        self.wait(|| duel.turn.0.load(Acquire) == number);
+        duel.slot(number - 1).load(Relaxed) != 0
+    }
+
+    fn copy_epochs(&mut self, restartable: &dyn Restartable) {
+        let duel = &self.world.arena().duel;
+        while !self.world.arena().is_over() {
+            let before = duel.newest.0.load(Relaxed);
+            let delay = 1 + self.random.below(DAWDLE);
+            if restartable.copy(&duel.newest.0, delay, &duel.slots) {
+                // Release: pairs (turn) with the caller's acquire. The section
+                // read what was newest here, or something newer.
+                duel.turn.0.store(before, Release);
+            }
+        }
+    }
+
+    fn barrier(&self, twin: bool) {
+        if twin {
+            return self.world.ordinary_call();
+        }
+        let registers = self.race.registers(self.world);
+        let got = from_return(self.world.call(registers));
+        if got != Ok(0) {
+            self.world.arena().wrong.report(Finding { registers, expected: Ok(0), got, step: 1 });
+            self.world.arena().close();
+        }
+    }
+
+    /// Waits until `done`, or until the race is over.
+    fn wait(&self, done: impl Fn() -> bool) {
+        let mut spins = 0;
+        while !done() && !self.world.arena().is_over() {
+            core::hint::spin_loop();
+            spins += 1;
+            if spins > PATIENCE || self.race.worker() == 0 {
+                spins = 0;
+                self.world.nap();
+            }
+        }
+    }
+
+    fn sit(&self, cpu: u32) {
+        if !self.world.place(cpu) {
+            self.world.arena().lacks(Means::Place);
+            self.world.arena().close();
+        }
+    }
+}
+
+impl fmt::Display for Race {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Instructions { worker: 0 } => "patch-barrier-flag/same-cpu",
+            Instructions { .. } => "patch-barrier-flag/other-cpu",
+            Sections(Reach::Every) => "epoch-barrier-wipe/every-cpu",
+            Sections(Reach::One) => "epoch-barrier-wipe/FLAG_CPU",
+            Sections(Reach::Negative) => "epoch-barrier-wipe/FLAG_CPU-negative",
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! The load cases: many threads of several processes call at once, sense and
+//! nonsense mixed, and each answer must be the right one.
+//!
+//! The registrations are settled before the threads start and none of the
+//! calls changes them, so that what each call must return does not depend on
+//! who comes first.
+
+use core::fmt;
+
+use bonfire_abi::Command;
+
+use crate::random::Random;
+use crate::script::Player;
+use crate::verdict::Means;
+use crate::{Ending, Start, World, case};
+
+/// One load case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Load {
+    /// Whether the processes hold every registration, or none.
+    registered: bool,
+}
+
+pub(crate) const CITATION: &str = "membarrier(2), RETURN VALUE and ERRORS: no others; and every call returns";
+
+/// Threads of a process, processes, and calls of a thread.
+const THREADS: usize = 4;
+const PROCESSES: usize = 3;
+const CALLS: u32 = 3000;
+/// The parts; the first task is 0.
+const PROCESS: u16 = 1;
+const THREAD: u16 = 2;
+
+/// Every load case.
+pub(crate) fn all() -> impl Iterator<Item = Load> {
+    [true, false].into_iter().map(|registered| Load { registered })
+}
+
+impl Load {
+    pub(crate) fn explain(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{PROCESSES} processes of {THREADS} threads each issue up to {CALLS} calls a thread: every command and many"
+        )?;
+        writeln!(
+            f,
+            "numbers that are none, with and without flags, garbage in what does not count. Each answer"
+        )?;
+        writeln!(f, "is compared with what QUERY and the registrations make of it. No barrier is involved.")?;
+        writeln!(
+            f,
+            "A failure means that the kernel answers otherwise under load (a lock that could not be"
+        )?;
+        write!(f, "taken, a list that overflowed, a wait that was given up), or that a call never returns.")
+    }
+
+    pub(crate) fn play(self, world: &dyn World, number: u16, part: u16) {
+        let task = |part| case::task(number, part, 0);
+        match part {
+            0 => start(world, Start::Fork, &[task(PROCESS); PROCESSES]),
+            PROCESS => {
+                if self.registered {
+                    Player::new(world).register_all();
+                }
+                let seats: [u16; THREADS] = core::array::from_fn(|seat| THREAD + seat as u16);
+                start(world, Start::Thread, &seats.map(task));
+            }
+            seat => self.call_much(world, seat),
+        }
+    }
+
+    fn call_much(self, world: &dyn World, seat: u16) {
+        let mut player = if self.registered { Player::registered(world) } else { Player::new(world) };
+        let mut random = Random::new(world.arena().seed() ^ u64::from(seat));
+        for _ in 0..CALLS {
+            player.call(self.some_call(&mut random));
+            if world.arena().is_done(world.now_ns()) {
+                return;
+            }
+        }
+    }
+
+    /// A call that changes nothing. One in eight is nonsense, and `GLOBAL`, which
+    /// takes milliseconds, is rare.
+    fn some_call(self, random: &mut Random) -> [u64; 3] {
+        let garbage = random.next();
+        let high = garbage & 0xffff_ffff_0000_0000;
+        let command = Command::ALL[random.below(Command::ALL.len() as u32) as usize];
+        let cmd = match (command, random.below(64)) {
+            (_, 0..8) => garbage & 0xffff_ffff | 1 << 30,
+            (Command::Global, 8..63) => 0,
+            (command, _) if command.registers().is_some() && !self.registered => 0,
+            (command, _) => u64::from(command.number().unsigned_abs()),
+        };
+        let flags = if random.below(4) == 0 { u64::from(random.below(4)) } else { 0 };
+        [cmd | high, flags | high, random.next()]
+    }
+}
+
+fn start(world: &dyn World, how: Start, tasks: &[crate::Task]) {
+    if world.start(how, tasks) != Ending::Ended {
+        world.arena().lacks(Means::Start);
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{PROCESSES}x{THREADS}-threads/{}",
+            if self.registered { "registered" } else { "unregistered" }
+        )
+    }
+}
