@@ -29,7 +29,8 @@ pub(super) fn run(host: &Path, guest: &Path) -> Result<()> {
     let unexcused = differing.iter().filter(|((_, guest), _)| !is_excused(guest));
     let unexcused: usize = unexcused.map(|(_, cases)| cases.len()).sum();
     ensure!(unexcused == 0, "{unexcused} of {} cases differ without a good cause", host.len());
-    println!("{} cases: the same but for what is said above", host.len());
+    let same = host.len() - differing.values().map(Vec::len).sum::<usize>();
+    println!("{same} of {} cases are the same; the others for the reasons above", host.len());
     Ok(())
 }
 
@@ -46,10 +47,12 @@ fn differing<'a>(host: &'a Endings, guest: &'a Endings) -> BTreeMap<(&'a Ending,
     differing
 }
 
-/// The guest's kernel may lack a command, and its emulator may never run a
-/// stale instruction. Nothing else excuses a difference.
+/// The guest's kernel may lack a command. Its emulator translates whole blocks
+/// of code and takes its time over a call, so that neither stale instructions
+/// nor stores that wait in a buffer need show: then nothing is told, and that is
+/// said. Nothing else excuses a difference.
 fn is_excused(guest: &Ending) -> bool {
-    matches!(guest.cause.as_str(), "not_advertised" | "no_stale_instruction")
+    matches!(guest.cause.as_str(), "not_advertised" | "no_stale_instruction" | "twin_silent")
 }
 
 fn read(report: &Path) -> Result<Value> {
@@ -89,7 +92,7 @@ mod tests {
     fn a_kernel_may_lack_a_command_but_not_a_barrier() {
         assert!(is_excused(&ending("not observable here", "not_advertised")));
         assert!(!is_excused(&ending("does not conform", "forbidden_outcome")));
-        assert!(!is_excused(&ending("cannot tell", "twin_silent")));
+        assert!(!is_excused(&ending("cannot tell", "hung")));
     }
 
     #[test]
