@@ -32,8 +32,8 @@ pub(crate) fn report(report: &Report) -> String {
         header(report),
         if report.verbose { every_case(report) } else { String::new() },
         groups(report),
-        details(report, Verdict::DoesNotConform),
-        details(report, Verdict::CannotTell),
+        violations(report),
+        untold(report),
         not_observable(report),
         not_run(report),
         conclusion(report),
@@ -166,20 +166,35 @@ fn evidence(members: &[&Outcome]) -> String {
     [answers, rounds, least].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Each case that got `verdict`, with its reason and its evidence.
-fn details(report: &Report, verdict: Verdict) -> String {
-    let style = colour(verdict).bold();
-    let cases: Vec<String> = report.with(verdict).map(detail).collect();
-    if cases.is_empty() {
-        return String::new();
-    }
-    format!("{style}{} ({}){style:#}\n{}", capital(verdict.name()), cases.len(), cases.concat())
+/// Each case that does not conform: what was seen, and the clause it breaks.
+fn violations(report: &Report) -> String {
+    let violation = |(case, outcome): &(Case, Outcome)| {
+        let reason = outcome.reason.map(|reason| format!("    {reason}\n")).unwrap_or_default();
+        let counts = counts(&outcome.evidence).map(|counts| format!("    {counts}\n")).unwrap_or_default();
+        format!("  {case}\n{reason}{counts}    {DIM}rests on {}{DIM:#}\n", case.citation())
+    };
+    titled(Verdict::DoesNotConform, report.with(Verdict::DoesNotConform).map(violation).collect())
 }
 
-fn detail((case, outcome): &(Case, Outcome)) -> String {
-    let reason = outcome.reason.map(|reason| format!("    {reason}\n")).unwrap_or_default();
-    let counts = counts(&outcome.evidence).map(|counts| format!("    {counts}\n")).unwrap_or_default();
-    format!("  {case}\n{reason}{counts}    {DIM}rests on {}{DIM:#}\n", case.citation())
+/// The cases that cannot be told, by what is in the way: often one thing is in
+/// the way of many.
+fn untold(report: &Report) -> String {
+    let mut cases: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (case, outcome) in report.with(Verdict::CannotTell) {
+        let counts = counts(&outcome.evidence).map(|counts| format!("  {DIM}{counts}{DIM:#}"));
+        let reason = outcome.reason.map(|reason| reason.to_string()).unwrap_or_default();
+        cases.entry(reason).or_default().push(format!("    {case}{}\n", counts.unwrap_or_default()));
+    }
+    let reason = |(reason, cases): (&String, &Vec<String>)| format!("  {reason}\n{}", cases.concat());
+    titled(Verdict::CannotTell, cases.iter().map(reason).collect())
+}
+
+fn titled(verdict: Verdict, body: String) -> String {
+    if body.is_empty() {
+        return body;
+    }
+    let style = colour(verdict).bold();
+    format!("{style}{}{style:#}\n{body}", capital(verdict.name()))
 }
 
 fn counts(evidence: &Evidence) -> Option<String> {
