@@ -6,12 +6,12 @@
 
 use core::fmt;
 
-use bonfire_abi::{Command, FLAG_CPU};
+use bonfire_abi::{Command, FLAG_CPU, Flavour};
 
 use crate::script::Player;
 
 /// One ABI case: calls of one command, in a process that registered for
-/// nothing or for everything.
+/// nothing, or for what this command is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answers {
     command: u32,
@@ -46,14 +46,28 @@ const UNKNOWN: [u32; 6] = [0b11, 0b1_1000, 1 << 10, 1 << 30, 1 << 31, u32::MAX];
 
 impl Answers {
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        let commands = Command::ALL.into_iter().map(|command| command.number() as u32).chain(UNKNOWN);
-        commands
-            .flat_map(|command| {
-                [false, true].into_iter().flat_map(move |registered| {
-                    Odd::ALL.into_iter().map(move |odd| Self { command, registered, odd })
-                })
+        let known = Command::ALL.into_iter().map(|command| command.number().unsigned_abs());
+        known.chain(UNKNOWN).flat_map(|command| {
+            let unregistered = Self { command, registered: false, odd: Odd::Nothing };
+            let states = [unregistered, Self { registered: true, ..unregistered }];
+            let states = states.into_iter().filter(|case| !case.registered || case.flavour().is_some());
+            states.flat_map(|case| {
+                let odds = Odd::ALL.into_iter().filter(move |&odd| odd != Odd::Target || case.takes_target());
+                odds.map(move |odd| Self { odd, ..case })
             })
-            .filter(|case| case.odd != Odd::Target || case.command == Command::Rseq as u32)
+        })
+    }
+
+    /// The flavour that the command issues or registers.
+    fn flavour(self) -> Option<Flavour> {
+        let command = self.command()?;
+        Flavour::ALL
+            .into_iter()
+            .find(|flavour| [flavour.command(), flavour.registration()].contains(&command))
+    }
+
+    fn takes_target(self) -> bool {
+        self.command() == Some(Command::Rseq)
     }
 
     pub(crate) fn citation(self) -> &'static str {
@@ -69,7 +83,7 @@ impl Answers {
 
     pub(crate) fn explain(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state =
-            if self.registered { "registered for every flavour" } else { "not registered for anything" };
+            if self.registered { "registered for what it is about" } else { "not registered for anything" };
         writeln!(
             f,
             "A fresh process, {state}, issues the call; each answer is compared with what QUERY and"
@@ -107,14 +121,16 @@ impl Answers {
     }
 
     pub(crate) fn play(self, player: &mut Player<'_>) {
-        if self.registered {
-            player.register_all();
+        if let (true, Some(flavour)) = (self.registered, self.flavour()) {
+            if player.offers(flavour.registration()) {
+                player.issue(flavour.registration());
+            }
         }
         let cmd = u64::from(self.command);
         let mut each = |calls: &[[u64; 3]]| calls.iter().for_each(|&registers| player.call(registers));
         match self.odd {
             Odd::Nothing => each(&[[cmd, 0, 0]]),
-            Odd::Flags if self.command() == Some(Command::Rseq) => each(&ODD_FLAGS.map(|f| [cmd, f, 0])[1..]),
+            Odd::Flags if self.takes_target() => each(&ODD_FLAGS.map(|f| [cmd, f, 0])[1..]),
             Odd::Flags => each(&ODD_FLAGS.map(|flags| [cmd, flags, 0])),
             Odd::CpuId => each(&ODD_CPUS.map(|cpu_id| [cmd, 0, cpu_id])),
             Odd::HighHalves => {

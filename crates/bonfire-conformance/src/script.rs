@@ -77,12 +77,16 @@ impl<'a> Player<'a> {
 
     /// Registers for every flavour that the kernel offers.
     pub(crate) fn register_all(&mut self) {
-        let commands = self.world.arena().commands();
         for flavour in Flavour::ALL {
-            if commands.contains(flavour.registration()) {
+            if self.offers(flavour.registration()) {
                 self.issue(flavour.registration());
             }
         }
+    }
+
+    /// Whether the kernel says that it has `command`.
+    pub(crate) fn offers(&self, command: Command) -> bool {
+        self.world.arena().commands().contains(command)
     }
 
     /// Issues `command` with no flags.
@@ -121,16 +125,15 @@ impl<'a> Player<'a> {
     }
 
     fn gates(&mut self) {
-        let commands = self.world.arena().commands();
         for command in [Command::PrivateExpedited, Command::SyncCore, Command::Rseq] {
-            if commands.contains(command) {
+            if self.offers(command) {
                 self.issue(command);
             }
         }
     }
 
     fn ask(&mut self) {
-        if self.world.arena().commands().contains(Command::GetRegistrations) {
+        if self.offers(Command::GetRegistrations) {
             self.issue(Command::GetRegistrations);
         }
     }
