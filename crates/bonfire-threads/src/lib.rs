@@ -9,6 +9,7 @@ mod kernel;
 mod machine;
 mod restartable;
 mod scheduler;
+mod subject;
 #[expect(unsafe_code, reason = "signals, stacks and thread-local storage")]
 mod sys;
 mod system;
@@ -25,8 +26,9 @@ pub use faults::Faults;
 pub use fetch::Code;
 pub use machine::{GROUPS, MOST_CPUS, Machine};
 pub use restartable::Begun;
+pub use subject::Virtual;
 pub use system::{Options, Process, System};
-pub use user::{KernelThread, Memory, SpaceHandle, Started, User};
+pub use user::{KernelThread, Memory, SpaceHandle, User};
 
 /// Locks, whoever panicked while holding it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

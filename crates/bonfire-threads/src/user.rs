@@ -12,6 +12,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -31,17 +32,13 @@ use crate::thread::{Job, Space, Thread};
 pub struct User<D: Design> {
     own: Own<D>,
     space: RefCell<Arc<Space<D>>>,
-    started: RefCell<Vec<Arc<Job>>>,
+    children: Arc<Job>,
 }
 
 /// A kernel thread's view of the machine.
 pub struct KernelThread<D: Design> {
     own: Own<D>,
 }
-
-/// Threads that a user thread started, and whose end it can wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Started(usize);
 
 /// How a child comes by its address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +49,9 @@ pub enum Memory {
     /// A new one that inherits the registrations: `fork`.
     Copied,
 }
+
+/// What unwinds the stack of a thread that exits.
+struct Exit;
 
 /// What every virtual thread has.
 struct Own<D: Design> {
@@ -69,12 +69,18 @@ pub(crate) fn start<D: Design>(
 ) -> io::Result<()> {
     let thread = Thread::new(job, place);
     let own = Own { kernel: Arc::clone(kernel), thread: Arc::clone(&thread) };
-    let user = User { own, space: RefCell::new(Arc::clone(&space)), started: RefCell::default() };
+    let children = thread.job.part();
+    let user = User { own, space: RefCell::new(Arc::clone(&space)), children };
     kernel.start(thread, Some(space), Cpu(0), move || {
         user.own.begin();
-        user.own.user_mode(|| body(&user));
+        let ended = catch_unwind(AssertUnwindSafe(|| user.own.user_mode(|| body(&user))));
         let own = user.finish(body);
         own.end();
+        if let Err(payload) = ended
+            && !payload.is::<Exit>()
+        {
+            resume_unwind(payload);
+        }
     })
 }
 
@@ -183,6 +189,13 @@ impl<D: Design> User<D> {
         });
     }
 
+    /// Ends this thread from wherever it is, dropping what is on its stack.
+    pub fn exit(&self) -> ! {
+        // From here to the end of the body nothing is pre-empted.
+        self.own.thread.mode.enter_kernel();
+        resume_unwind(Box::new(Exit))
+    }
+
     /// Starts a thread or a process.
     ///
     /// # Errors
@@ -192,7 +205,7 @@ impl<D: Design> User<D> {
         memory: Memory,
         place: Option<Cpu>,
         body: impl Fn(&User<D>) + Send + 'static,
-    ) -> io::Result<Started> {
+    ) -> io::Result<()> {
         self.own.system_call(|| {
             let parent = self.space.borrow();
             let space = match memory {
@@ -203,17 +216,13 @@ impl<D: Design> User<D> {
                     child
                 }
             };
-            let job = self.own.thread.job.part();
-            start(&self.own.kernel, space, Arc::clone(&job), place, body)?;
-            let mut started = self.started.borrow_mut();
-            started.push(job);
-            Ok(Started(started.len() - 1))
+            start(&self.own.kernel, space, Arc::clone(&self.children), place, body)
         })
     }
 
-    /// Waits until it, and all that it started, have ended.
-    pub fn wait(&self, started: Started) {
-        while !self.started.borrow()[started.0].is_done() {
+    /// Waits until all that this thread started, and they in turn, have ended.
+    pub fn join(&self) {
+        while !self.children.is_done() {
             self.nap(Duration::from_micros(20));
         }
     }

@@ -48,11 +48,12 @@ mod checks {
         let stop = Arc::new(AtomicU32::new(0));
         finishes(system.process(Some(Cpu(0)), move |user: &User<D>| {
             let (seen, halt) = (Arc::clone(&turns), Arc::clone(&stop));
-            let spinner = user.start(Memory::Shared, Some(Cpu(1)), move |_| {
+            let spinner = move |_: &User<D>| {
                 while halt.load(Relaxed) == 0 {
                     seen.fetch_add(1, Relaxed);
                 }
-            });
+            };
+            user.start(Memory::Shared, Some(Cpu(1)), spinner).expect("a thread starts");
             while turns.load(Relaxed) < 1000 {}
             assert_eq!(user.issue(Command::PrivateExpedited), Err(Error::NotRegistered));
             assert_eq!(user.issue(Command::RegisterPrivateExpedited), Ok(0));
@@ -60,7 +61,7 @@ mod checks {
                 assert_eq!(user.issue(Command::PrivateExpedited), Ok(0));
             }
             stop.store(1, Relaxed);
-            user.wait(spinner.expect("a thread starts"));
+            user.join();
         }));
         let counts = system.counts(Cpu(1));
         assert!(counts.pokes_served() >= 100, "{}: {counts:?}", D::NAME);
@@ -74,14 +75,15 @@ mod checks {
             let private = Command::RegisterPrivateExpedited.number() as u32;
             assert_eq!(user.issue(Command::RegisterPrivateExpedited), Ok(0));
             for memory in [Memory::Shared, Memory::Copied] {
-                let child = user.start(memory, None, move |child| {
+                let child = move |child: &User<D>| {
                     assert_eq!(child.issue(Command::GetRegistrations), Ok(private));
                     assert_eq!(child.issue(Command::PrivateExpedited), Ok(0));
                     child.exec();
                     assert_eq!(child.issue(Command::GetRegistrations), Ok(0));
                     assert_eq!(child.issue(Command::PrivateExpedited), Err(Error::NotRegistered));
-                });
-                user.wait(child.expect("a thread starts"));
+                };
+                user.start(memory, None, child).expect("a thread starts");
+                user.join();
             }
             assert_eq!(user.issue(Command::PrivateExpedited), Ok(0));
         }));
@@ -93,19 +95,18 @@ mod checks {
         let count = Arc::clone(&calls);
         let process = system.process(None, move |user: &User<D>| {
             assert_eq!(user.issue(Command::RegisterPrivateExpedited), Ok(0));
-            let threads = [(); 6].map(|()| {
+            for _ in 0..6 {
                 let count = Arc::clone(&count);
-                user.start(Memory::Shared, None, move |thread| {
+                let caller = move |thread: &User<D>| {
                     for _ in 0..200 {
                         assert_eq!(thread.issue(Command::PrivateExpedited), Ok(0));
                         assert_eq!(thread.issue(Command::Global), Ok(0));
                         count.fetch_add(2, Relaxed);
                     }
-                })
-            });
-            for thread in threads {
-                user.wait(thread.expect("a thread starts"));
+                };
+                user.start(Memory::Shared, None, caller).expect("a thread starts");
             }
+            user.join();
         });
         let process = process.expect("the host has memory");
         let mut off = 0_u32;
@@ -161,7 +162,7 @@ fn registers_survive_preemption_and_migration() {
         }
         (mixed ^ sum.to_bits(), u64::from(vector.iter().fold(0, |all, lane| all ^ lane)))
     }
-    const TURNS: u32 = 2_000_000;
+    const TURNS: u32 = 200_000;
     let system = boot::<Running>(3);
     let wrong = Arc::new(AtomicU32::new(0));
     let processes: Vec<_> = (0..8)

@@ -11,7 +11,10 @@ pub(crate) mod context;
 pub(crate) mod signal;
 pub(crate) mod this_cpu;
 
+use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::arch::asm;
+
+use bonfire_conformance::Arena;
 
 /// Keeps the compiler from moving memory accesses across this point.
 ///
@@ -22,4 +25,17 @@ pub(crate) fn light_fence() {
     // SAFETY: no instruction is emitted. Stands for a signal fence in Rust,
     // which is a full `sync` on POWER.
     unsafe { asm!("", options(nostack, preserves_flags)) };
+}
+
+/// An arena as it must be before its first use. It is too large for a stack.
+pub(crate) fn zeroed_arena() -> Box<Arena> {
+    let layout = Layout::new::<Arena>();
+    // SAFETY: an arena has a size.
+    let memory = unsafe { alloc_zeroed(layout) };
+    if memory.is_null() {
+        handle_alloc_error(layout);
+    }
+    // SAFETY: allocated with the layout of an arena, all of whose fields are
+    // atomics and as they must be when they are zero.
+    unsafe { Box::from_raw(memory.cast()) }
 }

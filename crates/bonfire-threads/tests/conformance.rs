@@ -1,0 +1,90 @@
+//! The conformance suite on the engine, in every design: as it is, and on a
+//! machine that does not poke, which the suite must see.
+
+use std::collections::BTreeSet;
+
+use bonfire_conformance::{Case, Group, Observer, Options as Limits, Outcome, Verdict, cases, run};
+use bonfire_engine::{Everywhere, LockedMask, Mask, Running, Threads};
+use bonfire_threads::{Design, Faults, Options, Virtual};
+
+/// How often the cases that gave no verdict are tried again: a busy host may
+/// leave the virtual CPUs too little time to meet.
+const TRIES: u64 = 20;
+
+/// The cases that have not yet got the verdict that they should.
+struct Pending {
+    expected: Verdict,
+    ids: BTreeSet<String>,
+    /// Verdicts that no luck excuses.
+    wrong: Vec<String>,
+}
+
+impl Observer for Pending {
+    fn ended(&mut self, case: &Case, outcome: &Outcome) {
+        if outcome.verdict == self.expected {
+            self.ids.remove(&case.to_string());
+        } else if outcome.verdict == Verdict::DoesNotConform {
+            self.wrong.push(format!("{case}: {outcome:?}"));
+        }
+    }
+}
+
+/// Runs the cases that are `selected` until each has got the verdict that is
+/// `expected`.
+fn check<D: Design>(faults: Faults, selected: fn(&Case) -> bool, expected: Verdict) {
+    let subject = Virtual::<D>::new(Options { faults, ..Options::default() });
+    let subject = subject.expect("the host starts threads");
+    let ids = cases().filter(selected).map(|case| case.to_string()).collect();
+    let mut pending = Pending { expected, ids, wrong: Vec::new() };
+    for seed in 0..TRIES {
+        let left = pending.ids.clone();
+        let limits = Limits { budget_ns: 5_000_000_000, seed };
+        run(&subject, &|case| left.contains(&case.to_string()), limits, &mut pending);
+        assert!(pending.wrong.is_empty(), "{}: {:#?}", D::NAME, pending.wrong);
+        if pending.ids.is_empty() {
+            return;
+        }
+    }
+    panic!("{}: cannot tell whether {expected}: {:#?}", D::NAME, pending.ids);
+}
+
+fn on_every_design(faults: Faults, selected: fn(&Case) -> bool, expected: Verdict) {
+    check::<Running>(faults, selected, expected);
+    check::<Everywhere>(faults, selected, expected);
+    check::<Mask>(faults, selected, expected);
+    check::<LockedMask>(faults, selected, expected);
+    check::<Threads>(faults, selected, expected);
+}
+
+fn is_answer_or_lifetime(case: &Case) -> bool {
+    matches!(case.group(), Group::Abi | Group::Lifetime)
+}
+
+#[test]
+fn answers_and_lifetimes_conform() {
+    on_every_design(Faults::NONE, is_answer_or_lifetime, Verdict::Conforms);
+}
+
+/// Of the shapes of two threads, x86 shows these two.
+#[cfg(target_arch = "x86_64")]
+mod on_x86 {
+    use super::*;
+
+    /// With each of the five commands.
+    fn is_basic_race(case: &Case) -> bool {
+        let id = case.to_string();
+        let shape = id.starts_with("ordering/SB/") || id.starts_with("ordering/R/");
+        shape && id.ends_with("/spinning")
+    }
+
+    #[test]
+    fn barriers_conform() {
+        assert_eq!(cases().filter(is_basic_race).count(), 10);
+        on_every_design(Faults::NONE, is_basic_race, Verdict::Conforms);
+    }
+
+    #[test]
+    fn a_machine_that_does_not_poke_is_convicted_by_every_command() {
+        on_every_design(Faults::NO_POKE, is_basic_race, Verdict::DoesNotConform);
+    }
+}
