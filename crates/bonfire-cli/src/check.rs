@@ -4,19 +4,27 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use bonfire_conformance::{Case, Group, Outcome, Reason, cases};
 use clap::Args;
 
 use crate::environment::Environment;
-use crate::host::Host;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::report::{Destination, Format, Report, text};
+use crate::subject::Choice;
 
 /// Check the running kernel (the default)
 #[derive(Args)]
 pub(crate) struct Options {
+    /// What to check: host, engine, or engine=DESIGN
+    ///
+    /// The engine is bonfire's own implementation of the call, for kernels, on virtual CPUs made
+    /// of threads and signals. DESIGN says how it chooses CPUs: running (the default),
+    /// everywhere, mask, locked-mask or threads.
+    #[arg(long, value_name = "SUBJECT", default_value = "host")]
+    subject: Choice,
+
     /// Run only the cases of this group, or those with this text in their id
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -93,13 +101,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 
 /// Runs the cases; `None` if the run was interrupted.
 fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
-    let host = Host::new().context("cannot check this kernel")?;
+    let seed = options.seed.unwrap_or_else(rand::random);
+    let subject = options.subject.open(seed)?;
     interrupt::watch()?;
     let began = Instant::now();
-    let seed = options.seed.unwrap_or_else(rand::random);
     let limits = bonfire_conformance::Options { budget_ns: options.budget.as_nanos() as u64, seed };
     let mut progress = Progress::new(selected.len());
-    let summary = bonfire_conformance::run(&host, &|case| selected.contains(case), limits, &mut progress);
+    let summary = bonfire_conformance::run(&*subject, &|case| selected.contains(case), limits, &mut progress);
     let outcomes = progress.finish();
     if interrupt::requested() {
         let not_run = |(_, outcome): &&(Case, Outcome)| outcome.reason == Some(Reason::NotRun);
@@ -108,6 +116,7 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
         return Ok(None);
     }
     Ok(Some(Report {
+        subject: options.subject,
         environment: Environment::read(),
         seed,
         seed_given: options.seed.is_some(),

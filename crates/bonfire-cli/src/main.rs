@@ -17,6 +17,7 @@ mod host;
 mod interrupt;
 mod progress;
 mod report;
+mod subject;
 #[expect(unsafe_code, reason = "the system's own face; each block is argued for")]
 mod sys;
 

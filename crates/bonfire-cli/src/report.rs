@@ -15,9 +15,12 @@ use anyhow::{Context, Result};
 use bonfire_conformance::{Case, Outcome, Summary, Verdict};
 
 use crate::environment::Environment;
+use crate::subject::Choice;
 
 /// A run that came to its end.
 pub(crate) struct Report {
+    /// What was judged.
+    pub(crate) subject: Choice,
     pub(crate) environment: Environment,
     /// Where the random delays started, given or drawn.
     pub(crate) seed: u64,

@@ -101,8 +101,7 @@ pub enum Means {
 }
 
 impl Means {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Start, Self::Exec, Self::Place, Self::Code, Self::Restartable];
+    pub(crate) const ALL: [Self; 5] = [Self::Start, Self::Exec, Self::Place, Self::Code, Self::Restartable];
 }
 
 impl fmt::Display for Means {

@@ -8,9 +8,7 @@
 //! declares by providing it, so that nothing can be advertised that is not
 //! there.
 
-#[cfg(target_has_atomic = "64")]
-use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use bonfire_abi::Cpu;
 
@@ -42,14 +40,11 @@ pub trait Word {
     fn clear(&self, bits: u64, order: Ordering);
 }
 
-/// The word of a real machine that has 64-bit atomics. A machine without them
-/// brings its own [`Word`], whose every operation is one step to all CPUs.
-#[cfg(target_has_atomic = "64")]
+/// The word of a real machine.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct AtomicWord(AtomicU64);
 
-#[cfg(target_has_atomic = "64")]
 impl Word for AtomicWord {
     const ZERO: Self = Self(AtomicU64::new(0));
     const TOP_BIT: Self = Self(AtomicU64::new(1 << 63));

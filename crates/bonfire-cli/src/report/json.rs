@@ -20,6 +20,7 @@ struct Document<'a> {
     schema: &'static str,
     version: u32,
     bonfire: &'static str,
+    subject: String,
     environment: &'a Environment,
     /// Only a seed that was given.
     seed: Option<u64>,
@@ -81,6 +82,7 @@ pub(crate) fn report(report: &Report) -> Result<String> {
         schema: "bonfire-check",
         version: VERSION,
         bonfire: env!("CARGO_PKG_VERSION"),
+        subject: report.subject.to_string(),
         environment: &report.environment,
         seed: report.seed_given.then_some(report.seed),
         verdict: report.summary.verdict().name(),

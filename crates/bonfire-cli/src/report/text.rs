@@ -12,6 +12,7 @@ use indicatif::HumanCount;
 
 use super::Report;
 use crate::environment::Environment;
+use crate::subject::Choice;
 
 const TITLE: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -87,8 +88,11 @@ fn header(report: &Report) -> String {
         ("rights", realtime.into()),
         ("seed", seed),
     ];
-    let title =
-        format!("{TITLE}bonfire {}: membarrier(2) of the running kernel{TITLE:#}", env!("CARGO_PKG_VERSION"));
+    let subject = match report.subject {
+        Choice::Host => "the running kernel".to_owned(),
+        engine @ Choice::Engine(_) => format!("{engine}, on virtual CPUs made of threads"),
+    };
+    let title = format!("{TITLE}bonfire {}: membarrier(2) of {subject}{TITLE:#}", env!("CARGO_PKG_VERSION"));
     let line = |(name, value): &(&str, String)| format!("  {DIM}{name:13}{DIM:#}{value}\n");
     format!("{title}\n{}", lines.iter().map(line).collect::<String>())
 }

@@ -14,6 +14,8 @@ const MISTAKES: &[(&[&str], &str)] = &[
     (&["--filter", "abi", "--hunt"], "leave --hunt out"),
     (&["--budget", "4"], "give it 5 seconds or more"),
     (&["--budget", "soon"], "not a number of seconds"),
+    (&["--subject", "linux"], "host, engine, or engine=running"),
+    (&["--subject", "engine=walk"], "no such design"),
     (&["--seed", "0xg"], "not a number below 2^64"),
     (&["--json", "--junit"], "name a file for one"),
     (&["--list", "--json"], "cannot be used with"),
@@ -43,6 +45,15 @@ fn help_and_version_go_to_stdout_and_succeed() {
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         assert!(stdout(&output).contains("bonfire"), "{arguments:?}");
         assert_eq!(stderr(&output), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_engine_is_a_subject_in_every_design() {
+    for design in ["", "=running", "=everywhere", "=mask", "=locked-mask", "=threads"] {
+        let output = run(&["--subject", &format!("engine{design}"), "--filter", "lifetime", "--budget", "5"]);
+        assert_eq!(output.status.code(), Some(0), "{design}: {}{}", stdout(&output), stderr(&output));
+        assert!(stdout(&output).contains(&format!("of engine{design}")), "{}", stdout(&output));
     }
 }
 

@@ -5,5 +5,4 @@ mod allocations;
 mod inline;
 mod pokes;
 mod sites;
-mod sizes;
 mod sys;

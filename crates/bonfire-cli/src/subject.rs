@@ -1,0 +1,112 @@
+//! What is judged: the kernel that runs, or the engine on a machine of threads.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
+use bonfire_conformance::Subject;
+use bonfire_threads::engine::{Everywhere, LockedMask, Mask, Running, Threads};
+use bonfire_threads::{Design, Options, Virtual};
+
+use crate::host::Host;
+
+/// The choices of `--subject`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// The kernel that runs.
+    Host,
+    /// `bonfire-engine`, on virtual CPUs, with this way to choose CPUs.
+    Engine(&'static Choosing),
+}
+
+/// A design, by name.
+#[derive(Debug)]
+pub(crate) struct Choosing {
+    name: &'static str,
+    open: fn(Options) -> std::io::Result<Box<dyn Subject>>,
+}
+
+/// The designs; the first is the default.
+static DESIGNS: [Choosing; 5] = [
+    Choosing::new::<Running>(),
+    Choosing::new::<Everywhere>(),
+    Choosing::new::<Mask>(),
+    Choosing::new::<LockedMask>(),
+    Choosing::new::<Threads>(),
+];
+
+impl Choosing {
+    const fn new<D: Design>() -> Self {
+        Self { name: D::NAME, open: |options| Ok(Box::new(Virtual::<D>::new(options)?)) }
+    }
+}
+
+impl PartialEq for Choosing {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Choosing {}
+
+impl Choice {
+    /// Gets hold of the subject. Its chances come from `seed`.
+    pub(crate) fn open(self, seed: u64) -> Result<Box<dyn Subject>> {
+        match self {
+            Self::Host => Ok(Box::new(Host::new().context("cannot check this kernel")?)),
+            Self::Engine(design) => {
+                let cpus = std::thread::available_parallelism().map_or(2, |cpus| cpus.get().clamp(2, 4));
+                (design.open)(Options { cpus, seed, ..Options::default() })
+                    .context("cannot switch on a machine of threads")
+            }
+        }
+    }
+}
+
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name = match text.split_once('=') {
+            None if text == "host" => return Ok(Self::Host),
+            None if text == "engine" => DESIGNS[0].name,
+            Some(("engine", name)) => name,
+            _ => return Err(format!("no such subject; it is host, engine, or engine={}", names())),
+        };
+        let design = DESIGNS.iter().find(|design| design.name == name);
+        design.map(Self::Engine).ok_or_else(|| format!("no such design; it is one of {}", names()))
+    }
+}
+
+fn names() -> String {
+    DESIGNS.iter().map(|design| design.name).collect::<Vec<_>>().join("|")
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("host"),
+            Self::Engine(design) => write!(f, "engine={}", design.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_read_as_it_is_shown() {
+        let all = ["host", "engine=running", "engine=everywhere", "engine=locked-mask", "engine=threads"];
+        for text in all {
+            assert_eq!(text.parse::<Choice>().map(|choice| choice.to_string()), Ok(text.to_owned()));
+        }
+        assert_eq!("engine".parse::<Choice>(), "engine=running".parse());
+        for nonsense in ["", "hosts", "engine=", "engine=walk", "host=mask"] {
+            assert!(
+                nonsense.parse::<Choice>().is_err_and(|error| error.contains("locked-mask")),
+                "{nonsense}"
+            );
+        }
+    }
+}
