@@ -110,13 +110,13 @@ fn build(target: &Target) -> Result<PathBuf> {
 /// Builds `binary` of `package` with the C library linked in, and returns where it is.
 pub(crate) fn static_binary(target: &Target, package: &str, binary: &str) -> Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--profile", "dist", "--package", package, "--bin", binary]);
+    cargo.args(["build", "--quiet", "--profile", "static", "--package", package, "--bin", binary]);
     cargo.args(["--target", target.triple]);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
     let variable = format!("CARGO_TARGET_{}_LINKER", target.triple.replace('-', "_").to_uppercase());
     cargo.env(variable, target.linker);
     repository::run(&mut cargo)?;
-    let built = repository::target_directory()?.join(target.triple).join("dist").join(binary);
+    let built = repository::target_directory()?.join(target.triple).join("static").join(binary);
     ensure_static(&built)?;
     Ok(built)
 }

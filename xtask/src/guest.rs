@@ -4,7 +4,7 @@
 //! (this package's other binary) and `bonfire`. The report comes back over the
 //! second serial port. It is compared with the report on this kernel: a case
 //! may end differently only where the guest lacks a command that this kernel
-//! has, or where an emulator cannot show what hardware can.
+//! has, or where an emulator does not show what hardware does.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 2)]
     cpus: u32,
     /// Wall clock of each of the two runs, in seconds
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 30)]
     budget: u64,
 }
 

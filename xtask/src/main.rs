@@ -8,6 +8,7 @@
 mod dist;
 mod guest;
 mod repository;
+mod testbed;
 mod tidy;
 
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ enum Verb {
     Dist(dist::Options),
     /// Check another kernel with the static binary, in QEMU, and compare.
     GuestCheck(guest::Options),
+    /// Build the testbed's kernel, which boots in QEMU.
+    Testbed(testbed::Options),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         Verb::Tidy => tidy::run(),
         Verb::Dist(options) => dist::run(&options),
         Verb::GuestCheck(options) => guest::run(&options),
+        Verb::Testbed(options) => testbed::run(&options),
     };
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     eprintln!("error: {error:#}");

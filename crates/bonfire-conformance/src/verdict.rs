@@ -101,7 +101,8 @@ pub enum Means {
 }
 
 impl Means {
-    pub(crate) const ALL: [Self; 5] = [Self::Start, Self::Exec, Self::Place, Self::Code, Self::Restartable];
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Start, Self::Exec, Self::Place, Self::Code, Self::Restartable];
 }
 
 impl fmt::Display for Means {

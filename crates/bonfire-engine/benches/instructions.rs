@@ -16,17 +16,23 @@ use std::process::{Command as Process, ExitCode};
 use std::sync::atomic::{Ordering, fence};
 
 use bonfire_engine::abi::{Call, Command, Cpu};
+use bonfire_engine::core_sync::{CoreSync, Return, Settle, X86};
 use bonfire_engine::{
     AddressSpace, AtomicWord, CpuSet, Engine, Everywhere, Machine, Mask, Occupant, Running, Site, Targets,
     Task, Thread, Users, Woken, Word,
 };
 
 /// Two CPUs; this thread is CPU 0 and CPU 1 never answers, as nobody asks it.
-struct TwoCpus;
+struct TwoCpus<const CORE_SYNC: bool = false>;
 
-impl Machine for TwoCpus {
+impl<const CORE_SYNC: bool> Machine for TwoCpus<CORE_SYNC> {
     type Word = AtomicWord;
     type Pin = ();
+    const CORE_SYNC: Option<CoreSync<Self>> = if CORE_SYNC {
+        Some(CoreSync { row: X86, sync: |_, _| fence(Ordering::SeqCst), settle: Settle::BeforeUser })
+    } else {
+        None
+    };
 
     fn cpus(&self) -> usize {
         2
@@ -90,6 +96,16 @@ impl<T: Targets<TwoCpus, 1>> Kernel<T> {
     }
 
     #[inline(never)]
+    fn counted_poke(&self, cpu: Cpu) {
+        self.engine.handle_poke(cpu, Occupant::User(self.caller()));
+    }
+
+    #[inline(never)]
+    fn counted_exit(&self, cpu: Cpu) {
+        self.engine.exit(cpu, self.caller());
+    }
+
+    #[inline(never)]
     fn counted_call(&self, call: Call) {
         let _ = black_box(self.engine.membarrier(self.caller(), Users::Several, call));
     }
@@ -101,23 +117,32 @@ const CALLS: u64 = 1000;
 /// and the loop.
 type Counted = (&'static str, Option<u64>, fn());
 
-const COUNTED: [Counted; 9] = [
+const COUNTED: [Counted; 14] = [
     ("switch, unregistered, Running", Some(16), || switches(&Kernel::<Running>::new())),
     ("switch, unregistered, Mask", None, || switches(&Kernel::<Mask>::new())),
     ("switch, unregistered, Everywhere", None, || switches(&Kernel::<Everywhere>::new())),
-    ("switch, registered, Running", None, || {
-        switches(&Kernel::<Running>::new().register(Command::RegisterPrivateExpedited));
+    ("switch out of a registered, Running", None, || switches(&registered::<Running>())),
+    ("switch into a registered, Running", None, || {
+        repeat(&registered::<Running>(), |kernel| kernel.counted_switch(cpu_0(), &kernel.other, &kernel.one));
+    }),
+    ("switch between siblings, Running", None, || {
+        repeat(&registered::<Running>(), |kernel| kernel.counted_switch(cpu_0(), &kernel.one, &kernel.one));
+    }),
+    ("exit of a registered, Running", None, || {
+        repeat(&registered::<Running>(), |kernel| kernel.counted_exit(cpu_0()));
+    }),
+    ("handle_poke, Running", None, || {
+        repeat(&Kernel::<Running>::new(), |kernel| kernel.counted_poke(cpu_0()))
+    }),
+    ("before_user, nothing owed", None, || {
+        let engine: Engine<TwoCpus<true>, Running, 1> = Engine::new(TwoCpus);
+        (0..CALLS).for_each(|_| counted_before_user(black_box(&engine), cpu_0()));
     }),
     ("QUERY", Some(40), || calls(&Kernel::<Running>::new(), Command::Query)),
     ("PRIVATE_EXPEDITED, no target, Running", Some(150), || {
-        calls(
-            &Kernel::<Running>::new().register(Command::RegisterPrivateExpedited),
-            Command::PrivateExpedited,
-        );
+        calls(&registered::<Running>(), Command::PrivateExpedited);
     }),
-    ("PRIVATE_EXPEDITED, no target, Mask", None, || {
-        calls(&Kernel::<Mask>::new().register(Command::RegisterPrivateExpedited), Command::PrivateExpedited);
-    }),
+    ("PRIVATE_EXPEDITED, no target, Mask", None, || calls(&registered::<Mask>(), Command::PrivateExpedited)),
     ("GLOBAL_EXPEDITED, no target, Running", None, || {
         calls(&Kernel::<Running>::new(), Command::GlobalExpedited)
     }),
@@ -126,16 +151,30 @@ const COUNTED: [Counted; 9] = [
     }),
 ];
 
+#[inline(never)]
+fn counted_before_user(engine: &Engine<TwoCpus<true>, Running, 1>, cpu: Cpu) {
+    engine.before_user(cpu, Return::SystemCall);
+}
+
+/// The CPU that every hook is called for; the compiler does not know it.
+fn cpu_0() -> Cpu {
+    black_box(Cpu(0))
+}
+
+fn registered<T: Targets<TwoCpus, 1>>() -> Kernel<T> {
+    Kernel::new().register(Command::RegisterPrivateExpedited)
+}
+
+fn repeat<T: Targets<TwoCpus, 1>>(kernel: &Kernel<T>, counted: impl Fn(&Kernel<T>)) {
+    (0..CALLS).for_each(|_| counted(black_box(kernel)));
+}
+
 fn switches<T: Targets<TwoCpus, 1>>(kernel: &Kernel<T>) {
-    for _ in 0..CALLS {
-        black_box(kernel).counted_switch(black_box(Cpu(0)), black_box(&kernel.one), black_box(&kernel.other));
-    }
+    repeat(kernel, |kernel| kernel.counted_switch(cpu_0(), &kernel.one, &kernel.other));
 }
 
 fn calls<T: Targets<TwoCpus, 1>>(kernel: &Kernel<T>, command: Command) {
-    for _ in 0..CALLS {
-        black_box(kernel).counted_call(black_box(Call::new(command)));
-    }
+    repeat(kernel, |kernel| kernel.counted_call(black_box(Call::new(command))));
 }
 
 fn main() -> ExitCode {

@@ -20,7 +20,9 @@ pub use bonfire_abi as abi;
 pub use commands::Users;
 pub use cpus::CpuSet;
 pub use hooks::BeyondCapacity;
-pub use machine::{AtomicWord, Machine, Woken, Word};
+#[cfg(target_has_atomic = "64")]
+pub use machine::AtomicWord;
+pub use machine::{Machine, Woken, Word};
 pub use site::Site;
 pub use space::{AddressSpace, Occupant, Task, Thread};
 pub use targets::{

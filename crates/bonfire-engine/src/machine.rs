@@ -8,7 +8,9 @@
 //! declares by providing it, so that nothing can be advertised that is not
 //! there.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+#[cfg(target_has_atomic = "64")]
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering;
 
 use bonfire_abi::Cpu;
 
@@ -40,11 +42,14 @@ pub trait Word {
     fn clear(&self, bits: u64, order: Ordering);
 }
 
-/// The word of a real machine.
+/// The word of a real machine that has 64-bit atomics. A machine without them
+/// brings its own [`Word`], whose every operation is one step to all CPUs.
+#[cfg(target_has_atomic = "64")]
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct AtomicWord(AtomicU64);
 
+#[cfg(target_has_atomic = "64")]
 impl Word for AtomicWord {
     const ZERO: Self = Self(AtomicU64::new(0));
     const TOP_BIT: Self = Self(AtomicU64::new(1 << 63));

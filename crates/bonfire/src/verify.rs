@@ -16,13 +16,14 @@
 //! Half of the rounds are a *control*: a system call that promises no barrier
 //! takes the heavy fence's place. Only if the forbidden outcome is seen there,
 //! often enough, does its absence in the other half mean anything. No verdict
-//! rests on time.
+//! rests on time, except that it ends the search when nothing can be told.
 
 use std::boxed::Box;
 use std::sync::atomic::{
     AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
+use std::time::{Duration, Instant};
 use std::{thread, vec::Vec};
 
 use bonfire_abi::{Call, Command};
@@ -62,15 +63,18 @@ pub struct Evidence {
 /// shown it about as likely: to see 40 and 0 by luck is one in 2^40.
 const ENOUGH: u32 = 40;
 
-/// Rounds of each kind after which nothing more is hoped for.
+/// Rounds of each kind, and time, after which nothing more is hoped for: two
+/// threads that do not run at once show nothing. No verdict but
+/// [`Verdict::CannotTell`] comes of either.
 const MOST: u32 = 40_000;
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Stores queued before the fast side's own: more than a store buffer holds on
 /// current x86 make the sides miss each other, fewer drain too soon.
 const QUEUED: usize = 32;
 
 /// Sees whether `barrier`'s heavy fence orders anything. Milliseconds, on two
-/// CPUs that are free; a fraction of a second if they are not.
+/// CPUs that are free; up to a second if they are not.
 ///
 /// Starts one thread and allocates under 1 MiB (64 MiB where there is no
 /// instruction that evicts a cache line).
@@ -178,7 +182,8 @@ impl Table {
     fn slow_side<B: Barrier>(&self, barrier: B) -> Evidence {
         let mut random = Random(0x85eb_ca6b);
         let mut evidence = Evidence::default();
-        while !evidence.is_settled() {
+        let start = Instant::now();
+        while !evidence.is_settled() && start.elapsed() < PATIENCE {
             let delay = random.below(512);
             let round = evidence.rounds + evidence.control_rounds + 1;
             if round % 2 == 0 {

@@ -6,10 +6,11 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// How a case ended: its verdict, and why where there is no plain answer.
-#[derive(Debug, PartialEq)]
+/// How a case ended: its verdict, and where it is not plainly well, why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Ending {
     verdict: String,
+    cause: String,
     reason: String,
 }
 
@@ -17,25 +18,41 @@ struct Ending {
 /// has no good cause.
 pub(super) fn run(host: &Path, guest: &Path) -> Result<()> {
     let (host, guest) = (read(host)?, read(guest)?);
-    println!("host:  {}\nguest: {}", kernel(&host), kernel(&guest));
+    println!("host:  {}\nguest: {}", environment(&host), environment(&guest));
     let (host, guest) = (endings(&host)?, endings(&guest)?);
     ensure!(host.keys().eq(guest.keys()), "the two runs did not run the same cases");
-    let differing =
-        host.iter().zip(guest.values()).filter(|((_, host), guest)| host.verdict != guest.verdict);
-    let mut unexplained = 0;
-    for ((id, host), guest) in differing {
-        let excuse = if is_excused(guest) { "" } else { "  <- no good cause" };
-        unexplained += usize::from(!is_excused(guest));
-        println!("{id}: {} here, {} there: {}{excuse}", host.verdict, guest.verdict, guest.reason);
+    let differing = differing(&host, &guest);
+    for ((host, guest), cases) in &differing {
+        println!("{} here, {} there ({}):", host.verdict, guest.verdict, guest.reason);
+        cases.iter().for_each(|case| println!("  {case}"));
     }
-    ensure!(unexplained == 0, "{unexplained} of {} cases differ without a good cause", host.len());
-    println!("{} cases: the same of both kernels, but for what is said above", host.len());
+    let unexcused = differing.iter().filter(|((_, guest), _)| !is_excused(guest));
+    let unexcused: usize = unexcused.map(|(_, cases)| cases.len()).sum();
+    ensure!(unexcused == 0, "{unexcused} of {} cases differ without a good cause", host.len());
+    let same = host.len() - differing.values().map(Vec::len).sum::<usize>();
+    println!("{same} of {} cases are the same; the others for the reasons above", host.len());
     Ok(())
 }
 
-/// A guest may lack a command, and an emulator may be unable to show something.
+type Endings = BTreeMap<String, Ending>;
+
+/// The cases that ended differently, by how.
+fn differing<'a>(host: &'a Endings, guest: &'a Endings) -> BTreeMap<(&'a Ending, &'a Ending), Vec<&'a str>> {
+    let mut differing: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for ((case, host), guest) in host.iter().zip(guest.values()) {
+        if host.verdict != guest.verdict {
+            differing.entry((host, guest)).or_default().push(case);
+        }
+    }
+    differing
+}
+
+/// The guest's kernel may lack a command. Its emulator translates whole blocks
+/// of code and takes its time over a call, so that neither stale instructions
+/// nor stores that wait in a buffer need show: then nothing is told, and that is
+/// said. Nothing else excuses a difference.
 fn is_excused(guest: &Ending) -> bool {
-    guest.verdict == "not observable here"
+    matches!(guest.cause.as_str(), "not_advertised" | "no_stale_instruction" | "twin_silent")
 }
 
 fn read(report: &Path) -> Result<Value> {
@@ -43,14 +60,47 @@ fn read(report: &Path) -> Result<Value> {
     serde_json::from_str(&text).with_context(|| format!("{} is no report: {text:.200}", report.display()))
 }
 
-fn kernel(report: &Value) -> String {
-    let says = &report["environment"];
-    format!("{} {}, {} CPUs", says["kernel"], says["architecture"], says["cpus_allowed"])
+fn environment(report: &Value) -> String {
+    let environment = &report["environment"];
+    let text = |name: &str| text(&environment[name]);
+    format!("{}, {}, CPUs {}", text("kernel"), text("architecture"), text("cpus_allowed"))
 }
 
-fn endings(report: &Value) -> Result<BTreeMap<String, Ending>> {
+fn endings(report: &Value) -> Result<Endings> {
     let cases = report["cases"].as_array().context("a report without cases")?;
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let ending = |case: &Value| Ending { verdict: text(&case["verdict"]), reason: text(&case["reason"]) };
+    let ending = |case: &Value| Ending {
+        verdict: text(&case["verdict"]),
+        cause: text(&case["cause"]),
+        reason: text(&case["reason"]),
+    };
     Ok(cases.iter().map(|case| (text(&case["id"]), ending(case))).collect())
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ending(verdict: &str, cause: &str) -> Ending {
+        Ending { verdict: verdict.into(), cause: cause.into(), ..Ending::default() }
+    }
+
+    #[test]
+    fn a_kernel_may_lack_a_command_but_not_a_barrier() {
+        assert!(is_excused(&ending("not observable here", "not_advertised")));
+        assert!(!is_excused(&ending("does not conform", "forbidden_outcome")));
+        assert!(!is_excused(&ending("cannot tell", "hung")));
+    }
+
+    #[test]
+    fn only_verdicts_are_compared() {
+        let [well, late] = ["", "hung"].map(|cause| ending("conforms", cause));
+        let lacking = ending("not observable here", "not_advertised");
+        let host = Endings::from([("a".into(), well.clone()), ("b".into(), well.clone())]);
+        let guest = Endings::from([("a".into(), late), ("b".into(), lacking.clone())]);
+        assert_eq!(differing(&host, &guest), BTreeMap::from([((&well, &lacking), vec!["b"])]));
+    }
 }

@@ -5,4 +5,5 @@ mod allocations;
 mod inline;
 mod pokes;
 mod sites;
+mod sizes;
 mod sys;

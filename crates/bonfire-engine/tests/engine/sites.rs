@@ -1,9 +1,9 @@
 //! Which barriers a hook passes: those it owes, and no others.
 
 use crate::inline::{Kernel, On, Space, Spawn, new_space};
-use bonfire_engine::abi::{Command, Cpu, Flavour};
+use bonfire_engine::abi::{Call, Command, Cpu, Flavour};
 use bonfire_engine::core_sync::Return;
-use bonfire_engine::{Mask, Occupant, Running, Site, Task, Thread, Threads};
+use bonfire_engine::{Mask, Occupant, Running, Site, Task, Thread, Threads, Users};
 
 /// A kernel whose CPU 0 runs a process registered for `flavours`, and a stranger.
 fn registered<T: Spawn>(flavours: &[Flavour]) -> (&'static Kernel<T>, Space<T>, On<T>) {
@@ -135,6 +135,14 @@ fn the_caller_and_its_targets_serialise_behind_their_barriers() {
     kernel.forget();
     kernel.command(0, Command::SyncCore).unwrap();
     assert_eq!(kernel.sites(), [SysEntry, IpiMb, IpiCoreSync, SelfCoreSync, SysExit]);
+}
+
+/// Linux skips both where it counts one user.
+#[test]
+fn a_process_of_one_thread_passes_both_barriers_of_a_call() {
+    let (kernel, _, _) = registered::<Running>(&[Flavour::Private]);
+    kernel.call_as(0, Users::Sole, Call::new(Command::PrivateExpedited)).unwrap();
+    assert_eq!(kernel.sites(), [SysEntry, SysExit]);
 }
 
 #[test]

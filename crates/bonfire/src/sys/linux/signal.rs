@@ -33,8 +33,9 @@ use crate::{Barrier, Refusal, late};
 /// - A signal that nothing else uses; a real-time one is a good choice
 ///   (`SIGRTMIN()+n` of libc).
 /// - That no thread blocks it, now or later: threads inherit the mask of their
-///   creator. A thread found to block it ends the process with a message, for
-///   without its answer nothing is ordered.
+///   creator. A thread found asleep with the signal blocked ends the process
+///   with a message, for without its answer nothing is ordered. (C libraries
+///   block all signals while a thread begins and ends; that is waited out.)
 /// - `/proc`, to list the threads.
 ///
 /// Blocking system calls of the program are restarted, except those that never
@@ -72,9 +73,14 @@ impl Signal {
             before if before == number => {}
             _ => return Err(Refusal::SignalTaken),
         }
-        let threads = threads().ok_or(Refusal::SignalBlocked)?;
-        let blocked = threads.into_iter().any(|thread| blocks(thread, number));
-        if blocked { Err(Refusal::SignalBlocked) } else { Ok(Self(())) }
+        for _ in 0..SETTLING {
+            let threads = threads().ok_or(Refusal::SignalBlocked)?;
+            if !threads.into_iter().any(|thread| blocks(thread, number)) {
+                return Ok(Self(()));
+            }
+            nap();
+        }
+        Err(Refusal::SignalBlocked)
     }
 }
 
@@ -159,6 +165,13 @@ fn ask(slot: usize, thread: pid_t) -> Asked {
 /// How many naps a thread has to answer.
 const PATIENCE: u32 = 60_000;
 
+/// How many naps a thread may sleep with the signal blocked: C libraries block
+/// all signals for moments, in which a thread may wait for a lock.
+const BLOCKED_PATIENCE: u32 = 2_000;
+
+/// How many naps installation waits for such moments to pass.
+const SETTLING: u32 = 200;
+
 fn nap() {
     thread::sleep(Duration::from_millis(1));
 }
@@ -177,11 +190,13 @@ impl Asked {
             }
             thread::yield_now();
         }
+        let mut asleep_blocking = 0;
         for _ in 0..PATIENCE {
             if self.has_answered() || is_gone(self.thread) {
                 return;
             }
-            if blocks(self.thread, NUMBER.load(Relaxed)) && !self.has_answered() {
+            asleep_blocking += u32::from(sleeps(self.thread) && blocks(self.thread, NUMBER.load(Relaxed)));
+            if asleep_blocking == BLOCKED_PATIENCE {
                 late::end(
                     "bonfire: a thread blocks the signal that heavy fences need; unblock it in every thread\n",
                 );
@@ -262,6 +277,11 @@ fn threads() -> Option<Vec<pid_t>> {
 fn is_gone(thread: pid_t) -> bool {
     let state = line_of(thread, "State:");
     state.is_none_or(|state| state.starts_with(['Z', 'X']))
+}
+
+/// Whether a thread waits for something in the kernel.
+fn sleeps(thread: pid_t) -> bool {
+    line_of(thread, "State:").is_some_and(|state| state.starts_with('S'))
 }
 
 /// Whether a thread blocks signal `number`.

@@ -1,0 +1,183 @@
+//! The system calls of Linux on x86-64, without a C library.
+//!
+//! The testbed's kernel has the same numbers and conventions, so this program
+//! runs on either, and what one of them does not have it answers with `ENOSYS`.
+
+use core::arch::asm;
+use core::sync::atomic::AtomicU32;
+
+/// Any call.
+pub(crate) fn call(number: u64, arguments: [u64; 6]) -> isize {
+    let [a, b, c, d, e, f] = arguments;
+    let result;
+    // SAFETY: the kernel changes no memory but what the arguments say; the
+    // functions below pass only what they own.
+    unsafe {
+        asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c,
+            in("r10") d, in("r8") e, in("r9") f, out("rcx") _, out("r11") _, options(nostack));
+    }
+    result
+}
+
+/// A call with up to three arguments.
+pub(crate) fn call3(number: u64, a: u64, b: u64, c: u64) -> isize {
+    call(number, [a, b, c, 0, 0, 0])
+}
+
+/// Writes to the console, in one piece.
+pub(crate) fn write(bytes: &[u8]) {
+    call3(1, 1, bytes.as_ptr() as u64, bytes.len() as u64);
+}
+
+const READ_WRITE_EXECUTE: u64 = 7;
+const SHARED: u64 = 1;
+const PRIVATE_ANONYMOUS: u64 = 0x22;
+
+/// Fresh memory of this process, zeros.
+pub(crate) fn memory(length: usize) -> Option<*mut u8> {
+    pointer(call(9, [0, length as u64, READ_WRITE_EXECUTE, PRIVATE_ANONYMOUS, u64::MAX, 0]))
+}
+
+/// Memory that is shared through a file.
+pub(crate) fn shared_memory(file: u64, length: usize) -> Option<*mut u8> {
+    pointer(call(9, [0, length as u64, READ_WRITE_EXECUTE, SHARED, file, 0]))
+}
+
+fn pointer(result: isize) -> Option<*mut u8> {
+    (result > 0).then_some(result as *mut u8)
+}
+
+/// A memory file of zeros, which stays open in new program images.
+pub(crate) fn memory_file(length: usize) -> Option<u64> {
+    let file = u64::try_from(call3(319, c"arena".as_ptr() as u64, 0, 0)).ok()?;
+    (call3(77, file, length as u64, 0) == 0).then_some(file)
+}
+
+/// Ends this thread.
+pub(crate) fn exit_thread() -> ! {
+    loop {
+        call3(60, 0, 0, 0);
+    }
+}
+
+/// Ends this process.
+pub(crate) fn exit(status: u64) -> ! {
+    loop {
+        call3(231, status, 0, 0);
+    }
+}
+
+/// Ends the machine, as the first process of one.
+pub(crate) fn power_off() {
+    call3(169, 0xfee1_dead, 0x2812_1969, 0x4321_fedc);
+}
+
+/// A copy of this process: 0 in the copy.
+pub(crate) fn fork() -> isize {
+    call3(57, 0, 0, 0)
+}
+
+/// How to share with what [`clone`] makes.
+pub(crate) const THREAD: u64 = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x20_0000;
+/// A process in the same memory.
+pub(crate) const SAME_MEMORY: u64 = 0x100 | SIGCHLD;
+/// As above, and wait until it leaves.
+pub(crate) const VFORK: u64 = SAME_MEMORY | 0x4000;
+const SIGCHLD: u64 = 17;
+
+/// Makes a thread or process that calls `body(argument)`, which must not return,
+/// on a stack that ends at `stack`. A thread clears `word` at its end, and wakes
+/// who waits for that.
+///
+/// # Safety
+/// The stack is nobody else's, 16-aligned, and stays until the end.
+pub(crate) unsafe fn clone(
+    flags: u64,
+    stack: *mut u64,
+    word: &AtomicU32,
+    body: extern "C" fn(u64) -> !,
+    argument: u64,
+) -> isize {
+    let top = stack.wrapping_sub(2);
+    // SAFETY: the last two words of the caller's stack.
+    unsafe { top.cast::<[u64; 2]>().write([body as *const () as u64, argument]) };
+    let result;
+    // SAFETY: the new thread leaves these lines for `body` and never comes back.
+    unsafe {
+        asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "pop rax",
+            "pop rdi",
+            "call rax",
+            "ud2",
+            "2:",
+            inlateout("rax") 56u64 => result, in("rdi") flags, in("rsi") top, in("rdx") 0,
+            in("r10") word.as_ptr(), in("r8") 0, out("rcx") _, out("r11") _,
+        );
+    }
+    result
+}
+
+/// Becomes a new image of this program. Returns only if that fails.
+pub(crate) fn exec(arguments: &[*const u8]) {
+    let nothing: *const u8 = core::ptr::null();
+    call3(59, c"/init".as_ptr() as u64, arguments.as_ptr() as u64, (&raw const nothing) as u64);
+}
+
+/// Waits for a child, or any with -1, and returns its number and status; with
+/// `now`, does not wait.
+pub(crate) fn wait(child: isize, now: bool) -> (isize, i32) {
+    let mut status = 0;
+    let ended = call(61, [child as u64, (&raw mut status) as u64, now.into(), 0, 0, 0]);
+    (ended, status)
+}
+
+/// Kills a process, or a group by its negative number.
+pub(crate) fn kill(process: isize) {
+    call3(62, process as u64, 9, 0);
+}
+
+/// Makes this process the first of a group.
+pub(crate) fn lead_group() {
+    call3(109, 0, 0, 0);
+}
+
+/// Sleeps while `word` is `value`, or until `limit_ns` have passed.
+pub(crate) fn sleep_while(word: &AtomicU32, value: u32, limit_ns: Option<u64>) {
+    let time = limit_ns.map(timespec);
+    let time = time.as_ref().map_or(0, |time| (&raw const *time) as u64);
+    call(202, [word.as_ptr() as u64, 0, value.into(), time, 0, 0]);
+}
+
+/// Sleeps.
+pub(crate) fn sleep_ns(ns: u64) {
+    let time = timespec(ns);
+    call3(35, (&raw const time) as u64, 0, 0);
+}
+
+fn timespec(ns: u64) -> [u64; 2] {
+    [ns / 1_000_000_000, ns % 1_000_000_000]
+}
+
+/// The monotonic clock.
+pub(crate) fn now_ns() -> u64 {
+    let mut time = [0u64; 2];
+    call3(228, 1, (&raw mut time) as u64, 0);
+    time[0] * 1_000_000_000 + time[1]
+}
+
+/// Keeps this thread on one CPU; whether that is possible.
+pub(crate) fn stay_on(cpu: u32) -> bool {
+    let set = 1u64.checked_shl(cpu).unwrap_or(0);
+    call3(203, 0, 8, (&raw const set) as u64) == 0
+}
+
+/// The CPUs that this thread may run on, one bit each.
+pub(crate) fn affinity() -> u64 {
+    let mut set = 0u64;
+    call3(204, 0, 8, (&raw mut set) as u64);
+    set
+}

@@ -1,0 +1,73 @@
+//! x86-64, as QEMU's q35 machine has it.
+
+mod apic;
+mod boot;
+mod cpu;
+mod entry;
+mod interrupts;
+mod paging;
+
+pub(crate) use apic::{Ipi, clock_ticks_per_ms, send_ipi, set_timer, start_others, stop_others, stop_timer};
+pub(crate) use boot::{DIRECT_MAP, DIRECT_MAP_SIZE, MAX_CPUS};
+pub(crate) use cpu::{cpu_index, init_cpu, serialise, set_kernel_stack};
+pub(crate) use entry::{TrapFrame, first_frame, switch_context};
+pub(crate) use interrupts::{enable_and_wait, enabled, relax, set_enabled, without_interrupts};
+pub(crate) use paging::{PAGE, PageTable, USER_TOP, forget_low_half};
+
+use x86_64::instructions::port::Port;
+
+/// Ends QEMU by its `isa-debug-exit` device; QEMU's exit status is
+/// `2 * code + 1`. Without the device, halts.
+pub(crate) fn debug_exit(code: u32) -> ! {
+    // SAFETY: the port of the device, which does nothing else.
+    unsafe { Port::new(0xf4).write(code) };
+    interrupts::halt_for_good()
+}
+
+/// How many CPUs the machine has, from QEMU's `fw_cfg` device.
+pub(crate) fn machine_cpus() -> usize {
+    const NB_CPUS: u16 = 5;
+    let mut bytes = [0; 2];
+    // SAFETY: selector and data port of `fw_cfg`; reading them changes nothing
+    // but the device's own read position.
+    unsafe { Port::new(0x510).write(NB_CPUS) };
+    for byte in &mut bytes {
+        // SAFETY: as above.
+        *byte = unsafe { Port::new(0x511).read() };
+    }
+    u16::from_le_bytes(bytes).into()
+}
+
+/// The CPU's clock: runs at one rate on all CPUs (QEMU derives it from the
+/// host's), in ticks of [`clock_ticks_per_ms`].
+pub(crate) fn clock() -> u64 {
+    // SAFETY: every x86-64 CPU has it.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// The x87 and SSE control state of a user thread, saved at a switch.
+#[repr(C, align(16))]
+#[derive(Clone)]
+pub(crate) struct FloatState([u8; 512]);
+
+impl FloatState {
+    /// The state in which a program starts: all exceptions masked.
+    pub(crate) const fn new() -> Self {
+        let mut bytes = [0; 512];
+        (bytes[0], bytes[1]) = (0x7f, 0x03); // FCW
+        (bytes[24], bytes[25]) = (0x80, 0x1f); // MXCSR
+        Self(bytes)
+    }
+
+    /// Takes the CPU's state.
+    pub(crate) fn save(&mut self) {
+        // SAFETY: 512 bytes, 16-aligned; the CPU has FXSR.
+        unsafe { core::arch::x86_64::_fxsave64(self.0.as_mut_ptr()) };
+    }
+
+    /// Gives the CPU this state.
+    pub(crate) fn restore(&self) {
+        // SAFETY: as in `save`, and the bytes come from there or from `new`.
+        unsafe { core::arch::x86_64::_fxrstor64(self.0.as_ptr()) };
+    }
+}

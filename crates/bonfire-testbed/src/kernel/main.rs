@@ -1,0 +1,117 @@
+//! The testbed's kernel: small enough to be read end to end, real enough to
+//! show membarrier at work.
+//!
+//! Read in this order:
+//! 1. [`membarrier`]: the engine wired in, the machine it runs on;
+//! 2. [`sched`], where most of its hooks are called, and [`thread`];
+//! 3. [`syscalls`] and [`process`]: what a program sees; [`rseq`];
+//! 4. [`space`], [`frames`], [`user`]: memory;
+//! 5. [`arch`]: boot, the ways in and out of ring 3, page tables, interrupts.
+//!
+//! What it leaves out, on purpose: files, signals other than death, swapping,
+//! pre-emption of the kernel itself.
+
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+mod arch;
+mod borrowers;
+mod frames;
+mod lock;
+mod membarrier;
+mod memory_files;
+mod process;
+mod rseq;
+mod runtime;
+mod sched;
+mod serial;
+mod space;
+mod start_info;
+mod syscalls;
+mod thread;
+mod user;
+mod wait;
+
+use bonfire_testbed::{Exit, Options};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+/// Where boot's assembly goes on the first CPU.
+extern "C" fn boot_cpu(start_info: u64) -> ! {
+    serial::init();
+    let start = start_info::read(start_info);
+    let options = match Options::parse(start.command_line) {
+        Ok(options) => options,
+        Err(error) => fail(Exit::BadOption, format_args!("{error}")),
+    };
+    let cpus = arch::machine_cpus();
+    if cpus > arch::MAX_CPUS {
+        fail(Exit::TooManyCpus, format_args!("{cpus} CPUs, and this kernel serves {}", arch::MAX_CPUS));
+    }
+    if let Err(missing) = frames::init(start.free_memory) {
+        fail(Exit::TooLittleMemory, format_args!("too little memory: {} KiB are missing", missing >> 10));
+    }
+    membarrier::choose(options.design);
+    membarrier::set_faults(options.deleted(), options.drops_pokes);
+    bring_up(cpus);
+    say!("kernel: {cpus} CPUs, design {}", options.design);
+    if process::start_init(&options.arguments()).is_err() {
+        fail(Exit::TooLittleMemory, format_args!("too little memory for the first program"));
+    }
+    arch::forget_low_half();
+    sched::run()
+}
+
+static ARRIVED: AtomicUsize = AtomicUsize::new(0);
+/// The CPUs must not run programs until each has been counted.
+static MAY_RUN: AtomicBool = AtomicBool::new(false);
+
+fn bring_up(cpus: usize) {
+    arch::init_cpu(0);
+    sched::init(cpus);
+    sched::init_cpu();
+    if cpus > 1 {
+        arch::start_others();
+    }
+    while ARRIVED.load(Relaxed) < cpus - 1 {
+        arch::relax();
+    }
+    MAY_RUN.store(true, Relaxed);
+}
+
+/// Where boot's assembly goes on every other CPU.
+extern "C" fn other_cpu(index: usize) -> ! {
+    arch::init_cpu(index);
+    sched::init_cpu();
+    ARRIVED.fetch_add(1, Relaxed);
+    while !MAY_RUN.load(Relaxed) {
+        arch::relax();
+    }
+    arch::forget_low_half();
+    sched::run()
+}
+
+/// The first program has ended, with this status word.
+fn power_off(status: i32) -> ! {
+    stop_machine(if status == 0 { Exit::Done } else { Exit::InitFailed })
+}
+
+/// Ends the machine; the host learns why from QEMU's exit status.
+fn stop_machine(exit: Exit) -> ! {
+    arch::stop_others();
+    arch::debug_exit(exit as u32)
+}
+
+fn fail(exit: Exit, message: core::fmt::Arguments) -> ! {
+    say!("kernel: {message}");
+    arch::debug_exit(exit as u32)
+}
+
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo) -> ! {
+    arch::set_enabled(false);
+    arch::stop_others();
+    serial::say_last(format_args!("kernel: {info}"));
+    arch::debug_exit(Exit::Panic as u32)
+}

@@ -1,0 +1,133 @@
+//! The machine that the engine runs on: this kernel on x86-64.
+
+use super::for_each_member;
+use crate::arch::{self, Ipi, MAX_CPUS};
+use crate::sched;
+use bonfire_abi::Cpu;
+use bonfire_engine::core_sync::{CoreSync, Settle, X86};
+use bonfire_engine::{
+    AddressSpace, AtomicWord, CpuSet, Machine, RunQueues, Site, ThreadList, Threads, Woken, Word,
+};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
+
+/// How many times 64 CPUs the engines are made for.
+pub(crate) const GROUPS: usize = MAX_CPUS.div_ceil(64);
+
+/// This kernel, as the engine sees it.
+pub(crate) struct Testbed;
+
+impl Machine for Testbed {
+    type Word = AtomicWord;
+    /// The kernel is never pre-empted in ring 0, and nothing that the engine
+    /// calls blocks: every thread in the kernel is pinned.
+    type Pin = ();
+
+    /// At once, and not on the way to user mode: so each place that owes a
+    /// serialisation can be counted, and left out, by itself.
+    const CORE_SYNC: Option<CoreSync<Self>> =
+        Some(CoreSync { row: X86, sync: core_sync, settle: Settle::AtOnce });
+    const RESTART_RSEQ: Option<fn(&Self)> = Some(|_| sched::with_current(|thread| thread.rseq.restart()));
+
+    fn cpus(&self) -> usize {
+        sched::cpu_count()
+    }
+
+    fn pin(&self) {}
+
+    fn this_cpu(&self, (): &()) -> Cpu {
+        Cpu(arch::cpu_index() as u32)
+    }
+
+    fn without_interrupts<R>(&self, body: impl FnOnce() -> R) -> R {
+        arch::without_interrupts(body)
+    }
+
+    fn fence(&self, site: Site) {
+        if counts(site) {
+            fence(SeqCst);
+        }
+    }
+
+    /// The xAPIC's command register is memory that is not cached: the write is
+    /// behind every earlier store. An x2APIC would need `mfence; lfence` first.
+    fn poke<const G: usize>(&self, cpus: &CpuSet<G>) {
+        if POKE_DROPPED.load(Relaxed) {
+            return;
+        }
+        for cpu in cpus.iter() {
+            arch::send_ipi(cpu.0 as usize, Ipi::Poke);
+        }
+    }
+
+    fn wait_until(&self, word: &AtomicWord, at_least: u64, inbox: &AtomicWord, wanted: u64) -> Woken {
+        while word.load(Relaxed) < at_least {
+            if POKE_DROPPED.load(Relaxed) {
+                break;
+            }
+            if !arch::enabled() && inbox.load(Relaxed) & wanted != 0 {
+                return Woken::Inbox;
+            }
+            arch::relax();
+        }
+        Woken::Reached
+    }
+}
+
+impl RunQueues for Testbed {
+    fn with_run_queue<R>(&self, cpu: Cpu, body: impl FnOnce() -> R) -> R {
+        sched::with_run_queue(cpu.0 as usize, body)
+    }
+}
+
+impl ThreadList<GROUPS> for Testbed {
+    fn for_each_thread(
+        &self,
+        space: &AddressSpace<Self, Threads, GROUPS>,
+        mut visit: impl FnMut(&bonfire_engine::Thread<Self, Threads, GROUPS>),
+    ) {
+        for_each_member(|of, thread| {
+            if core::ptr::eq(&of.membarrier.threads, space) {
+                visit(&thread.membarrier.threads);
+            }
+        });
+    }
+}
+
+fn core_sync(_: &Testbed, site: Site) {
+    if counts(site) {
+        arch::serialise();
+    }
+}
+
+/// How often each CPU passed each site. No CPU writes another's row, so a plain
+/// addition does; a locked one would be a barrier, and hide the one that is missing.
+static COUNTS: [[AtomicU64; Site::ALL.len()]; MAX_CPUS] =
+    [const { [const { AtomicU64::new(0) }; Site::ALL.len()] }; MAX_CPUS];
+
+/// The site left out by a boot option, as a bit: a machine with a fault.
+static DELETED: AtomicU64 = AtomicU64::new(0);
+/// Another fault: pokes are not sent, and nobody waits for them.
+static POKE_DROPPED: AtomicBool = AtomicBool::new(false);
+
+/// Plants faults, before the other CPUs start.
+pub(crate) fn set_faults(deleted: impl Iterator<Item = Site>, poke_dropped: bool) {
+    DELETED.store(deleted.fold(0, |bits, site| bits | 1 << site as u64), Relaxed);
+    POKE_DROPPED.store(poke_dropped, Relaxed);
+}
+
+/// Counts a site, unless it was left out; whether to go through with it.
+fn counts(site: Site) -> bool {
+    if DELETED.load(Relaxed) & 1 << site as u64 != 0 {
+        return false;
+    }
+    arch::without_interrupts(|| {
+        let count = &COUNTS[arch::cpu_index()][site as usize];
+        count.store(count.load(Relaxed) + 1, Relaxed);
+    });
+    true
+}
+
+/// How often that CPU passed that site.
+pub(crate) fn count(cpu: usize, site: Site) -> u64 {
+    COUNTS[cpu][site as usize].load(Relaxed)
+}

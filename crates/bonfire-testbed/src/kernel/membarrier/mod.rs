@@ -1,0 +1,160 @@
+//! `membarrier(2)`: the engine, wired to this kernel.
+//!
+//! [`machine`] is what the engine asks of a machine; this module is what the
+//! engine asks of a kernel: one engine in a static, a word or two in every
+//! address space and thread, the hooks where Linux has its barriers, and the
+//! system call. A kernel with one design would stop there; this one picks among
+//! all five at boot, in [`designs`].
+//!
+//! Every hook also notes in [`owed`] what barriers it owes, from the rules and
+//! not from the engine, so that the counts can be compared: an emulator delivers
+//! interrupts in order and never runs stale instructions, so a litmus cannot
+//! see most of the barriers that are missing. The counts can.
+
+mod designs;
+mod machine;
+mod owed;
+
+pub(crate) use designs::{PerSpace, PerThread, choose};
+pub(crate) use machine::{count, set_faults};
+pub(crate) use owed::owed;
+
+use crate::arch;
+use crate::lock::Lock;
+use crate::sched;
+use crate::space::Space;
+use crate::thread::Thread;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bonfire_abi::{Call, Cpu, Result};
+use bonfire_engine::Users;
+use core::sync::atomic::Ordering::Relaxed;
+use designs::design;
+
+/// What occupies a CPU; the engine's type of this name says more.
+#[derive(Clone, Copy)]
+pub(crate) enum Occupant<'a> {
+    /// A thread that accesses the memory of a space.
+    User(&'a Space, &'a Thread),
+    /// A thread of the kernel, on the page tables of this space.
+    Borrower(&'a Space),
+    /// A thread of the kernel, on the kernel's own.
+    Kernel,
+}
+
+impl<'a> Occupant<'a> {
+    /// A thread with this space of its own, if any, where `active` is loaded.
+    pub(crate) fn new(space: Option<&'a Space>, thread: &'a Thread, active: Option<&'a Space>) -> Self {
+        match (space, active) {
+            (Some(space), _) => Self::User(space, thread),
+            (None, Some(active)) => Self::Borrower(active),
+            (None, None) => Self::Kernel,
+        }
+    }
+
+    /// The space whose memory is accessed.
+    fn accesses(self) -> Option<&'a Space> {
+        if let Self::User(space, _) = self { Some(space) } else { None }
+    }
+
+    /// The space that is loaded.
+    fn space(self) -> Option<&'a Space> {
+        if let Self::User(space, _) | Self::Borrower(space) = self { Some(space) } else { None }
+    }
+}
+
+/// The system call. Interrupts are on: it may have to wait for other CPUs.
+pub(crate) fn membarrier(thread: &Thread, space: &Space, call: Call) -> Result<u32> {
+    // Only a thread that is in a space can bring another one in, so if it is
+    // alone it stays alone while it asks.
+    let users = if space.membarrier.users.load(Relaxed) == 1 { Users::Sole } else { Users::Several };
+    let registers = owed::begin(space, call);
+    let result = design().membarrier(space, thread, users, call);
+    owed::end(space, call, result, registers);
+    result
+}
+
+/// The threads of every space, for the design that walks them.
+static MEMBERS: Lock<Vec<(Arc<Space>, Arc<Thread>)>> = Lock::new(Vec::new());
+
+/// A thread comes to run in a space: before it first does.
+pub(crate) fn joins(space: &Arc<Space>, thread: &Thread) {
+    MEMBERS.lock().push((space.clone(), thread.keep()));
+    space.membarrier.users.fetch_add(1, Relaxed);
+}
+
+/// A thread will not run in a space again: after it last did.
+pub(crate) fn leaves(space: &Arc<Space>, thread: &Thread) {
+    space.membarrier.users.fetch_sub(1, Relaxed);
+    let left = {
+        let mut members = MEMBERS.lock();
+        let member =
+            members.iter().position(|(of, who)| Arc::ptr_eq(of, space) && core::ptr::eq(&**who, thread));
+        member.map(|member| members.swap_remove(member))
+    };
+    drop(left);
+}
+
+/// Calls `visit` with every thread in a space.
+fn for_each_member(mut visit: impl FnMut(&Space, &Thread)) {
+    MEMBERS.lock().iter().for_each(|(space, thread)| visit(space, thread));
+}
+
+/// A fork made `child` from `parent`.
+pub(crate) fn forked(parent: &Space, child: &Space) {
+    owed::forked(parent, child, || design().fork(parent, child));
+}
+
+/// The CPU is about to switch. Linux: around the store to `rq->curr`.
+pub(crate) fn switch(cpu: usize, from: Occupant, to: Occupant) {
+    owed::switch(cpu, from, to);
+    design().switch(number(cpu), from, to);
+}
+
+/// The thread is about to leave its space. Linux: `exit_mm`.
+pub(crate) fn exit(cpu: usize, space: &Space, thread: &Thread) {
+    owed::exit(cpu, Occupant::User(space, thread), space);
+    design().exit(number(cpu), space, thread);
+}
+
+/// The thread is about to go from one space to a new one. Linux: `exec_mmap`.
+pub(crate) fn exec(cpu: usize, old: &Space, new: &Space, thread: &Thread) {
+    owed::exec(cpu, Occupant::User(old, thread), Occupant::User(new, thread));
+    design().exec(number(cpu), old, new, thread);
+}
+
+/// A kernel thread, on the page tables of `space` by now, is about to use it.
+/// Linux: `kthread_use_mm`.
+pub(crate) fn use_mm(cpu: usize, from: Occupant, space: &Space, thread: &Thread) {
+    owed::use_mm(cpu, from, Occupant::User(space, thread));
+    design().use_mm(number(cpu), from, space, thread);
+}
+
+/// A kernel thread is about to give its space back. Linux: `kthread_unuse_mm`.
+pub(crate) fn unuse_mm(cpu: usize, space: &Space, thread: &Thread) {
+    owed::unuse_mm(cpu, Occupant::User(space, thread), space);
+    design().unuse_mm(number(cpu), space, thread);
+}
+
+/// A poke arrived on this CPU.
+pub(crate) fn poked() {
+    let cpu = arch::cpu_index();
+    owed::poked(cpu);
+    sched::with_occupant(cpu, |occupant| design().handle_poke(number(cpu), occupant));
+}
+
+/// This CPU comes online.
+pub(crate) fn online(cpu: usize) {
+    owed::online(cpu);
+    design().online(number(cpu));
+}
+
+/// This CPU goes offline.
+pub(crate) fn offline(cpu: usize) {
+    owed::offline(cpu);
+    design().offline(number(cpu));
+}
+
+fn number(cpu: usize) -> Cpu {
+    Cpu(cpu as u32)
+}

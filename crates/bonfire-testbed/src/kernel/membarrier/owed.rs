@@ -1,0 +1,229 @@
+//! What barriers are owed, from the rules and not from the engine.
+//!
+//! For each hook this module restates, in terms of who was registered, which
+//! sites the chosen design owes there, and counts them beside the machine's
+//! counts of what was done. Each is a range: while a registration is under way,
+//! a switch on another CPU may see it or not. Outside of that the range is one
+//! number, and `least == done == most` says both that what was owed was done and
+//! that nothing more was.
+//!
+//! What a poke asks for beyond a barrier is the engine's secret, so for
+//! `IpiCoreSync` there is only an upper bound here; the user program counts
+//! those from outside, call by call.
+
+use super::Occupant;
+use super::designs::chosen;
+use crate::arch::{self, MAX_CPUS};
+use crate::space::Space;
+use bonfire_abi::{Call, Command, Flavour, Result};
+use bonfire_engine::Site;
+use bonfire_testbed::Design;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// How often a site was owed on a CPU.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Owed {
+    /// At the least.
+    pub(crate) least: u64,
+    /// At the most.
+    pub(crate) most: u64,
+}
+
+/// What this module knows of a space.
+pub(crate) struct Registered {
+    /// The flavours whose registration has begun, one bit each.
+    begun: AtomicU32,
+    /// Those whose registration has returned.
+    done: AtomicU32,
+    /// The CPUs that ever ran it.
+    ran_on: AtomicU64,
+}
+
+type Row = [[AtomicU64; 2]; Site::ALL.len()];
+/// No CPU writes another's row.
+static OWED: [Row; MAX_CPUS] =
+    [const { [const { [const { AtomicU64::new(0) }; 2] }; Site::ALL.len()] }; MAX_CPUS];
+
+/// How often the site was owed on that CPU.
+pub(crate) fn owed(cpu: usize, site: Site) -> Owed {
+    let [least, most] = &OWED[cpu][site as usize];
+    Owed { least: least.load(Relaxed), most: most.load(Relaxed) }
+}
+
+/// Whether something is so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Is {
+    No,
+    Perhaps,
+    Yes,
+}
+
+impl Is {
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Yes, _) | (_, Self::Yes) => Self::Yes,
+            (Self::No, Self::No) => Self::No,
+            _ => Self::Perhaps,
+        }
+    }
+}
+
+/// The site is owed once more on this CPU.
+fn owe(cpu: usize, site: Site, is: Is) {
+    let [least, most] = &OWED[cpu][site as usize];
+    let add = |count: &AtomicU64, one: bool| count.store(count.load(Relaxed) + u64::from(one), Relaxed);
+    add(least, is == Is::Yes);
+    add(most, is != Is::No);
+}
+
+impl Registered {
+    pub(super) const fn new() -> Self {
+        Self { begun: AtomicU32::new(0), done: AtomicU32::new(0), ran_on: AtomicU64::new(0) }
+    }
+
+    fn has(&self, flavours: u32) -> Is {
+        if self.done.load(Relaxed) & flavours != 0 {
+            Is::Yes
+        } else if self.begun.load(Relaxed) & flavours != 0 {
+            Is::Perhaps
+        } else {
+            Is::No
+        }
+    }
+}
+
+const ANY: u32 = u32::MAX;
+const SYNC_CORE: u32 = 1 << Flavour::SyncCore as u32;
+
+fn registered(space: Option<&Space>, flavours: u32) -> Is {
+    space.map_or(Is::No, |space| space.membarrier.registered.has(flavours))
+}
+
+/// A call is about to be made. Returns what `end` wants to know.
+pub(super) fn begin(space: &Space, call: Call) -> Is {
+    let Some(flavour) = registration(call) else { return Is::No };
+    let (bit, state) = (1 << flavour as u32, &space.membarrier.registered);
+    if state.done.load(Relaxed) & bit != 0 {
+        return Is::No;
+    }
+    let other_has_begun = state.begun.fetch_or(bit, Relaxed) & bit != 0;
+    if other_has_begun { Is::Perhaps } else { Is::Yes }
+}
+
+/// The call returned. `registers` is what `begin` said: whether this call is the
+/// one that registers.
+pub(super) fn end(space: &Space, call: Call, result: Result<u32>, registers: Is) {
+    let (cpu, Ok(_)) = (arch::cpu_index(), result) else { return };
+    if let Some(flavour) = registration(call) {
+        space.membarrier.registered.done.fetch_or(1 << flavour as u32, Relaxed);
+        owe(cpu, Site::RegEntry, registers);
+        owe(cpu, Site::RegExit, registers);
+    }
+    let Ok((command, _)) = call.command() else { return };
+    use Command::{Global, GlobalExpedited, PrivateExpedited, Rseq, SyncCore};
+    if let Global | GlobalExpedited | PrivateExpedited | SyncCore | Rseq = command {
+        owe(cpu, Site::SysEntry, Is::Yes);
+        owe(cpu, Site::SysExit, Is::Yes);
+    }
+    if command == SyncCore {
+        owe(cpu, Site::SelfCoreSync, Is::Yes);
+    }
+}
+
+fn registration(call: Call) -> Option<Flavour> {
+    call.command().ok()?.0.registers()
+}
+
+/// A fork: the child has what its parent has.
+pub(super) fn forked(parent: &Space, child: &Space, inherit: impl FnOnce()) {
+    let (from, to) = (&parent.membarrier.registered, &child.membarrier.registered);
+    to.done.store(from.done.load(Relaxed), Relaxed);
+    inherit();
+    to.begun.store(from.begun.load(Relaxed), Relaxed);
+}
+
+pub(super) fn poked(cpu: usize) {
+    owe(cpu, Site::IpiMb, Is::Yes);
+    owe(cpu, Site::IpiCoreSync, Is::Perhaps);
+}
+
+pub(super) fn online(cpu: usize) {
+    owe(cpu, Site::IpiMb, Is::Yes);
+}
+
+pub(super) fn offline(cpu: usize) {
+    owe(cpu, Site::OffPre, Is::Yes);
+}
+
+pub(super) fn switch(cpu: usize, from: Occupant, to: Occupant) {
+    let after = if matches!(from, Occupant::User(..)) { Site::SwitchMm } else { Site::MmDrop };
+    change(cpu, from, to, Site::SchedBefore, after);
+}
+
+pub(super) fn exit(cpu: usize, task: Occupant, space: &Space) {
+    change(cpu, task, Occupant::Borrower(space), Site::ExitMm, Site::ExitMm);
+}
+
+pub(super) fn exec(cpu: usize, old: Occupant, new: Occupant) {
+    change(cpu, old, new, Site::ExecMb, Site::ExecMb);
+}
+
+pub(super) fn use_mm(cpu: usize, from: Occupant, task: Occupant) {
+    change(cpu, from, task, Site::UseMm, Site::UseMm);
+}
+
+pub(super) fn unuse_mm(cpu: usize, task: Occupant, space: &Space) {
+    change(cpu, task, Occupant::Borrower(space), Site::UnuseMm, Site::UnuseMm);
+}
+
+/// What each design owes when a CPU changes hands.
+fn change(cpu: usize, from: Occupant, to: Occupant, before: Site, after: Site) {
+    let (left, entered) = (from.accesses(), to.accesses());
+    let (leaves, enters) = (registered(left, ANY), registered(entered, ANY));
+    let moves = !same(left, entered);
+    match Design::ALL[chosen()] {
+        Design::Everywhere => return,
+        Design::Running => {
+            if moves {
+                owe(cpu, before, leaves);
+                owe(cpu, after, enters);
+            }
+        }
+        Design::Mask => {
+            let (left, entered) = (from.space(), to.space());
+            let site = match (left, entered) {
+                _ if same(left, entered) => return,
+                (Some(_), Some(_)) => Site::MaskSwitch,
+                (None, _) => Site::MaskSet,
+                (Some(_), None) => Site::MaskClear,
+            };
+            return owe(cpu, site, registered(left, ANY).or(registered(entered, ANY)));
+        }
+        Design::LockedMask => {
+            if let Some(space) = entered {
+                let ran_on = &space.membarrier.registered.ran_on;
+                if ran_on.fetch_or(1 << cpu, Relaxed) & 1 << cpu == 0 {
+                    owe(cpu, Site::MaskSet, Is::Yes);
+                }
+            }
+        }
+        Design::Threads => {
+            let site = match (left, entered) {
+                (Some(_), Some(_)) if !moves => Site::SameSwitch,
+                (_, Some(_)) => after,
+                (_, None) => before,
+            };
+            owe(cpu, site, leaves.or(enters));
+        }
+    }
+    // The page tables stay, so nothing serialised; a kernel thread that had
+    // borrowed them answered no poke of this space.
+    let borrowed = moves || Design::ALL[chosen()] == Design::Threads;
+    if borrowed && entered.is_some() && same(from.space(), entered) {
+        owe(cpu, Site::RetCoreSync, registered(entered, SYNC_CORE));
+    }
+}
+
+fn same(one: Option<&Space>, other: Option<&Space>) -> bool {
+    one.map(core::ptr::from_ref) == other.map(core::ptr::from_ref)
+}

@@ -1,0 +1,289 @@
+//! Processes: programs with a number, a parent, children, and an end.
+
+use crate::arch::{PAGE, TrapFrame, USER_TOP};
+use crate::lock::Lock;
+use crate::sched;
+use crate::space::{OutOfMemory, Space};
+use crate::thread::Thread;
+use crate::wait::{self, Event};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering::Relaxed};
+use elf::abi::{PF_W, PT_LOAD};
+use elf::{ElfBytes, endian::LittleEndian};
+
+/// The program that every process runs: `bonfire-init`, built into the image.
+static PROGRAM: &[u8] = include_bytes!(env!("BONFIRE_INIT"));
+
+/// Of the first process: its end is the machine's.
+pub(crate) const INIT: u32 = 1;
+/// The status word of a process killed by a signal is the signal's number.
+pub(crate) const SIGKILL: i32 = 9;
+/// As above: what a program gets for a fault.
+pub(crate) const SIGSEGV: i32 = 11;
+
+/// A process.
+pub(crate) struct Process {
+    /// Its number.
+    pub(crate) id: u32,
+    parent: AtomicU32,
+    /// The process group, for killing a family.
+    pub(crate) group: AtomicU32,
+    threads: Lock<Vec<Arc<Thread>>>,
+    /// Set once; then every thread leaves at its next way out of the kernel.
+    is_killed: AtomicBool,
+    /// As `wait4` reports it.
+    status: AtomicI32,
+    has_ended: AtomicBool,
+    /// Its parent waits until it leaves the parent's space.
+    is_vfork_child: AtomicBool,
+}
+
+static PROCESSES: Lock<BTreeMap<u32, Arc<Process>>> = Lock::new(BTreeMap::new());
+
+impl Process {
+    fn new(id: u32, parent: u32, group: u32) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            parent: AtomicU32::new(parent),
+            group: AtomicU32::new(group),
+            threads: Lock::new(Vec::new()),
+            is_killed: AtomicBool::new(false),
+            status: AtomicI32::new(0),
+            has_ended: AtomicBool::new(false),
+            is_vfork_child: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether it has been told to end.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.is_killed.load(Relaxed)
+    }
+
+    /// Tells every thread to end, with this status for the parent.
+    pub(crate) fn kill(&self, status: i32) {
+        if !self.is_killed.swap(true, Relaxed) {
+            self.status.store(status, Relaxed);
+        }
+        let threads: Vec<_> = self.threads.lock().clone();
+        for thread in threads {
+            wait::interrupt(&thread);
+            if thread.on_cpu.load(Relaxed) {
+                sched::kick(thread.last_cpu.load(Relaxed));
+            }
+        }
+    }
+
+    /// Whether its parent is still waiting for it to leave the parent's space.
+    pub(crate) fn holds_parent(&self) -> bool {
+        self.is_vfork_child.load(Relaxed)
+    }
+
+    fn let_parent_go(&self) {
+        if self.is_vfork_child.swap(false, Relaxed) {
+            wait::wake(Event::Left(self.id), 1);
+        }
+    }
+}
+
+/// The processes that are meant: one of that number, or the group of that
+/// number if it is negative. Those that have ended are left out.
+pub(crate) fn find(id: i32) -> Vec<Arc<Process>> {
+    let is_meant = |process: &Process| match u32::try_from(id) {
+        Ok(id) => process.id == id,
+        Err(_) => process.group.load(Relaxed) == id.unsigned_abs(),
+    };
+    let processes = PROCESSES.lock();
+    let alive = processes.values().filter(|process| !process.has_ended.load(Relaxed));
+    alive.filter(|process| is_meant(process)).cloned().collect()
+}
+
+/// Starts the first process.
+pub(crate) fn start_init(arguments: &[&[u8]]) -> Result<(), OutOfMemory> {
+    let space = Arc::new(Space::new()?);
+    let frame = load_program(&space, arguments)?;
+    let process = Process::new(Thread::next_id(), 0, INIT);
+    assert_eq!(process.id, INIT);
+    start(Thread::user(INIT, process, space, frame));
+    Ok(())
+}
+
+/// What [`spawn`] is to make.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spawn {
+    /// A thread of the caller's process.
+    Thread,
+    /// A process in the caller's space.
+    Sharing,
+    /// As `Sharing`, and the caller waits until it leaves the space: see [`Process::holds_parent`].
+    Vfork,
+    /// A process in a copy of the caller's space.
+    Fork,
+}
+
+/// Makes a thread that goes on where its parent is, from `frame`.
+pub(crate) fn spawn(
+    parent: &Thread,
+    kind: Spawn,
+    frame: TrapFrame,
+    clear_at_exit: u64,
+) -> Result<Arc<Thread>, OutOfMemory> {
+    let space = parent.space();
+    let (id, owner) = (Thread::next_id(), parent.process.as_ref().expect("a program forks"));
+    let process = if kind == Spawn::Thread {
+        owner.clone()
+    } else {
+        Process::new(id, owner.id, owner.group.load(Relaxed))
+    };
+    process.is_vfork_child.store(kind == Spawn::Vfork, Relaxed);
+    let child = if kind == Spawn::Fork {
+        let copy = Arc::new(space.fork()?);
+        crate::membarrier::forked(&space, &copy);
+        let child = Thread::user(id, process, copy, frame);
+        child.rseq.inherit(&parent.rseq);
+        child
+    } else {
+        Thread::user(id, process, space, frame)
+    };
+    parent.float.lock().save();
+    *child.float.lock() = parent.float.lock().clone();
+    child.affinity.store(parent.affinity.load(Relaxed), Relaxed);
+    child.clear_at_exit.store(clear_at_exit, Relaxed);
+    start(child.clone());
+    Ok(child)
+}
+
+fn start(thread: Arc<Thread>) {
+    let process = thread.process.as_ref().expect("a program's thread").clone();
+    process.threads.lock().push(thread.clone());
+    PROCESSES.lock().entry(process.id).or_insert(process);
+    sched::make_ready(thread);
+}
+
+/// Replaces the caller's program by a fresh image of it, with these arguments.
+/// Linux ends the other threads of the process; here there may be none.
+pub(crate) fn exec(thread: &Thread, frame: &mut TrapFrame, arguments: &[&[u8]]) -> Result<(), OutOfMemory> {
+    let space = Arc::new(Space::new()?);
+    let fresh = load_program(&space, arguments)?;
+    sched::exec_space(thread, &space);
+    thread.rseq.register(0, 0);
+    thread.clear_at_exit.store(0, Relaxed);
+    *frame = fresh;
+    thread.process.as_ref().expect("a program").let_parent_go();
+    Ok(())
+}
+
+/// Whether the caller is its process's only thread.
+pub(crate) fn is_single(thread: &Thread) -> bool {
+    thread.process.as_ref().is_some_and(|process| process.threads.lock().len() == 1)
+}
+
+/// Ends the calling thread; with the last one, its process.
+pub(crate) fn exit_thread(thread: &Thread, status: i32) -> ! {
+    crate::arch::set_enabled(true);
+    let process = thread.process.as_ref().expect("a program's thread exits");
+    let word = thread.clear_at_exit.load(Relaxed);
+    let space = thread.space();
+    if word != 0 && crate::user::write(&space, word, 0u32).is_ok() {
+        space.physical(word).map(|word| wait::wake(Event::Word(word), usize::MAX));
+    }
+    drop(space);
+    sched::exit_space(thread);
+    process.let_parent_go();
+    let is_last = {
+        let mut threads = process.threads.lock();
+        threads.retain(|other| !core::ptr::eq(&**other, thread));
+        threads.is_empty()
+    };
+    if is_last {
+        end(process, status);
+    }
+    crate::arch::set_enabled(false);
+    sched::schedule(sched::After::Gone);
+    unreachable!("nobody switches to a thread that is gone")
+}
+
+/// The last thread of a process has gone.
+fn end(process: &Process, status: i32) {
+    if !process.is_killed() {
+        process.status.store(status, Relaxed);
+    }
+    if process.id == INIT {
+        crate::power_off(process.status.load(Relaxed));
+    }
+    let processes = PROCESSES.lock();
+    for child in processes.values().filter(|child| child.parent.load(Relaxed) == process.id) {
+        child.parent.store(INIT, Relaxed);
+    }
+    process.has_ended.store(true, Relaxed);
+    drop(processes);
+    wait::wake(Event::Child(process.parent.load(Relaxed)), usize::MAX);
+    wait::wake(Event::Child(INIT), usize::MAX);
+}
+
+/// A child of `parent` that has ended, `id` or any; it is forgotten.
+pub(crate) fn reap(parent: u32, id: Option<u32>) -> Reaped {
+    let mut processes = PROCESSES.lock();
+    let found = look(&processes, parent, id);
+    if let Reaped::Child { id, .. } = found {
+        processes.remove(&id);
+    }
+    found
+}
+
+/// Whether such children are all running: then it is worth to wait for one.
+pub(crate) fn none_has_ended(parent: u32, id: Option<u32>) -> bool {
+    matches!(look(&PROCESSES.lock(), parent, id), Reaped::NoneEnded)
+}
+
+fn look(processes: &BTreeMap<u32, Arc<Process>>, parent: u32, id: Option<u32>) -> Reaped {
+    let is_meant =
+        |child: &&Arc<Process>| child.parent.load(Relaxed) == parent && id.is_none_or(|id| id == child.id);
+    let mut children = processes.values().filter(is_meant).peekable();
+    if children.peek().is_none() {
+        return Reaped::NoChild;
+    }
+    children
+        .find(|child| child.has_ended.load(Relaxed))
+        .map_or(Reaped::NoneEnded, |child| Reaped::Child { id: child.id, status: child.status.load(Relaxed) })
+}
+
+/// What [`reap`] found.
+pub(crate) enum Reaped {
+    /// This one, with its status word.
+    Child { id: u32, status: i32 },
+    /// Children, all running.
+    NoneEnded,
+    /// No such child.
+    NoChild,
+}
+
+const STACK: u64 = 256 << 10;
+
+/// Loads the program and lays out its stack as Linux does: the count of the
+/// arguments, pointers to them, two empty lists.
+fn load_program(space: &Space, arguments: &[&[u8]]) -> Result<TrapFrame, OutOfMemory> {
+    let program = ElfBytes::<LittleEndian>::minimal_parse(PROGRAM).expect("the build made it");
+    for segment in program.segments().expect("an executable has segments").iter() {
+        if segment.p_type == PT_LOAD {
+            let start = segment.p_vaddr / PAGE * PAGE;
+            let length = segment.p_vaddr + segment.p_memsz - start;
+            space.map(Some(start), length, segment.p_flags & PF_W != 0, false)?;
+            space.write(segment.p_vaddr, program.segment_data(&segment).expect("within the file"))?;
+        }
+    }
+    space.map(Some(USER_TOP - PAGE - STACK), STACK, true, false)?;
+    let mut at = USER_TOP - PAGE;
+    let mut words = alloc::vec![arguments.len() as u64];
+    for argument in arguments {
+        at -= argument.len() as u64 + 1;
+        space.write(at, argument)?;
+        words.push(at);
+    }
+    words.extend([0, 0, 0, 0]);
+    let stack = (at - 8 * words.len() as u64) / 16 * 16;
+    let words: Vec<u8> = words.into_iter().flat_map(u64::to_le_bytes).collect();
+    space.write(stack, &words)?;
+    Ok(TrapFrame::starting_at(program.ehdr.e_entry, stack))
+}

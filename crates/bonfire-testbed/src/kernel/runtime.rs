@@ -1,0 +1,82 @@
+//! What the compiler takes for granted and a hosted program gets from libc: the
+//! memory functions, and two names of the unwinder, which is never called.
+
+use core::arch::naked_asm;
+
+/// Copies bytes forward. (The string instructions keep the compiler from
+/// recognising a loop as the function itself.)
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
+    naked_asm!("mov rax, rdi", "mov rcx, rdx", "rep movsb", "ret")
+}
+
+/// Copies bytes that may overlap.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
+    naked_asm!(
+        "mov rax, rdi",
+        "mov rcx, rdx",
+        "mov rdx, rdi",
+        "sub rdx, rsi",
+        "cmp rdx, rcx",
+        "jb 2f",
+        "rep movsb",
+        "ret",
+        "2: lea rdi, [rdi + rcx - 1]",
+        "lea rsi, [rsi + rcx - 1]",
+        "std",
+        "rep movsb",
+        "cld",
+        "ret",
+    )
+}
+
+/// Fills bytes.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
+    naked_asm!("mov r8, rdi", "mov eax, esi", "mov rcx, rdx", "rep stosb", "mov rax, r8", "ret")
+}
+
+/// Compares bytes.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, count: usize) -> i32 {
+    naked_asm!(
+        "xor eax, eax",
+        "mov rcx, rdx",
+        "cmp rcx, rcx",
+        "repe cmpsb",
+        "je 2f",
+        "movzx eax, byte ptr [rdi - 1]",
+        "movzx ecx, byte ptr [rsi - 1]",
+        "sub eax, ecx",
+        "2: ret",
+    )
+}
+
+/// Compares bytes for equality.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn bcmp(one: *const u8, other: *const u8, count: usize) -> i32 {
+    naked_asm!("jmp {memcmp}", memcmp = sym memcmp)
+}
+
+/// Named by `core`'s unwind tables; panics abort.
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}
+
+/// As above.
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Resume() -> ! {
+    unreachable!("panics abort")
+}
+
+/// Counts the bytes before the first zero.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn strlen(text: *const u8) -> usize {
+    naked_asm!("xor eax, eax", "mov rcx, -1", "repne scasb", "mov rax, -2", "sub rax, rcx", "ret",)
+}

@@ -1,0 +1,140 @@
+//! Threads: a kernel stack each, and for those of programs what ring 3 owns.
+
+use crate::arch::{self, FloatState, TrapFrame};
+use crate::lock::Lock;
+use crate::process::Process;
+use crate::rseq::Rseq;
+use crate::space::Space;
+use alloc::boxed::Box;
+use alloc::sync::{Arc, Weak};
+use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+const STACK: usize = 16 << 10;
+
+/// What a kernel thread runs.
+pub(crate) type Body = Box<dyn FnOnce(&Thread) + Send>;
+
+/// A thread, of a program or of the kernel.
+pub(crate) struct Thread {
+    /// Its number, 0 for threads of the kernel; that of a process's first thread is
+    /// the process's.
+    pub(crate) id: u32,
+    /// The program it belongs to; none for a thread of the kernel.
+    pub(crate) process: Option<Arc<Process>>,
+    /// The address space it runs in: Linux's `mm`. A kernel thread has one
+    /// between `use_mm` and `unuse_mm`. Changed by the thread itself, interrupts off.
+    pub(crate) space: Lock<Option<Arc<Space>>>,
+    /// What the engine keeps of it.
+    pub(crate) membarrier: crate::membarrier::PerThread,
+    /// Set while it runs, and until its registers are saved: who wakes it waits
+    /// for that.
+    pub(crate) on_cpu: AtomicBool,
+    /// The CPU it ran on last.
+    pub(crate) last_cpu: AtomicUsize,
+    /// The CPUs it may run on, one bit each.
+    pub(crate) affinity: AtomicU64,
+    /// The word to clear and wake at its exit (`CLONE_CHILD_CLEARTID`).
+    pub(crate) clear_at_exit: AtomicU64,
+    /// Its restartable sequences.
+    pub(crate) rseq: Rseq,
+    /// Its x87 and SSE control state while it is off the CPU.
+    pub(crate) float: Lock<FloatState>,
+    /// Where it was left, while it is off the CPU.
+    pub(crate) saved: AtomicU64,
+    body: Lock<Option<Body>>,
+    stack: Box<[MaybeUninit<Chunk>]>,
+    this: Weak<Thread>,
+}
+
+#[repr(align(16))]
+struct Chunk(#[expect(dead_code, reason = "only its size and place count")] [u8; 16]);
+
+static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+
+impl Thread {
+    /// A number that no thread has had.
+    pub(crate) fn next_id() -> u32 {
+        NEXT_ID.fetch_add(1, Relaxed)
+    }
+
+    /// A thread of `process` that will start in ring 3 with these registers.
+    pub(crate) fn user(id: u32, process: Arc<Process>, space: Arc<Space>, frame: TrapFrame) -> Arc<Self> {
+        let thread = Self::new(id, Some(process), Some(space.clone()), None, frame);
+        crate::membarrier::joins(&space, &thread);
+        thread
+    }
+
+    /// A thread of the kernel that will run `body` on one of `affinity`'s CPUs.
+    pub(crate) fn kernel(affinity: u64, body: Body) -> Arc<Self> {
+        let thread = Self::new(0, None, None, Some(body), TrapFrame::starting_at(0, 0));
+        thread.affinity.store(affinity, Relaxed);
+        thread
+    }
+
+    /// What the CPU's boot stack becomes: the thread that runs when no other does.
+    pub(crate) fn idle(cpu: usize) -> Arc<Self> {
+        let thread = Self::kernel(1 << cpu, Box::new(|_| unreachable!("it runs already")));
+        thread.on_cpu.store(true, Relaxed);
+        thread.last_cpu.store(cpu, Relaxed);
+        thread
+    }
+
+    fn new(
+        id: u32,
+        process: Option<Arc<Process>>,
+        space: Option<Arc<Space>>,
+        body: Option<Body>,
+        frame: TrapFrame,
+    ) -> Arc<Self> {
+        let thread = Arc::new_cyclic(|this| Self {
+            id,
+            process,
+            space: Lock::new(space),
+            membarrier: crate::membarrier::PerThread::new(),
+            on_cpu: AtomicBool::new(false),
+            last_cpu: AtomicUsize::new(arch::cpu_index()),
+            affinity: AtomicU64::new(u64::MAX),
+            clear_at_exit: AtomicU64::new(0),
+            rseq: Rseq::new(),
+            float: Lock::new(FloatState::new()),
+            saved: AtomicU64::new(0),
+            body: Lock::new(body),
+            stack: Box::new_uninit_slice(STACK / size_of::<Chunk>()),
+            this: this.clone(),
+        });
+        // SAFETY: the end of a stack that nobody uses yet.
+        thread.saved.store(unsafe { arch::first_frame(thread.stack_top(), frame) }, Relaxed);
+        thread
+    }
+
+    /// The end of its kernel stack, where an entry from ring 3 begins.
+    pub(crate) fn stack_top(&self) -> u64 {
+        self.stack.as_ptr_range().end as u64
+    }
+
+    /// This thread, to keep.
+    pub(crate) fn keep(&self) -> Arc<Self> {
+        self.this.upgrade().expect("made by `new`, and somebody holds us")
+    }
+
+    /// What a kernel thread is to run, once.
+    pub(crate) fn take_body(&self) -> Option<Body> {
+        self.body.lock().take()
+    }
+
+    /// Whether it may run there.
+    pub(crate) fn may_run_on(&self, cpu: usize) -> bool {
+        self.affinity.load(Relaxed) & 1 << cpu != 0
+    }
+
+    /// Whether its process has been told to end.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.is_killed())
+    }
+
+    /// The space it runs in, to keep. For threads that have one.
+    pub(crate) fn space(&self) -> Arc<Space> {
+        self.space.lock().clone().expect("a thread of a program has a space until it exits")
+    }
+}

@@ -1,0 +1,89 @@
+//! Waiting: threads off their CPUs until something happens, or some time has
+//! passed, or their process is told to end.
+
+use crate::arch;
+use crate::lock::Lock;
+use crate::sched::{self, After};
+use crate::thread::Thread;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering::Relaxed;
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A wake-up of the word at this physical address (`futex`).
+    Word(u64),
+    /// An exit among the children of this process.
+    Child(u32),
+    /// The child of this number to leave its parent's space (`vfork`).
+    Left(u32),
+    /// Nothing but time.
+    Time,
+}
+
+struct Waiter {
+    event: Event,
+    /// In ticks of the clock.
+    deadline: Option<u64>,
+    thread: Arc<Thread>,
+}
+
+static WAITERS: Lock<Vec<Waiter>> = Lock::new(Vec::new());
+
+/// Waits, if `is_needed` still says so when nobody can wake any more before we
+/// wait. Whoever returns looks again at what it waited for.
+pub(crate) fn wait(thread: &Thread, event: Event, deadline: Option<u64>, is_needed: impl FnOnce() -> bool) {
+    arch::without_interrupts(|| {
+        let mut waiters = WAITERS.lock();
+        if thread.is_killed() || !is_needed() {
+            return;
+        }
+        waiters.push(Waiter { event, deadline, thread: thread.keep() });
+        drop(waiters);
+        if deadline.is_some() {
+            arch::set_timer(deadline);
+        }
+        // Interrupts stay off up to the switch: an interrupt's wake-up here
+        // would wait for us to leave the CPU.
+        sched::schedule(After::Blocked);
+    });
+}
+
+/// Wakes up to `most` threads that wait for `event`; says how many.
+pub(crate) fn wake(event: Event, most: usize) -> usize {
+    wake_if(most, |waiter| waiter.event == event)
+}
+
+/// Wakes this thread, whatever it waits for.
+pub(crate) fn interrupt(thread: &Thread) {
+    wake_if(1, |waiter| waiter.thread.id == thread.id);
+}
+
+/// Wakes the threads whose time has come.
+pub(crate) fn expire(now: u64) {
+    wake_if(usize::MAX, |waiter| waiter.deadline.is_some_and(|deadline| deadline <= now));
+}
+
+/// When the first of those that waited on this CPU is to be woken, if any has a
+/// time: each CPU's timer sees to its own.
+pub(crate) fn next_deadline(cpu: usize) -> Option<u64> {
+    let waiters = WAITERS.lock();
+    let own = waiters.iter().filter(|waiter| waiter.thread.last_cpu.load(Relaxed) == cpu);
+    own.filter_map(|waiter| waiter.deadline).min()
+}
+
+fn wake_if(most: usize, mut is_meant: impl FnMut(&Waiter) -> bool) -> usize {
+    let mut left = most;
+    let woken: Vec<_> = WAITERS
+        .lock()
+        .extract_if(.., |waiter| {
+            let wakes = left > 0 && is_meant(waiter);
+            left -= usize::from(wakes);
+            wakes
+        })
+        .collect();
+    let count = woken.len();
+    woken.into_iter().for_each(|waiter| sched::make_ready(waiter.thread));
+    count
+}

@@ -1,0 +1,23 @@
+//! What the testbed's kernel, its user program and the host agree on.
+//!
+//! The kernel and the program are freestanding programs of this package
+//! (`src/kernel`, `src/init`), built with the feature `image` by `cargo xtask
+//! testbed`. This library is the rest: [`Options`] on the kernel's command line,
+//! [`Exit`] statuses, the numbers of the testbed's own system [`calls`], and the
+//! words of the serial line ([`wire`]). It has no `unsafe` and is tested on the host.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod calls;
+mod exit;
+mod options;
+mod selection;
+pub mod wire;
+
+pub use exit::Exit;
+pub use options::{BadOption, Design, Options};
+pub use selection::{Line, Selection};

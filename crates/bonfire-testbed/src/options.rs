@@ -1,0 +1,167 @@
+//! The kernel's command line: `design=running delete=IpiMb drop-pokes -- arguments`.
+
+use bonfire_engine::Site;
+use core::fmt;
+
+/// The five ways to choose CPUs, as a boot option.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named as the engine's types are, and explained there")]
+pub enum Design {
+    Everywhere,
+    #[default]
+    Running,
+    Mask,
+    LockedMask,
+    Threads,
+}
+
+impl Design {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 5] = [Self::Everywhere, Self::Running, Self::Mask, Self::LockedMask, Self::Threads];
+
+    /// Its name on a command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Everywhere => "everywhere",
+            Self::Running => "running",
+            Self::Mask => "mask",
+            Self::LockedMask => "locked-mask",
+            Self::Threads => "threads",
+        }
+    }
+
+    /// The design of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|design| design.name() == name)
+    }
+}
+
+impl fmt::Display for Design {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What a boot is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options<'a> {
+    /// How the engine chooses CPUs.
+    pub design: Design,
+    /// A fault: pokes are not sent and nobody waits for them.
+    pub drops_pokes: bool,
+    /// Faults: the sites that are left out, one bit each.
+    deleted: u64,
+    /// What follows `--`.
+    arguments: &'a str,
+}
+
+/// A word of the command line that is no option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadOption<'a>(pub &'a str);
+
+impl<'a> Options<'a> {
+    /// Reads a command line.
+    ///
+    /// # Errors
+    /// The first word that is no option.
+    ///
+    /// ```
+    /// use bonfire_engine::Site;
+    /// use bonfire_testbed::{Design, Options};
+    /// let options = Options::parse("design=mask delete=IpiMb -- suite").unwrap();
+    /// assert_eq!(options.design, Design::Mask);
+    /// assert!(options.deleted().eq([Site::IpiMb]));
+    /// assert_eq!(options.arguments()[1], b"suite");
+    /// ```
+    pub fn parse(line: &'a str) -> Result<Self, BadOption<'a>> {
+        let (own, arguments) = line.split_once("--").unwrap_or((line, ""));
+        let mut options = Self { design: Design::default(), drops_pokes: false, deleted: 0, arguments };
+        for word in own.split_ascii_whitespace() {
+            options.take(word).ok_or(BadOption(word))?;
+        }
+        Ok(options)
+    }
+
+    fn take(&mut self, word: &str) -> Option<()> {
+        if word == "drop-pokes" {
+            self.drops_pokes = true;
+        } else if let Some(name) = word.strip_prefix("design=") {
+            self.design = Design::from_name(name)?;
+        } else {
+            self.deleted |= 1 << site(word.strip_prefix("delete=")?)? as u64;
+        }
+        Some(())
+    }
+
+    /// The sites that are left out.
+    pub fn deleted(&self) -> impl Iterator<Item = Site> + use<> {
+        let deleted = self.deleted;
+        Site::ALL.into_iter().filter(move |&site| deleted & 1 << site as u64 != 0)
+    }
+
+    /// The user program's arguments, its own name first; at most 15, the rest
+    /// are dropped.
+    #[must_use]
+    pub fn arguments(&self) -> [&'a [u8]; 16] {
+        let mut arguments = [&[][..]; 16];
+        let words = core::iter::once("/init").chain(self.arguments.split_ascii_whitespace());
+        for (argument, word) in arguments.iter_mut().zip(words) {
+            *argument = word.as_bytes();
+        }
+        arguments
+    }
+}
+
+/// The site of that name, as the engine writes it.
+fn site(name: &str) -> Option<Site> {
+    struct Is<'a>(&'a str);
+    impl fmt::Write for Is<'_> {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 = self.0.strip_prefix(text).ok_or(fmt::Error)?;
+            Ok(())
+        }
+    }
+    Site::ALL.into_iter().find(|site| {
+        let mut rest = Is(name);
+        fmt::write(&mut rest, format_args!("{site:?}")).is_ok() && rest.0.is_empty()
+    })
+}
+
+impl fmt::Display for BadOption<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "'{}' is no option; there are design=NAME, delete=SITE, drop-pokes, and -- for the rest",
+            self.0
+        )
+    }
+}
+
+impl core::error::Error for BadOption<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_site_and_design_has_its_word() {
+        for site in Site::ALL {
+            let line = std::format!("delete={site:?}");
+            assert!(Options::parse(&line).unwrap().deleted().eq([site]));
+        }
+        for design in Design::ALL {
+            let line = std::format!("design={design}");
+            assert_eq!(Options::parse(&line).unwrap().design, design);
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_option_is_named() {
+        for word in ["design=", "delete=Ipi", "delete=IpiMbs", "quiet"] {
+            let line = std::format!("design=mask {word} -- rest");
+            assert_eq!(Options::parse(&line), Err(BadOption(word)));
+        }
+    }
+}

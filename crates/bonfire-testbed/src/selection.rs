@@ -1,0 +1,94 @@
+//! Which cases a run is to take, said in words that fit a command line.
+
+use bonfire_conformance::{Case, Group};
+use core::fmt;
+
+/// A choice of cases, the same on the host and in ring 3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Selection<'a> {
+    /// A group's name, or a part of the ids; all if there is none.
+    pub filter: Option<&'a str>,
+    /// The hunts, in place of all others.
+    pub hunt: bool,
+}
+
+impl Selection<'_> {
+    /// Whether it takes this case.
+    #[must_use]
+    pub fn picks(&self, case: &Case) -> bool {
+        if (case.group() == Group::Hunt) != self.hunt {
+            return false;
+        }
+        let Some(filter) = self.filter else { return true };
+        match Group::ALL.into_iter().find(|group| group.name() == filter) {
+            Some(group) => case.group() == group,
+            None => contains(case, filter),
+        }
+    }
+}
+
+/// Whether `part` is in what `text` displays as (at most 512 bytes), in capitals
+/// or not.
+fn contains(text: impl fmt::Display, part: &str) -> bool {
+    let mut buffer = Line::new();
+    let _ = fmt::write(&mut buffer, format_args!("{text}"));
+    let (text, part) = (buffer.bytes(), part.as_bytes());
+    text.windows(part.len().max(1)).any(|window| window.eq_ignore_ascii_case(part))
+}
+
+/// A line of text without an allocator; what does not fit is cut off.
+pub struct Line {
+    bytes: [u8; 512],
+    length: usize,
+}
+
+impl Line {
+    /// An empty line.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bytes: [0; 512], length: 0 }
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        core::str::from_utf8(self.bytes()).unwrap_or("")
+    }
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = &mut self.bytes[self.length..];
+        let taken = text.len().min(room.len());
+        room[..taken].copy_from_slice(&text.as_bytes()[..taken]);
+        self.length += taken;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bonfire_conformance::cases;
+
+    #[test]
+    fn a_group_a_part_of_an_id_and_nothing_pick_what_they_say() {
+        let count = |filter| cases().filter(|case| Selection { filter, hunt: false }.picks(case)).count();
+        assert_eq!(count(Some("abi")), cases().filter(|case| case.group() == Group::Abi).count());
+        assert_eq!(count(Some("query/UNREGISTERED/plain")), 1);
+        assert_eq!(count(Some("no such case")), 0);
+        assert_eq!(count(None), cases().filter(|case| case.group() != Group::Hunt).count());
+    }
+}

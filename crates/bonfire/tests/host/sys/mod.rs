@@ -1,0 +1,119 @@
+//! What tests need of the system that Rust has no safe word for.
+
+use std::sync::atomic::AtomicU32;
+
+/// Puts the line of `word` out of every cache, where there is an instruction.
+pub(crate) fn evict(word: &AtomicU32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the address of a live word; contents do not change.
+    unsafe {
+        core::arch::x86_64::_mm_clflush(word.as_ptr().cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = word;
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) mod filter {
+    //! Seccomp filters before `membarrier`.
+
+    use bonfire::Command;
+
+    /// What a filter does with the calls that it is for.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) enum Then {
+        /// Fails them with this error number; 0 is a lie.
+        Return(u32),
+        /// Kills the thread.
+        KillThread,
+        /// Kills the process.
+        KillProcess,
+    }
+
+    /// Installs a filter for this thread and those it starts: `membarrier` with
+    /// one of `commands` (all, if empty) meets `then`.
+    pub(crate) fn install(commands: &[Command], then: Then) {
+        let action = match then {
+            Then::Return(errno) => libc::SECCOMP_RET_ERRNO | errno,
+            Then::KillThread => libc::SECCOMP_RET_KILL_THREAD,
+            Then::KillProcess => libc::SECCOMP_RET_KILL_PROCESS,
+        };
+        let program = program(commands, action);
+        let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
+        // SAFETY: numbers only.
+        assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
+        // SAFETY: the program lives through the call, which copies it.
+        let installed =
+            unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
+        assert_eq!(installed, 0, "a filter can be installed: {}", std::io::Error::last_os_error());
+    }
+
+    /// Loads the number, compares; loads the first argument, compares with each
+    /// command; the action; to let through.
+    fn program(commands: &[Command], action: u32) -> Vec<libc::sock_filter> {
+        let load = |offset| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
+        let equal = |value, yes, no| statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, yes, no, value);
+        let end = |value| statement(libc::BPF_RET | libc::BPF_K, 0, 0, value);
+        let count = commands.len() as u8;
+        // To the last statement, past the loads, comparisons and action.
+        let past = if commands.is_empty() { 1 } else { count + 2 };
+        let mut program = vec![load(0), equal(libc::SYS_membarrier as u32, 0, past)];
+        if !commands.is_empty() {
+            program.push(load(if cfg!(target_endian = "big") { 20 } else { 16 }));
+            for (at, command) in (0_u8..).zip(commands) {
+                let to_action = count - at - 1;
+                let or_past = if to_action == 0 { 1 } else { 0 };
+                program.push(equal(command.number() as u32, to_action, or_past));
+            }
+        }
+        program.extend([end(action), end(libc::SECCOMP_RET_ALLOW)]);
+        program
+    }
+
+    fn statement(code: u32, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
+        libc::sock_filter { code: code as u16, jt, jf, k }
+    }
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) mod process {
+    //! Forks and signal handlers.
+
+    /// Runs `child` in a forked child; what it says with its exit status.
+    pub(crate) fn fork(child: impl FnOnce() -> bool) -> bool {
+        // SAFETY: the child makes system calls only, then leaves at once.
+        let process = unsafe { libc::fork() };
+        if process == 0 {
+            let code = if child() { 0 } else { 1 };
+            // SAFETY: ends the child without running what the parent registered.
+            unsafe { libc::_exit(code) };
+        }
+        assert!(process > 0, "a child can be made");
+        let mut status = -1;
+        // SAFETY: the status is ours.
+        assert_eq!(unsafe { libc::waitpid(process, &raw mut status, 0) }, process);
+        status == 0
+    }
+
+    /// Installs `handler` for `number`.
+    pub(crate) fn handle(number: i32, handler: extern "C" fn(i32)) {
+        // SAFETY: the handlers of these tests fence and store, no more.
+        unsafe { libc::signal(number, handler as *const () as usize) };
+    }
+
+    /// Raises `number` in this thread; returns after its handler.
+    pub(crate) fn raise(number: i32) {
+        // SAFETY: it has a handler.
+        unsafe { libc::raise(number) };
+    }
+
+    /// Blocks `number` in this thread.
+    pub(crate) fn block(number: i32) {
+        // SAFETY: an all-zero set is a set.
+        let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the set is ours.
+        unsafe { libc::sigaddset(&raw mut set, number) };
+        // SAFETY: the set lives through the call.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
+    }
+}
