@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod asm;
 mod dist;
 mod guest;
 mod repository;
@@ -18,6 +19,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Automation for this repository", disable_help_subcommand = true)]
 enum Verb {
+    /// Check that a light fence is no instruction, on every target at hand.
+    Asm(asm::Options),
     /// Check the rules of the house that the compiler does not know.
     Tidy,
     /// Build the static `bonfire` binary with its man page and completions.
@@ -30,6 +33,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let outcome = match Verb::parse() {
+        Verb::Asm(options) => asm::run(&options),
         Verb::Tidy => tidy::run(),
         Verb::Dist(options) => dist::run(&options),
         Verb::GuestCheck(options) => guest::run(&options),

@@ -55,7 +55,6 @@ fn commands() -> Commands {
 
 /// Nobody to tell it to: the panic that follows carries the same text.
 pub(crate) fn complain(_text: &str) {}
-pub(crate) fn complain(_text: &str) {}
 
 /// One number: nothing forks here that this crate could know of.
 pub(crate) fn process_id() -> u32 {

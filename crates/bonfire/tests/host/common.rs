@@ -163,8 +163,10 @@ pub(crate) const BUDGET: u32 = 100_000;
 /// good.
 pub(crate) fn in_own_process(scenario: &str) -> Output {
     let this = std::env::current_exe().expect("a test knows its own path");
+    // The harness leaves the name of the crate out.
+    let (_, test) = scenario.split_once("::").expect("a scenario is in a module");
     Command::new(this)
-        .args(["--exact", scenario, "--nocapture", "--test-threads=1"])
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env("BONFIRE_SCENARIO", scenario)
         .output()
         .expect("this binary can be run again")
@@ -174,6 +176,28 @@ pub(crate) fn in_own_process(scenario: &str) -> Output {
 pub(crate) fn is_scenario(scenario: &str) -> bool {
     std::env::var("BONFIRE_SCENARIO").is_ok_and(|name| name == scenario)
 }
+
+/// A test of the first name that runs the second, which does nothing unless it
+/// is run so, in a process of its own.
+macro_rules! scenario {
+    ($test:ident, $scenario:ident, $end:expr, $body:expr) => {
+        #[test]
+        fn $test() {
+            let end: fn(&std::process::Output) = $end;
+            end(&$crate::common::in_own_process(concat!(module_path!(), "::", stringify!($scenario))));
+        }
+
+        #[test]
+        fn $scenario() {
+            if $crate::common::is_scenario(concat!(module_path!(), "::", stringify!($scenario))) {
+                let body: fn() = $body;
+                body();
+            }
+        }
+    };
+}
+
+pub(crate) use scenario;
 
 /// What a scenario's process must not be without: an end that is as expected.
 #[track_caller]

@@ -6,81 +6,61 @@
 use std::process::Output;
 
 use bonfire::{
-    Barrier, Chosen, Command, Error, Filter, Memory, NotNow, Policy, Refusal, Rseq, Signal, SyncCore,
-    Verdict, process, register, verify,
+    Barrier, Chosen, Command, Error, Filter, Memory, NotNow, Policy, Refusal, Rseq, SyncCore, Verdict,
+    process, register, verify,
 };
 
-use crate::common::{BUDGET, assert_success, in_own_process, is_scenario, store_buffering};
+use crate::common::{BUDGET, assert_success, scenario, store_buffering};
 use crate::sys::filter::{Then, install};
 
 const ENOSYS: u32 = 38;
 const EPERM: u32 = 1;
 const ENOMEM: u32 = 12;
 
-/// A test of the first name that runs the second, which does nothing unless it
-/// is run so, in a process of its own.
-macro_rules! in_own_process {
-    ($test:ident, $scenario:ident, $end:expr, $body:expr) => {
-        #[test]
-        fn $test() {
-            let end: fn(&Output) = $end;
-            end(&in_own_process(concat!("filters::", stringify!($scenario))));
-        }
-
-        #[test]
-        fn $scenario() {
-            if is_scenario(concat!("filters::", stringify!($scenario))) {
-                let body: fn() = $body;
-                body();
-            }
-        }
-    };
-}
-
 fn refused(error: Error) -> Refusal {
     Refusal::Filtered(Filter::Refuses(error))
 }
 
-in_own_process!(a_filter_that_hides_the_call_is_named, hidden, assert_success, || {
+scenario!(a_filter_that_hides_the_call_is_named, hidden, assert_success, || {
     install(&[], Then::Return(ENOSYS));
     assert_eq!(register(), Err(refused(Error::NotSupported)));
     assert_eq!(bonfire::registrations(), Err(refused(Error::NotSupported)));
 });
 
-in_own_process!(a_filter_that_forbids_the_call_is_named, forbidden, assert_success, || {
+scenario!(a_filter_that_forbids_the_call_is_named, forbidden, assert_success, || {
     install(&[], Then::Return(EPERM));
     assert_eq!(register(), Err(refused(Error::NotRegistered)));
 });
 
-in_own_process!(a_filter_that_kills_the_process_is_survived, kills_process, assert_success, || {
+scenario!(a_filter_that_kills_the_process_is_survived, kills_process, assert_success, || {
     install(&[], Then::KillProcess);
     assert_eq!(register(), Err(Refusal::Filtered(Filter::Kills)));
     assert!(matches!(Policy::Fences.register(), Ok(Chosen::Fences(_))));
 });
 
-in_own_process!(a_filter_that_kills_the_thread_is_survived, kills_thread, assert_success, || {
+scenario!(a_filter_that_kills_the_thread_is_survived, kills_thread, assert_success, || {
     install(&[], Then::KillThread);
     assert_eq!(Memory::register(), Err(Refusal::Filtered(Filter::Kills)));
 });
 
-in_own_process!(a_filter_that_kills_for_one_flavour_is_survived, kills_flavour, assert_success, || {
+scenario!(a_filter_that_kills_for_one_flavour_is_survived, kills_flavour, assert_success, || {
     install(&[Command::SyncCore, Command::RegisterSyncCore], Then::KillProcess);
     assert_eq!(SyncCore::register(), Err(Refusal::Filtered(Filter::Kills)));
 });
 
-in_own_process!(a_process_that_may_register_but_not_fence_is_refused, trial, assert_success, || {
+scenario!(a_process_that_may_register_but_not_fence_is_refused, trial, assert_success, || {
     install(&[Command::PrivateExpedited], Then::Return(EPERM));
     assert_eq!(Memory::register(), Err(refused(Error::NotRegistered)));
     assert!(!process::is_registered());
 });
 
-in_own_process!(core_serialisation_is_refused_not_replaced, no_core, assert_success, || {
+scenario!(core_serialisation_is_refused_not_replaced, no_core, assert_success, || {
     install(&[Command::SyncCore], Then::Return(EPERM));
     let registration = register().expect("memory fences pass the filter");
     assert_eq!(registration.sync_core, Err(refused(Error::NotRegistered)));
 });
 
-in_own_process!(without_the_call_full_fences_order_both_sides, absent_fences, assert_success, || {
+scenario!(without_the_call_full_fences_order_both_sides, absent_fences, assert_success, || {
     install(&[], Then::Return(ENOSYS));
     assert_eq!(Policy::Refuse.register(), Err(refused(Error::NotSupported)));
     let chosen = Policy::Fences.register().expect("needs nothing of the kernel");
@@ -90,15 +70,7 @@ in_own_process!(without_the_call_full_fences_order_both_sides, absent_fences, as
     assert_eq!(counts.forbidden, 0);
 });
 
-in_own_process!(without_the_call_signals_order_both_sides, absent_signals, assert_success, || {
-    install(&[], Then::Return(ENOSYS));
-    let chosen = Policy::Signal(libc::SIGRTMIN() + 3).register().expect("the signal is free");
-    assert!(matches!(chosen, Chosen::Signal(_)));
-    let counts = store_buffering(1_000, 1, &|| chosen.light(), &|| chosen.heavy());
-    assert_eq!(counts.forbidden, 0);
-});
-
-in_own_process!(a_lying_kernel_is_found_out, lying, assert_success, || {
+scenario!(a_lying_kernel_is_found_out, lying, assert_success, || {
     let barriers = [Command::PrivateExpedited, Command::SyncCore, Command::Rseq, Command::GlobalExpedited];
     install(&barriers, Then::Return(0));
     let memory = Memory::register().expect("the lie is believed at first");
@@ -132,37 +104,32 @@ fn assert_died_with_a_message(output: &Output) {
     assert!(said.contains("failed after this process had registered for it"), "{said}");
 }
 
-in_own_process!(a_late_filter_ends_the_process_at_heavy, late_heavy, assert_died_with_a_message, || {
+scenario!(a_late_filter_ends_the_process_at_heavy, late_heavy, assert_died_with_a_message, || {
     let memory = Memory::register().expect("no filter yet");
     memory.heavy();
     install(&[], Then::Return(EPERM));
     memory.heavy();
 });
 
-in_own_process!(a_late_filter_ends_the_process_at_try_heavy, late_try, assert_died_with_a_message, || {
+scenario!(a_late_filter_ends_the_process_at_try_heavy, late_try, assert_died_with_a_message, || {
     let memory = Memory::register().expect("no filter yet");
     install(&[], Then::Return(ENOSYS));
     let _ = memory.try_heavy();
 });
 
-in_own_process!(
-    a_late_filter_ends_the_process_without_a_token,
-    late_process,
-    assert_died_with_a_message,
-    || {
-        register().expect("no filter yet");
-        install(&[], Then::Return(ENOSYS));
-        process::heavy();
-    }
-);
+scenario!(a_late_filter_ends_the_process_without_a_token, late_process, assert_died_with_a_message, || {
+    register().expect("no filter yet");
+    install(&[], Then::Return(ENOSYS));
+    process::heavy();
+});
 
-in_own_process!(a_late_filter_ends_the_process_at_sync_core, late_core, assert_died_with_a_message, || {
+scenario!(a_late_filter_ends_the_process_at_sync_core, late_core, assert_died_with_a_message, || {
     let Ok(core) = SyncCore::register() else { return late_stand_in() };
     install(&[Command::SyncCore], Then::Return(EPERM));
     core.sync_core();
 });
 
-in_own_process!(a_late_filter_ends_the_process_at_rseq_fence, late_rseq, assert_died_with_a_message, || {
+scenario!(a_late_filter_ends_the_process_at_rseq_fence, late_rseq, assert_died_with_a_message, || {
     let Ok(rseq) = Rseq::register() else { return late_stand_in() };
     install(&[Command::Rseq], Then::Return(EPERM));
     rseq.rseq_fence_on(bonfire::Cpu(0));
@@ -175,7 +142,7 @@ fn late_stand_in() {
     memory.heavy();
 }
 
-in_own_process!(a_lasting_want_of_memory_ends_the_process, no_memory, assert_died_with_a_message, || {
+scenario!(a_lasting_want_of_memory_ends_the_process, no_memory, assert_died_with_a_message, || {
     let memory = Memory::register().expect("no filter yet");
     install(&[Command::PrivateExpedited], Then::Return(ENOMEM));
     assert_eq!(memory.try_heavy(), Err(NotNow::OutOfMemory), "who need not wait is told");
@@ -198,7 +165,7 @@ fn late_at_a_random_round() {
     println!("survived: {counts:?}");
 }
 
-in_own_process!(
+scenario!(
     a_filter_at_any_round_ends_the_process_there,
     late_rounds,
     |output| {
@@ -207,47 +174,3 @@ in_own_process!(
     },
     late_at_a_random_round
 );
-
-in_own_process!(a_thread_that_blocks_the_signal_is_refused, blocked, assert_success, || {
-    let number = libc::SIGRTMIN() + 4;
-    crate::sys::process::block(number);
-    assert_eq!(Signal::install(number), Err(Refusal::SignalBlocked));
-    assert_eq!(Signal::install(libc::SIGKILL), Err(Refusal::SignalTaken));
-});
-
-in_own_process!(
-    a_thread_that_blocks_the_signal_late_ends_the_process,
-    blocked_late,
-    |output| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && said.contains("blocks the signal"), "{said}");
-    },
-    || {
-        let number = libc::SIGRTMIN() + 4;
-        let signal = Signal::install(number).expect("free and not blocked");
-        let (blocked, tell) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            crate::sys::process::block(number);
-            blocked.send(()).unwrap();
-            loop {
-                std::thread::park();
-            }
-        });
-        tell.recv().unwrap();
-        signal.heavy();
-    }
-);
-
-in_own_process!(signals_reach_threads_that_come_and_go, churn, assert_success, || {
-    let signal = Signal::install(libc::SIGRTMIN() + 5).expect("free and not blocked");
-    std::thread::scope(|scope| {
-        let churn = scope.spawn(|| {
-            for _ in 0..200 {
-                std::thread::scope(|inner| (0..4).for_each(|_| drop(inner.spawn(|| ()))));
-            }
-        });
-        while !churn.is_finished() {
-            signal.heavy();
-        }
-    });
-});

@@ -20,7 +20,7 @@ fn scenario(name: &str, body: impl FnOnce()) {
 
 #[test]
 fn a_program_starts_with_no_registrations_and_holds_what_it_asked_for() {
-    scenario("lifetimes::a_program_starts_with_no_registrations_and_holds_what_it_asked_for", || {
+    scenario("host::lifetimes::a_program_starts_with_no_registrations_and_holds_what_it_asked_for", || {
         // This process was started by `execve`, whose caller may have had some.
         match registrations() {
             Ok(held) if cfg!(not(feature = "early")) => assert_eq!(held.mask(), 0),
@@ -51,7 +51,7 @@ fn a_forked_child_has_the_registration_and_the_token() {
 
 #[test]
 fn a_program_started_by_a_registered_one_has_to_register() {
-    scenario("lifetimes::a_program_started_by_a_registered_one_has_to_register", || {
+    scenario("host::lifetimes::a_program_started_by_a_registered_one_has_to_register", || {
         let depth = std::env::var("BONFIRE_DEPTH").is_ok();
         if depth {
             let heavy = raw::membarrier(bonfire::Call::new(bonfire::Command::PrivateExpedited));
@@ -97,7 +97,7 @@ fn fences_work_in_a_signal_handler_that_interrupts_fences() {
 
 #[test]
 fn fences_of_a_process_order_before_during_and_after_registration() {
-    scenario("lifetimes::fences_of_a_process_order_before_during_and_after_registration", || {
+    scenario("host::lifetimes::fences_of_a_process_order_before_during_and_after_registration", || {
         assert!(cfg!(feature = "early") || !process::is_registered());
         let before = store_buffering(500, 1, &process::light, &process::heavy);
         let registering = process::register_in_background();

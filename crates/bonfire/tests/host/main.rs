@@ -5,4 +5,6 @@ mod common;
 mod examples;
 mod filters;
 mod lifetimes;
+#[cfg(feature = "signal")]
+mod signals;
 mod sys;

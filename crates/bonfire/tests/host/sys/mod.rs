@@ -108,6 +108,7 @@ pub(crate) mod process {
     }
 
     /// Blocks `number` in this thread.
+    #[cfg(feature = "signal")]
     pub(crate) fn block(number: i32) {
         // SAFETY: an all-zero set is a set.
         let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };

@@ -1,0 +1,60 @@
+//! The fallback that signals every thread.
+
+use bonfire::{Barrier, Chosen, Policy, Refusal, Signal};
+
+use crate::common::{assert_success, scenario, store_buffering};
+use crate::sys::filter::{Then, install};
+
+const ENOSYS: u32 = 38;
+
+scenario!(without_the_call_signals_order_both_sides, absent_signals, assert_success, || {
+    install(&[], Then::Return(ENOSYS));
+    let chosen = Policy::Signal(libc::SIGRTMIN() + 3).register().expect("the signal is free");
+    assert!(matches!(chosen, Chosen::Signal(_)));
+    let counts = store_buffering(1_000, 1, &|| chosen.light(), &|| chosen.heavy());
+    assert_eq!(counts.forbidden, 0);
+});
+
+scenario!(a_thread_that_blocks_the_signal_is_refused, blocked, assert_success, || {
+    let number = libc::SIGRTMIN() + 4;
+    crate::sys::process::block(number);
+    assert_eq!(Signal::install(number), Err(Refusal::SignalBlocked));
+    assert_eq!(Signal::install(libc::SIGKILL), Err(Refusal::SignalTaken));
+});
+
+scenario!(
+    a_thread_that_blocks_the_signal_late_ends_the_process,
+    blocked_late,
+    |output| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("blocks the signal"), "{said}");
+    },
+    || {
+        let number = libc::SIGRTMIN() + 4;
+        let signal = Signal::install(number).expect("free and not blocked");
+        let (blocked, tell) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            crate::sys::process::block(number);
+            blocked.send(()).unwrap();
+            loop {
+                std::thread::park();
+            }
+        });
+        tell.recv().unwrap();
+        signal.heavy();
+    }
+);
+
+scenario!(signals_reach_threads_that_come_and_go, churn, assert_success, || {
+    let signal = Signal::install(libc::SIGRTMIN() + 5).expect("free and not blocked");
+    std::thread::scope(|scope| {
+        let churn = scope.spawn(|| {
+            for _ in 0..200 {
+                std::thread::scope(|inner| (0..4).for_each(|_| drop(inner.spawn(|| ()))));
+            }
+        });
+        while !churn.is_finished() {
+            signal.heavy();
+        }
+    });
+});
