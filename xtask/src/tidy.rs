@@ -1,10 +1,11 @@
 //! `cargo xtask tidy`: the rules of the house that the compiler does not know.
 //!
 //! Each check looks at one kind of thing (Rust tokens, any text, manifests, the
-//! two set-up commands, the engine's barriers) and returns findings. The rules are data where they
-//! can be, and each has a test in which it finds something: a check that
-//! cannot fail checks nothing.
+//! two set-up commands, the engine's barriers, other crates' orderings) and
+//! returns findings. The rules are data where they can be, and each has a test
+//! in which it finds something: a check that cannot fail checks nothing.
 
+mod edges;
 mod manifest;
 mod rust;
 mod setup;
@@ -47,7 +48,7 @@ pub(crate) fn run() -> Result<()> {
 
     let mut findings = manifest::check(&metadata);
     findings.extend(setup::check(&root));
-    let mut engine = Vec::new();
+    let (mut engine, mut others) = (Vec::new(), Vec::new());
     for file in &files {
         let bytes = std::fs::read(root.join(file))?;
         findings.extend(text::check_size(file, bytes.len()));
@@ -57,10 +58,13 @@ pub(crate) fn run() -> Result<()> {
             findings.extend(rust::check(file, &text));
             if sites::concerns(file) {
                 engine.push((file.clone(), text));
+            } else if edges::concerns(file) {
+                others.push((file.clone(), text));
             }
         }
     }
     findings.extend(sites::check(&engine));
+    findings.extend(edges::check(&others));
     report(findings, files.len())
 }
 

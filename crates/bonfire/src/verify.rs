@@ -98,6 +98,7 @@ pub fn verify<B: Barrier>(barrier: B) -> Verdict {
         // If no thread can be had, nothing can be told.
         let helper = thread::Builder::new().spawn_scoped(scope, || table.fast_side(barrier));
         let evidence = if helper.is_ok() { table.slow_side(barrier) } else { Evidence::default() };
+        // Release: PAIRS(round) with the helper's load of the round.
         table.round.0.store(OVER, Release);
         evidence.verdict()
     })

@@ -81,11 +81,9 @@ fn below_the_roof(place: &Place, token: &Token) -> bool {
 
 /// What breaks a rule in `text`, the Rust source at `file`.
 pub(super) fn check(file: &Path, text: &str) -> Vec<Finding> {
-    let Ok(stream) = text.parse::<TokenStream>() else {
+    let Some(tokens) = tokens(text) else {
         return vec![Finding::new(file, 0, "not Rust: it has no tokens")];
     };
-    let mut tokens = Vec::new();
-    flatten(stream, false, &mut tokens);
     let place = Place::of(file);
     RULES.iter().flat_map(|rule| breaches(rule, &place, file, &tokens)).collect()
 }
@@ -97,11 +95,19 @@ fn breaches(rule: &Rule, place: &Place, file: &Path, tokens: &[Token]) -> Vec<Fi
     broken.map(|window| Finding::new(file, window[0].line, rule.says)).collect()
 }
 
-struct Token {
-    text: String,
-    line: usize,
+/// A token, and where it stands.
+pub(super) struct Token {
+    pub(super) text: String,
+    pub(super) line: usize,
     /// Inside a `#[cfg(test)] mod`.
-    in_tests: bool,
+    pub(super) in_tests: bool,
+}
+
+/// The tokens of `text`, if it is Rust.
+pub(super) fn tokens(text: &str) -> Option<Vec<Token>> {
+    let mut tokens = Vec::new();
+    flatten(text.parse().ok()?, false, &mut tokens);
+    Some(tokens)
 }
 
 /// The leaves of the token tree, with brackets as tokens of their own.

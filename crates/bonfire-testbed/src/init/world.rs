@@ -60,10 +60,12 @@ unsafe impl Sync for Shared {}
 pub(crate) fn share(machine: Machine) {
     // SAFETY: there are no other threads yet.
     unsafe { *MACHINE.0.get() = Some(machine) };
+    // Release: pairs with the acquire in `shared`.
     MACHINE.1.store(true, Release);
 }
 
 fn shared() -> Machine {
+    // Acquire: pairs with the release in `share`.
     assert!(MACHINE.1.load(Acquire), "shared before the first thread starts");
     // SAFETY: written before, and never again.
     unsafe { (*MACHINE.0.get()).expect("shared") }
@@ -173,7 +175,7 @@ impl Machine {
             }
         }
         for word in &words {
-            // Acquire: PAIRS(end) with the kernel's clearing of the word.
+            // Acquire: pairs with the kernel's clearing of the word.
             while word.load(Acquire) != 0 {
                 sys::sleep_while(word, 1, None);
             }

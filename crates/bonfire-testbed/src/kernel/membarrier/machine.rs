@@ -44,6 +44,7 @@ impl Machine for Testbed {
 
     fn fence(&self, site: Site) {
         if counts(site) {
+            // SeqCst: the engine says at the site what it pairs with.
             fence(SeqCst);
         }
     }

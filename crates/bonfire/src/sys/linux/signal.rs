@@ -67,6 +67,8 @@ impl Signal {
     /// [`Refusal::SignalBlocked`] if a thread blocks it or the threads cannot
     /// be listed.
     pub fn install(number: i32) -> Result<Self, Refusal> {
+        // SeqCst: pairs with the same exchange of whoever else installs, of whom
+        // one is the first.
         let installed = NUMBER.compare_exchange(0, number, SeqCst, SeqCst).unwrap_or_else(|before| before);
         match installed {
             0 => install_handler(number).inspect_err(|_| NUMBER.store(0, SeqCst))?,
