@@ -37,6 +37,14 @@ fn a_program_starts_with_no_registrations_and_holds_what_it_asked_for() {
     });
 }
 
+#[cfg(feature = "early")]
+#[test]
+fn an_early_program_is_registered_before_main() {
+    scenario("host::lifetimes::an_early_program_is_registered_before_main", || {
+        assert_eq!(process::is_registered(), raw::commands().is_ok());
+    });
+}
+
 #[test]
 fn a_forked_child_has_the_registration_and_the_token() {
     let Ok(memory) = Memory::register() else { return println!("skipped: no membarrier here") };
@@ -141,4 +149,15 @@ fn every_refusal_says_what_to_do() {
             "{text}"
         );
     }
+}
+
+#[cfg(feature = "statistics")]
+#[test]
+fn heavy_fences_are_counted() {
+    use bonfire::statistics::Statistics;
+    let Ok(memory) = Memory::register() else { return println!("skipped: no membarrier here") };
+    let before = Statistics::now();
+    (0..10).for_each(|_| memory.heavy());
+    let after = Statistics::now();
+    assert!(after.heavy >= before.heavy + 10 && after.time_ns > before.time_ns, "{before:?}, {after:?}");
 }

@@ -3,8 +3,11 @@
 
 mod common;
 mod examples;
+// Registered before `main`, a process meets every filter too late.
+#[cfg(not(feature = "early"))]
 mod filters;
 mod lifetimes;
-#[cfg(feature = "signal")]
+mod plugin;
+#[cfg(all(feature = "signal", not(feature = "early")))]
 mod signals;
 mod sys;

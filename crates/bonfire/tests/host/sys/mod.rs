@@ -13,7 +13,7 @@ pub(crate) fn evict(word: &AtomicU32) {
     let _ = word;
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(not(feature = "early"))]
 pub(crate) mod filter {
     //! Seccomp filters before `membarrier`.
 
@@ -75,7 +75,6 @@ pub(crate) mod filter {
     }
 }
 
-#[cfg(target_os = "linux")]
 pub(crate) mod process {
     //! Forks and signal handlers.
 
@@ -108,7 +107,7 @@ pub(crate) mod process {
     }
 
     /// Blocks `number` in this thread.
-    #[cfg(feature = "signal")]
+    #[cfg(all(feature = "signal", not(feature = "early")))]
     pub(crate) fn block(number: i32) {
         // SAFETY: an all-zero set is a set.
         let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
@@ -116,5 +115,50 @@ pub(crate) mod process {
         unsafe { libc::sigaddset(&raw mut set, number) };
         // SAFETY: the set lives through the call.
         unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
+    }
+}
+
+pub(crate) mod library {
+    //! The example `plugin`, loaded.
+
+    use std::ffi::{CStr, CString, c_void};
+
+    /// What the library exports.
+    pub(crate) struct Plugin {
+        pub(crate) is_registered: extern "C" fn() -> bool,
+        pub(crate) register: extern "C" fn() -> bool,
+        pub(crate) light: extern "C" fn(),
+        pub(crate) heavy: extern "C" fn(),
+    }
+
+    impl Plugin {
+        /// Loads the library from beside this test, if it was built.
+        pub(crate) fn load() -> Option<Self> {
+            let tests = std::env::current_exe().ok()?;
+            let path = tests.parent()?.parent()?.join("examples/libplugin.so");
+            let path = CString::new(path.to_str()?).ok()?;
+            // SAFETY: a path of our own library; its initialisers are ours.
+            let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+            if library.is_null() {
+                return None;
+            }
+            // SAFETY: the example exports these names with these types.
+            let bools = [c"plugin_is_registered", c"plugin_register"].map(|name| unsafe {
+                std::mem::transmute::<*mut c_void, extern "C" fn() -> bool>(symbol(library, name))
+            });
+            // SAFETY: as above.
+            let fences = [c"plugin_light", c"plugin_heavy"].map(|name| unsafe {
+                std::mem::transmute::<*mut c_void, extern "C" fn()>(symbol(library, name))
+            });
+            let ([is_registered, register], [light, heavy]) = (bools, fences);
+            Some(Self { is_registered, register, light, heavy })
+        }
+    }
+
+    fn symbol(library: *mut c_void, name: &CStr) -> *mut c_void {
+        // SAFETY: the library is loaded and stays so; the name is a C string.
+        let symbol = unsafe { libc::dlsym(library, name.as_ptr()) };
+        assert!(!symbol.is_null(), "{name:?} is exported");
+        symbol
     }
 }

@@ -1,0 +1,31 @@
+//! Two copies of the crate in one process: the program's, and a loaded library's.
+
+use std::thread;
+
+use bonfire::process;
+
+use crate::common::{assert_success, scenario, store_buffering};
+use crate::sys::library::Plugin;
+
+scenario!(two_copies_in_one_process_are_each_sound, two_copies, assert_success, || {
+    // More than one thread, so that registering in an initialiser would stall.
+    let (_keep, wait) = std::sync::mpsc::channel::<()>();
+    thread::spawn(move || wait.recv());
+    if bonfire::register().is_err() {
+        return println!("skipped: no membarrier here");
+    }
+    let Some(plugin) = Plugin::load() else { return println!("skipped: build the example `plugin`") };
+    assert!(!(plugin.is_registered)(), "the copy learns for itself, with `early` too");
+    check(&plugin);
+    assert!((plugin.register)() && (plugin.is_registered)());
+    check(&plugin);
+});
+
+/// Fences of one copy pair with those of the other, both ways.
+fn check(plugin: &Plugin) {
+    let light = || (plugin.light)();
+    let heavy = || (plugin.heavy)();
+    assert_eq!(store_buffering(500, 1, &light, &process::heavy).forbidden, 0);
+    assert_eq!(store_buffering(500, 1, &process::light, &heavy).forbidden, 0);
+    assert_eq!(store_buffering(500, 1, &light, &heavy).forbidden, 0);
+}
