@@ -84,20 +84,21 @@ impl Group {
 pub fn cases() -> impl Iterator<Item = Case> {
     let abi = Answers::all().map(What::Answers).chain(lifetime::single().map(What::Single));
     let life = lifetime::lives().map(What::Life);
-    abi.chain(life)
-        .chain(litmus::all().map(What::Litmus))
-        .chain(duel::all().map(What::Race))
-        .chain(load::all().map(What::Load))
-        .map(Case)
+    let ordering = litmus::all().map(What::Litmus);
+    let races = duel::all().map(What::Race);
+    let loads = load::all().map(What::Load);
+    let hunts = litmus::hunts().map(What::Litmus);
+    abi.chain(life).chain(ordering).chain(races).chain(loads).chain(hunts).map(Case)
 }
 
 impl Case {
     /// What it is about.
     #[must_use]
-    pub const fn group(&self) -> Group {
+    pub fn group(&self) -> Group {
         match self.0 {
             What::Answers(_) | What::Single(_) => Group::Abi,
             What::Life(_) => Group::Lifetime,
+            What::Litmus(litmus) if litmus.is_hunt() => Group::Hunt,
             What::Litmus(_) => Group::Ordering,
             What::Race(race) if race.is_of_instructions() => Group::SyncCore,
             What::Race(_) => Group::Rseq,

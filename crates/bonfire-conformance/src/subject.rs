@@ -142,6 +142,10 @@ pub trait World {
     /// something else is switched in.
     fn nap(&self);
 
+    /// Asks that nothing ordinary be run in place of this thread when it wants
+    /// its CPU. Hunts catch more with it, and do without.
+    fn prioritise(&self) {}
+
     /// As [`Subject::now_ns`].
     fn now_ns(&self) -> u64;
 

@@ -172,3 +172,54 @@ impl fmt::Display for HostError {
 }
 
 impl std::error::Error for HostError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(50);
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn sleep_for_ever() {
+        let _ = process::setpgid(None, None);
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_child_that_hangs_is_killed_and_reaped() {
+        let child = sys::fork(sleep_for_ever).unwrap();
+        assert_eq!(watch(child, SHORT), Ending::Hung);
+        assert_eq!(process::test_kill_process(child), Err(rustix::io::Errno::SRCH));
+    }
+
+    #[test]
+    fn what_a_child_leaves_behind_is_killed_with_it() {
+        process::set_child_subreaper(Some(process::getpid())).unwrap();
+        let child = sys::fork(|| {
+            let _ = process::setpgid(None, None);
+            let _ = sys::fork(|| std::thread::sleep(Duration::from_secs(3600)));
+        });
+        let child = child.unwrap();
+        assert_eq!(watch(child, LONG), Ending::Ended);
+        assert_eq!(process::test_kill_process_group(child), Err(rustix::io::Errno::SRCH));
+    }
+
+    #[test]
+    fn a_signal_is_told_from_an_end() {
+        let child = sys::fork(|| process::kill_process(process::getpid(), Signal::KILL).unwrap());
+        assert_eq!(watch(child.unwrap(), LONG), Ending::Killed(9));
+        assert_eq!(watch(sys::fork(|| ()).unwrap(), LONG), Ending::Ended);
+    }
+
+    #[test]
+    fn a_process_in_this_address_space_shares_its_memory() {
+        let here = std::sync::atomic::AtomicU32::new(0);
+        for vfork in [false, true] {
+            let ends = sys::clone_vm(vfork, 2, &|index| {
+                here.fetch_add(1 + index as u32, std::sync::atomic::Ordering::Relaxed);
+            });
+            assert!(ends.into_iter().all(|end| end.is_ok_and(|end| ending(end) == Ending::Ended)));
+        }
+        assert_eq!(here.into_inner(), 6);
+    }
+}

@@ -107,6 +107,10 @@ impl World for HostWorld<'_> {
         std::thread::sleep(Duration::from_micros(20));
     }
 
+    fn prioritise(&self) {
+        sys::prioritise();
+    }
+
     fn now_ns(&self) -> u64 {
         now_ns()
     }

@@ -139,6 +139,13 @@ fn pid(number: libc::pid_t) -> Pid {
     Pid::from_raw(number).expect("a child has a positive number")
 }
 
+/// Gives this thread the lowest real-time priority, if the system lets it.
+pub(crate) fn prioritise() {
+    let lowest = libc::sched_param { sched_priority: 1 };
+    // SAFETY: the parameter lives until the call returns.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const lowest) };
+}
+
 /// Becomes this same program with these arguments. Returns if that fails.
 pub(crate) fn exec(arguments: &[&str]) {
     let arguments: Vec<CString> = arguments.iter().filter_map(|&text| CString::new(text).ok()).collect();

@@ -9,6 +9,7 @@
 //! |---|---|---|---|
 //! | meet | a thread announces round *n* | the others see it | rounds overlap, and values of an old one are taken for this one's |
 //! | done | a light thread leaves what it read | the judge takes it | the judge sees results of an older round, or not yet the last value of a variable |
+//! | registered | a thread has registered its process late | another stops waiting | it may play before the registration is done |
 //!
 //! Nothing else is ordered: the accesses under test are relaxed, with the fence
 //! under test between them.
@@ -46,6 +47,8 @@ pub(crate) struct Table {
     /// The first round of this session, and the last that anyone played.
     first: AtomicU64,
     round: AtomicU64,
+    /// The first round of the session whose late registration is done.
+    registered: AtomicU64,
 }
 
 /// A word with the lines around it, so that no two share one, nor a pair that a
@@ -82,6 +85,7 @@ impl Table {
             cold: [const { Line::new() }; COLD],
             first: AtomicU64::new(0),
             round: AtomicU64::new(0),
+            registered: AtomicU64::new(0),
         }
     }
 
@@ -167,6 +171,25 @@ impl<'a> Player<'a> {
                 Situation::TwoCallers if self.random.below(2) == 0 => self.barrier(false),
                 _ => {}
             }
+        }
+    }
+
+    /// Says that this process is registered now.
+    pub(super) fn announce(&self) {
+        // Release: pairs (registered) with the acquire below.
+        self.table.registered.store(self.table.first_round(), Release);
+    }
+
+    /// Waits until another thread has registered this process.
+    pub(super) fn wait_for_registration(&self, asleep: bool) {
+        let mut spins = if asleep { PATIENCE } else { 0 };
+        // Acquire: pairs (registered) with the release above.
+        while self.table.registered.load(Acquire) != self.table.first_round() {
+            if self.world.arena().is_over() {
+                return;
+            }
+            self.spin(&mut spins);
+            spins = if asleep { PATIENCE } else { spins };
         }
     }
 

@@ -23,10 +23,14 @@ const DIRECTOR: u16 = 0;
 const SESSION: u16 = 1;
 const NOISE: u16 = 2;
 const MORTAL: u16 = 3;
+const SIBLING: u16 = 4;
+const REGISTRAR: u16 = 5;
+const PARKED: u16 = 6;
 const SEATS: u16 = 16;
 
-/// How many rounds follow a registration before the next process tries it.
-const AFTER_REGISTRATION: u64 = 64;
+/// How many rounds a process plays where each can try its situation once.
+const SHORT: u64 = 64;
+const HUNT: u64 = 256;
 /// How long the noise runs at a time, in pauses.
 const NOISE_TURNS: u32 = 1000;
 
@@ -37,6 +41,10 @@ pub(super) fn play(litmus: Litmus, world: &dyn World, number: u16, part: u16, da
         SESSION => stage.session(),
         NOISE => stage.noise(),
         MORTAL => stage.mortal(data),
+        // It comes to the light thread's CPU, and exits.
+        SIBLING => _ = stage.player(light_seat(litmus), 0),
+        REGISTRAR => stage.register_late(),
+        PARKED => stage.parked(),
         seat => stage.seat(usize::from(seat - SEATS)),
     }
 }
@@ -53,11 +61,16 @@ impl Stage<'_> {
         let arena = self.world.arena();
         match self.litmus.situation {
             Situation::Registering => {
-                while !arena.is_done(self.world.now_ns()) {
+                while !arena.is_done(self.world.now_ns()) && arena.missing().is_none() {
                     self.start(Start::Fork, &[session]);
                 }
             }
             Situation::Sharing => self.start(Start::Fork, &[session, noise]),
+            Situation::SiblingExited | Situation::Parked => {
+                while !arena.is_done(self.world.now_ns()) && arena.missing().is_none() {
+                    self.session();
+                }
+            }
             _ => self.session(),
         }
     }
@@ -77,25 +90,71 @@ impl Stage<'_> {
         arena.close();
     }
 
-    /// One thread of a session.
+    /// One thread of a session, or the first of the process that takes a seat.
     fn seat(&self, seat: usize) {
         let first = self.world.arena().table.first_round();
-        let heavy = seat == self.litmus.shape.heavy;
-        if self.litmus.barrier == Command::GlobalExpedited && !heavy {
+        if seat == self.litmus.shape.heavy {
+            return self.heavy(seat, first);
+        }
+        if self.litmus.barrier == Command::GlobalExpedited && !self.registers_late() {
             // The first thing that this process does: nothing of it has run on
             // another CPU, and it has no other thread.
             self.register();
         }
-        let player = self.player(seat, first);
         match self.litmus.situation {
-            Situation::Registering if heavy => {
-                self.register();
-                player.heavy(first, AFTER_REGISTRATION);
-            }
-            _ if heavy => player.heavy(first, u64::MAX - first),
             Situation::Exiting => self.manage_mortals(seat),
-            _ => player.light(first),
+            Situation::SiblingExited => self.bereaved(seat, first),
+            Situation::Parked | Situation::Registering if self.litmus.crosses_processes() => {
+                self.start(Start::Thread, &[self.task(PARKED, 0), self.task(REGISTRAR, 0)]);
+            }
+            _ => self.player(seat, first).light(first),
         }
+    }
+
+    fn heavy(&self, seat: usize, first: u64) {
+        let player = self.player(seat, first);
+        let rounds = match self.litmus.situation {
+            Situation::Registering => SHORT,
+            Situation::Parked | Situation::SiblingExited => HUNT,
+            _ => u64::MAX - first,
+        };
+        if self.registers_late() && !self.litmus.crosses_processes() {
+            self.register();
+        }
+        player.heavy(first, rounds);
+    }
+
+    /// Whether registration comes when the threads are there already.
+    fn registers_late(&self) -> bool {
+        matches!(self.litmus.situation, Situation::Registering | Situation::Parked)
+    }
+
+    /// Has a sibling exit on this thread's CPU, and then plays.
+    fn bereaved(&self, seat: usize, first: u64) {
+        let player = self.player(seat, first);
+        self.world.prioritise();
+        self.start(Start::Thread, &[self.task(SIBLING, 0)]);
+        // The sibling wakes this thread before it is quite gone.
+        self.world.nap();
+        player.light(first);
+    }
+
+    /// Registers on the caller's CPU, and tells the thread that waits for it.
+    fn register_late(&self) {
+        let heavy = self.litmus.shape.heavy;
+        let player = self.player(heavy, 0);
+        self.register();
+        player.announce();
+    }
+
+    /// Sleeps (or, if the situation is another, spins) on its CPU until another
+    /// thread has registered the process, and then plays.
+    fn parked(&self) {
+        let first = self.world.arena().table.first_round();
+        let player = self.player(light_seat(self.litmus), first);
+        self.world.prioritise();
+        player.wait_for_registration(self.litmus.situation == Situation::Parked);
+        player.light(first);
     }
 
     /// Has each round played by a thread of its own, which exits right after.
@@ -114,8 +173,7 @@ impl Stage<'_> {
 
     /// Runs for a moment and sleeps for a moment, on a light thread's CPU.
     fn noise(&self) {
-        let lightest = (0..THREADS as u32).find(|&seat| seat as usize != self.litmus.shape.heavy);
-        if !lightest.is_some_and(|cpu| self.world.place(cpu)) {
+        if !self.world.place(light_seat(self.litmus) as u32) {
             return self.world.arena().lacks(Means::Place);
         }
         while !self.world.arena().is_over() {
@@ -146,4 +204,9 @@ impl Stage<'_> {
     fn task(&self, part: u16, data: u32) -> Task {
         case::task(self.number, part, data)
     }
+}
+
+/// The first seat of a light thread.
+fn light_seat(litmus: Litmus) -> usize {
+    usize::from(litmus.shape.heavy == 0)
 }
