@@ -1,0 +1,121 @@
+//! The explorer: a machine of a few CPUs on which everything that can happen
+//! does.
+//!
+//! Entry point: [`explore`]. A [`Test`] gives it a set-up, a body for each CPU
+//! and what a poke makes a CPU run, all of them ordinary code that asks for
+//! operations ([`replay`]); the [`Rules`] say how weak the machine is. The
+//! answer is every outcome that there is, or a shortest way to a flaw.
+
+mod access;
+mod memory;
+mod op;
+mod program;
+mod reduce;
+mod replay;
+mod search;
+mod state;
+mod step;
+mod store;
+mod trace;
+
+use std::collections::BTreeSet;
+
+pub use access::{core_sync, drop_pokes, fence, poke};
+pub use op::{Barrier, Register};
+pub use program::Body;
+pub use replay::{
+    Handler, Occupant, Shared, declare_code, name_word, observe_memory, occupant, occupy, on_cpu, this_cpu,
+    without_interrupts,
+};
+pub use search::{Flaw, Outcome};
+pub use step::{Memory, PokeOrder, Rules};
+pub use trace::{Event, Trace};
+
+use program::Programs;
+use search::{End, Search};
+
+/// Says whether an outcome is a flaw.
+pub type IsFlaw = Box<dyn Fn(&[u64]) -> bool>;
+
+/// What is explored.
+pub struct Test {
+    /// Runs before everything, each operation at once.
+    pub set_up: Box<dyn Fn()>,
+    /// What each CPU runs.
+    pub bodies: Vec<Body>,
+    /// What a poke makes a CPU run.
+    pub handler: Handler,
+    /// How many registers the bodies use.
+    pub registers: usize,
+    /// Which outcomes are flaws.
+    pub is_flaw: IsFlaw,
+}
+
+/// What an exploration found.
+#[derive(Clone, Debug)]
+pub struct Exploration {
+    /// What it came to.
+    pub verdict: Verdict,
+    /// The outcomes that were reached.
+    pub outcomes: BTreeSet<Outcome>,
+    /// How many states were looked at, over all passes.
+    pub states: u64,
+}
+
+/// What an exploration came to.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// No way to a flaw.
+    Holds,
+    /// A flaw, and a shortest way to it.
+    Flawed(Flaw, Box<Trace>),
+    /// It would have taken more memory than allowed.
+    CouldNotFinish,
+}
+
+impl Verdict {
+    /// Whether there is no way to a flaw.
+    #[must_use]
+    pub const fn holds(&self) -> bool {
+        matches!(self, Self::Holds)
+    }
+
+    /// Whether a flaw was found.
+    #[must_use]
+    pub const fn is_flawed(&self) -> bool {
+        matches!(self, Self::Flawed(..))
+    }
+}
+
+/// Looks at everything that can happen in `test` on a machine with `rules`, in
+/// at most `limit_bytes` of memory.
+#[must_use]
+pub fn explore(test: Test, rules: Rules, limit_bytes: usize) -> Exploration {
+    let Test { set_up, bodies, handler, registers, is_flaw } = test;
+    let mut programs = Programs::new(bodies, handler, &*set_up);
+    let mut states = 0;
+    if rules.reduce {
+        // A cheap pass, to learn what the programs do.
+        let sequential = Rules { memory: Memory::Sc, ..rules };
+        let mut search = Search::new(&mut programs, sequential, registers);
+        search.run(limit_bytes, &|_| false);
+        states += u64::from(search.states.len());
+        programs.settle();
+    }
+    loop {
+        let mut search = Search::new(&mut programs, rules, registers);
+        let end = search.run(limit_bytes, &is_flaw);
+        states += u64::from(search.states.len());
+        let outcomes = std::mem::take(&mut search.outcomes);
+        let is_stale = end == End::Stale;
+        let verdict = match end {
+            End::Found(flaw, state) => Verdict::Flawed(flaw, Box::new(Trace::of(&mut search, state))),
+            End::OutOfMemory => Verdict::CouldNotFinish,
+            End::Complete | End::Stale => Verdict::Holds,
+        };
+        let was_current = !rules.reduce || programs.settle();
+        if was_current && !is_stale || matches!(verdict, Verdict::CouldNotFinish) {
+            return Exploration { verdict, outcomes, states };
+        }
+    }
+}

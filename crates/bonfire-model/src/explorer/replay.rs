@@ -1,0 +1,298 @@
+//! How ordinary code becomes a program of the explorer: by replay.
+//!
+//! A program is a closure that calls [`perform`] whenever it touches what CPUs
+//! share. To learn what it does after a certain past, it is run from its
+//! beginning with the answers of that past; at the first operation whose answer
+//! is not known yet it is unwound, and that operation is the result. So nothing
+//! of the code under test is rewritten: no state machines, no async, no
+//! coroutines.
+//!
+//! Replays happen on one thread, which has one *session*: the words that were
+//! touched, and the replay that is going on. Before a session's programs start,
+//! a set-up runs in it *directly*: each operation takes effect at once.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::rc::Rc;
+
+use super::op::{Op, WordId};
+
+/// What a CPU is occupied by: a number that the programs give a meaning to. 0
+/// is nothing.
+pub type Occupant = u8;
+
+/// What a poke makes a CPU run: which CPU, and what it was occupied by.
+pub type Handler = Rc<dyn Fn(usize, Occupant)>;
+
+/// Where a program stands: the operation that it wants next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub(crate) op: Op,
+    /// What the operation is called, where it has a name.
+    pub(crate) name: &'static str,
+    pub(crate) at: &'static Location<'static>,
+    /// Interrupts are on, so that one can arrive before the operation.
+    pub(crate) open: bool,
+    pub(crate) occupant: Occupant,
+}
+
+/// What a set-up left behind.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Initial {
+    /// The values of the words, by number.
+    pub(crate) memory: Vec<u64>,
+    /// What the words are called, where they have names.
+    names: Vec<(WordId, String)>,
+    /// Which words an outcome shows.
+    pub(crate) observed: Vec<WordId>,
+    /// Which words hold instructions.
+    pub(crate) code: Vec<WordId>,
+    /// Which CPUs drop their pokes, a bit for each.
+    pub(crate) dead: u8,
+}
+
+impl Initial {
+    /// What a word is called.
+    pub(crate) fn name(&self, word: WordId) -> String {
+        let known = self.names.iter().find(|(named, _)| *named == word);
+        known.map_or_else(|| format!("word {word}"), |(_, name)| name.clone())
+    }
+}
+
+/// Starts a session on this thread, with `cpus` CPUs, and runs its set-up.
+pub(crate) fn start(cpus: usize, handler: Handler, set_up: &dyn Fn()) {
+    SESSION.set(Session { direct: Some(handler), occupants: vec![0; cpus], ..Session::default() });
+    set_up();
+    with(|session| session.direct = None);
+}
+
+/// Runs `program` on `cpu` with the answers of its past, up to the first
+/// operation that has none.
+///
+/// `interrupted` is what the CPU was occupied by if the program is a handler.
+pub(crate) fn replay(program: &dyn Fn(), cpu: usize, interrupted: Option<Occupant>, past: &[u64]) -> Request {
+    with(|session| session.rewind(cpu, interrupted, past));
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        program();
+        perform(Op::End, "end");
+    }));
+    match ended {
+        Err(payload) if payload.is::<Unwound>() => {
+            with(|session| session.wants.take()).expect("it said what it wants")
+        }
+        Err(payload) => resume_unwind(payload),
+        Ok(()) => unreachable!("nothing answers the end"),
+    }
+}
+
+/// Asks the machine for one operation, and returns its answer.
+#[track_caller]
+pub(crate) fn perform(op: Op, name: &'static str) -> u64 {
+    let at = Location::caller();
+    match with(|session| session.ask(op, name, at)) {
+        Reply::Answer(value) => value,
+        Reply::Unknown => resume_unwind(Box::new(Unwound)),
+        Reply::Interrupt(handler, cpus) => {
+            (0..8)
+                .filter(|cpu| cpus >> cpu & 1 != 0)
+                .for_each(|cpu| on_cpu(cpu, || handler(cpu, occupant())));
+            0
+        }
+    }
+}
+
+/// Runs a part of a set-up on another CPU.
+pub fn on_cpu<R>(cpu: usize, body: impl FnOnce() -> R) -> R {
+    let before = with(|session| std::mem::replace(&mut session.cpu, cpu));
+    let result = body();
+    with(|session| session.cpu = before);
+    result
+}
+
+/// The CPU that the program runs on.
+pub fn this_cpu() -> usize {
+    with(|session| session.cpu)
+}
+
+/// What this CPU is occupied by.
+pub fn occupant() -> Occupant {
+    with(|session| session.occupants[session.cpu])
+}
+
+/// From here on this CPU is occupied by something else.
+pub fn occupy(occupant: Occupant) {
+    with(|session| {
+        let cpu = session.cpu;
+        session.occupants[cpu] = occupant;
+    });
+}
+
+/// Runs `body` with interrupts off.
+#[track_caller]
+pub fn without_interrupts<R>(body: impl FnOnce() -> R) -> R {
+    if with(|session| session.interrupts_off == 0) {
+        perform(Op::Gate, "interrupts off");
+    }
+    with(|session| session.interrupts_off += 1);
+    let result = body();
+    with(|session| session.interrupts_off -= 1);
+    result
+}
+
+/// Gives a word a name.
+pub fn name_word(word: &Shared, name: &str) {
+    with(|session| {
+        let number = word.number(session);
+        session.initial.names.push((number, name.to_owned()));
+    });
+}
+
+/// Makes an outcome show what `word` holds in the end.
+pub fn observe_memory(word: &Shared) {
+    with(|session| {
+        let number = word.number(session);
+        session.initial.observed.push(number);
+    });
+}
+
+/// Makes `word` one that instructions are fetched from.
+pub fn declare_code(word: &Shared) {
+    with(|session| {
+        let number = word.number(session);
+        session.initial.code.push(number);
+    });
+}
+
+/// What the set-up of this thread's session left behind.
+pub(crate) fn initial() -> Initial {
+    with(|session| session.initial.clone())
+}
+
+/// A word that CPUs share. It gets its number when a session first touches it.
+#[derive(Debug)]
+pub struct Shared {
+    number: Cell<Option<WordId>>,
+    first: u64,
+}
+
+impl Shared {
+    /// A word that holds `first` in the beginning.
+    #[must_use]
+    pub const fn new(first: u64) -> Self {
+        Self { number: Cell::new(None), first }
+    }
+
+    /// The word's number.
+    pub(crate) fn id(&self) -> WordId {
+        with(|session| self.number(session))
+    }
+
+    fn number(&self, session: &mut Session) -> WordId {
+        self.number.get().unwrap_or_else(|| {
+            let number = session.initial.memory.len();
+            session.initial.memory.push(self.first);
+            let number = WordId::try_from(number).expect("at most 256 words");
+            self.number.set(Some(number));
+            number
+        })
+    }
+}
+
+thread_local! {
+    static SESSION: RefCell<Session> = RefCell::default();
+}
+
+fn with<R>(body: impl FnOnce(&mut Session) -> R) -> R {
+    SESSION.with_borrow_mut(body)
+}
+
+/// Unwinds a program that has said what it wants next.
+struct Unwound;
+
+enum Reply {
+    Answer(u64),
+    Unknown,
+    /// In a set-up: run the handler on these CPUs.
+    Interrupt(Handler, u8),
+}
+
+/// What the replays of one thread share.
+#[derive(Default)]
+struct Session {
+    initial: Initial,
+    /// In a set-up: what pokes run.
+    direct: Option<Handler>,
+    cpu: usize,
+    occupants: Vec<Occupant>,
+    /// What the set-up left in `occupants`, which each replay begins with.
+    first_occupants: Vec<Occupant>,
+    interrupts_off: u32,
+    dead: bool,
+    past: Vec<u64>,
+    given: usize,
+    wants: Option<Request>,
+}
+
+impl Session {
+    fn rewind(&mut self, cpu: usize, interrupted: Option<Occupant>, past: &[u64]) {
+        if self.first_occupants.is_empty() {
+            self.first_occupants = self.occupants.clone();
+        }
+        self.cpu = cpu;
+        self.occupants.clone_from(&self.first_occupants);
+        self.dead = self.initial.dead >> cpu & 1 != 0;
+        self.interrupts_off = 0;
+        if let Some(occupant) = interrupted {
+            self.occupants[cpu] = occupant;
+            self.interrupts_off = 1;
+        }
+        self.past.clear();
+        self.past.extend_from_slice(past);
+        self.given = 0;
+        self.wants = None;
+    }
+
+    fn ask(&mut self, op: Op, name: &'static str, at: &'static Location<'static>) -> Reply {
+        if let Some(handler) = &self.direct {
+            let handler = Rc::clone(handler);
+            return self.happen(op, handler);
+        }
+        let answered = self.past.get(self.given).copied();
+        self.given += 1;
+        let Some(answer) = answered else {
+            let open = self.interrupts_off == 0 && !self.dead;
+            let occupant = self.occupants[self.cpu];
+            self.wants = Some(Request { op, name, at, open, occupant });
+            return Reply::Unknown;
+        };
+        match op {
+            Op::Dead => self.dead = true,
+            Op::Alive => self.dead = false,
+            _ => {}
+        }
+        Reply::Answer(answer)
+    }
+
+    /// In a set-up: the operation takes effect at once.
+    fn happen(&mut self, op: Op, handler: Handler) -> Reply {
+        let memory = &mut self.initial.memory;
+        match op {
+            Op::Load { word, .. } => return Reply::Answer(memory[usize::from(word)]),
+            Op::Store { word, value, .. } => memory[usize::from(word)] = value,
+            Op::Modify { word, change, .. } => {
+                let cell = &mut memory[usize::from(word)];
+                let old = std::mem::replace(cell, change.apply(*cell));
+                return Reply::Answer(old);
+            }
+            Op::Wait { word, at_least, .. } => {
+                assert!(memory[usize::from(word)] >= at_least, "a set-up waits for nobody");
+            }
+            Op::Lock { word } => memory[usize::from(word)] = 1,
+            Op::Poke(cpus) => return Reply::Interrupt(handler, cpus),
+            Op::Dead => self.initial.dead |= 1 << self.cpu,
+            Op::Alive => self.initial.dead &= !(1 << self.cpu),
+            Op::Observe { .. } | Op::Fetch { .. } | Op::Fence(_) | Op::CoreSync | Op::Gate | Op::End => {}
+        }
+        Reply::Answer(0)
+    }
+}
