@@ -3,7 +3,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{check, explain, generate};
+use crate::{bench, check, explain, generate};
 
 /// Tell whether this kernel's membarrier(2) is right: its answers, its lifetimes, its ordering
 ///
@@ -27,6 +27,7 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 pub(crate) enum Verb {
     Check(check::Options),
+    Bench(bench::Options),
     Explain(explain::Options),
     Generate(generate::Options),
 }
@@ -63,6 +64,7 @@ pub(crate) const SECTIONS: [Section; 2] = [
             ("bonfire --list", "the cases, and what each rests on"),
             ("bonfire --hunt --budget 300", "look for known faults that show only in some runs"),
             ("bonfire --json report.json", "a report for a machine, beside the one for people"),
+            ("bonfire bench --html costs.html", "what fences cost on this machine, with plots"),
             ("bonfire explain abi/RSEQ/registered/flags", "what a case tries, why, and what a failure means"),
         ],
     },

@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 mod arguments;
+mod bench;
 mod check;
 mod environment;
 mod explain;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     arguments.color.write_global();
     let outcome = match arguments.verb() {
+        Verb::Bench(options) => bench::run(&options),
         Verb::Check(options) => check::run(&options),
         Verb::Explain(options) => explain::run(&options),
         Verb::Generate(options) => generate::run(&options),

@@ -6,9 +6,10 @@
 //! data structure, and stays true in a forked child (the registration is
 //! inherited) and in every thread. `execve` ends the program that held it.
 
+use core::cell::OnceCell;
 use core::fmt;
 
-use bonfire_abi::{Call, Command, Cpu, Error, FLAG_CPU, Flavour, Registrations};
+use bonfire_abi::{Call, Command, Commands, Cpu, Error, FLAG_CPU, Flavour, Registrations};
 
 use crate::issue::{issue, issue_once};
 use crate::state::STATE;
@@ -50,7 +51,14 @@ pub struct Registration {
 /// # }
 /// ```
 pub fn register() -> Result<Registration, Refusal> {
-    Ok(Registration { memory: Memory::register()?, sync_core: SyncCore::register(), rseq: Rseq::register() })
+    // The kernel is asked once what it has, and not at all the second time.
+    let commands = OnceCell::new();
+    let proof = |flavour| Proof::of(flavour, || *commands.get_or_init(sys::probe));
+    Ok(Registration {
+        memory: proof(Flavour::Private).map(Memory)?,
+        sync_core: proof(Flavour::SyncCore).map(SyncCore),
+        rseq: proof(Flavour::Rseq).map(Rseq),
+    })
 }
 
 /// The registrations that the kernel says this address space holds.
@@ -89,7 +97,7 @@ impl Memory {
     /// # Errors
     /// Why there are none.
     pub fn register() -> Result<Self, Refusal> {
-        Proof::of(Flavour::Private).map(Self)
+        Proof::of(Flavour::Private, sys::probe).map(Self)
     }
 
     /// A heavy fence: a `fence(SeqCst)` here and, before it returns, in every
@@ -141,7 +149,7 @@ impl SyncCore {
     /// # Errors
     /// Why there is none.
     pub fn register() -> Result<Self, Refusal> {
-        Proof::of(Flavour::SyncCore).map(Self)
+        Proof::of(Flavour::SyncCore, sys::probe).map(Self)
     }
 
     /// Every thread of the process, this one included, passes a full fence and
@@ -164,7 +172,7 @@ impl Rseq {
     /// # Errors
     /// Why there are none.
     pub fn register() -> Result<Self, Refusal> {
-        Proof::of(Flavour::Rseq).map(Self)
+        Proof::of(Flavour::Rseq, sys::probe).map(Self)
     }
 
     /// Every other running thread of the process passes a full fence, and
@@ -217,10 +225,10 @@ impl core::error::Error for NotNow {}
 struct Proof(());
 
 impl Proof {
-    /// Registers for `flavour`, unless that was done.
-    fn of(flavour: Flavour) -> Result<Self, Refusal> {
+    /// Registers for `flavour`, unless that was done; `probe` says what there is.
+    fn of(flavour: Flavour, probe: impl FnOnce() -> Result<Commands, Refusal>) -> Result<Self, Refusal> {
         if !STATE.holds(flavour) {
-            let commands = sys::probe()?;
+            let commands = probe()?;
             for command in [flavour.registration(), flavour.command()] {
                 if !commands.contains(command) {
                     return Err(Refusal::NoSuchCommand(command));

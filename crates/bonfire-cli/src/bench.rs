@@ -1,0 +1,108 @@
+//! `bonfire bench`: what fences cost on this machine.
+//!
+//! Everything that is compared is measured in interleaved rounds of one run, and
+//! given as a median with the tenth and ninetieth percentile: on a machine
+//! with neighbours a single time says nothing, and a ratio within a run a lot.
+
+mod crowd;
+mod fences;
+mod page;
+mod plot;
+mod registration;
+mod sample;
+mod stall;
+mod table;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+
+use crate::environment::Environment;
+use crate::report::text;
+use sample::Cost;
+
+/// Measure what light and heavy fences cost on this machine
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How many interleaved rounds each cost is the median of
+    #[arg(long, value_name = "NUMBER", default_value = "51", value_parser = clap::value_parser!(u32).range(5..=10_000))]
+    rounds: u32,
+
+    /// The largest number of threads to measure with
+    #[arg(long, value_name = "NUMBER", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    threads: u32,
+
+    /// Write the costs in JSON to FILE, or to stdout in place of the table
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    json: Option<PathBuf>,
+
+    /// Write a page with plots to FILE; it needs nothing but itself
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
+    /// Be one of the fresh processes in which registration is measured
+    #[arg(long, hide = true, conflicts_with_all = ["json", "html"])]
+    registration: Option<registration::Way>,
+}
+
+/// All that was measured, and where.
+#[derive(Serialize)]
+struct Bench {
+    schema: &'static str,
+    version: u32,
+    bonfire: &'static str,
+    environment: Environment,
+    /// What could not be measured here, and why.
+    not_measured: Vec<String>,
+    costs: Vec<Cost>,
+}
+
+/// Measures, and writes what was asked for.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    if let Some(way) = options.registration {
+        return registration::in_this_process(way);
+    }
+    let bench = measure(options)?;
+    let json = serde_json::to_string_pretty(&bench)? + "\n";
+    match options.json.as_deref() {
+        Some(file) if file.as_os_str() == "-" => _ = text::print(&json)?,
+        file => {
+            if let Some(file) = file {
+                write(file, &json)?;
+            }
+            text::print(&table::table(&bench))?;
+        }
+    }
+    if let Some(file) = &options.html {
+        write(file, &page::page(&bench))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(options: &Options) -> Result<Bench> {
+    // First, while this process has one thread: it takes microseconds.
+    let registration = bonfire::register().context("nothing to measure: there is no process-wide barrier")?;
+    let mut bench = Bench {
+        schema: "bonfire-bench",
+        version: 1,
+        bonfire: env!("CARGO_PKG_VERSION"),
+        environment: Environment::read(),
+        not_measured: Vec::new(),
+        costs: Vec::new(),
+    };
+    let rounds = options.rounds as usize;
+    fences::light(&mut bench, rounds);
+    fences::heavy(&mut bench, rounds, options.threads as usize, &registration);
+    fences::fallbacks(&mut bench, rounds, options.threads as usize);
+    stall::measure(&mut bench, rounds, &registration);
+    registration::measure(&mut bench, rounds)?;
+    Ok(bench)
+}
+
+fn write(file: &std::path::Path, text: &str) -> Result<()> {
+    fs::write(file, text).with_context(|| format!("cannot write {}; is the folder there?", file.display()))
+}

@@ -1,0 +1,139 @@
+//! The fences themselves: light ones in a reader, heavy ones by what the other
+//! threads do, and what stands in for them.
+
+use std::hint::black_box;
+use std::sync::atomic::{
+    AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+    fence,
+};
+use std::time::Instant;
+
+use bonfire::{Barrier, Call, Command, Fences, Registration, Signal, process, raw};
+
+use super::Bench;
+use super::crowd::Crowd;
+use super::sample::{Variant, interleaved};
+
+/// A reader's section with each kind of fence in it.
+pub(super) fn light(bench: &mut Bench, rounds: usize) {
+    let variants: Vec<Variant> = vec![
+        ("no fence (wrong)", Box::new(|| Some(section(|| ())))),
+        ("light", Box::new(|| Some(section(bonfire::light)))),
+        ("process::light", Box::new(|| Some(section(process::light)))),
+        ("fence(SeqCst)", Box::new(|| Some(section(|| fence(SeqCst))))),
+    ];
+    bench.costs.extend(interleaved("reader section", None, rounds, variants));
+}
+
+/// Nanoseconds of a section: store, fence, load, store. A light fence at the
+/// end of each turn keeps the compiler from unrolling any of the loops, so
+/// that they differ in nothing but `fence`.
+#[inline(never)]
+fn section(fence: impl Fn()) -> f64 {
+    const TURNS: usize = 100_000;
+    let (flag, shared) = (AtomicUsize::new(0), AtomicUsize::new(1));
+    let (flag, shared) = (black_box(&flag), black_box(&shared));
+    let mut sum = 0_usize;
+    let start = Instant::now();
+    for _ in 0..TURNS {
+        flag.store(1, Relaxed);
+        fence();
+        sum = sum.wrapping_add(shared.load(Relaxed));
+        flag.store(0, Relaxed);
+        bonfire::light();
+    }
+    let elapsed = start.elapsed();
+    black_box(sum);
+    elapsed.as_nanos() as f64 / TURNS as f64
+}
+
+/// Heavy fences, with other threads asleep or running, and without.
+pub(super) fn heavy(bench: &mut Bench, rounds: usize, most: usize, registration: &Registration) {
+    with_crowd(bench, "alone", 0, false, rounds, registration);
+    for asleep in [1, 10, 100, 1_000, 10_000].into_iter().filter(|&asleep| asleep <= most) {
+        with_crowd(bench, "others asleep", asleep, false, rounds, registration);
+    }
+    if std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1) {
+        with_crowd(bench, "one other running", 0, true, rounds, registration);
+        with_crowd(bench, "one running, others asleep", most, true, rounds, registration);
+    } else {
+        bench.not_measured.push("heavy fences against a running thread: there is one CPU".into());
+    }
+}
+
+fn with_crowd(
+    bench: &mut Bench,
+    group: &'static str,
+    asleep: usize,
+    running: bool,
+    rounds: usize,
+    registration: &Registration,
+) {
+    let crowd = match Crowd::start(asleep, running) {
+        Ok(crowd) => crowd,
+        Err(error) => return bench.not_measured.push(format!("{group}, {asleep} threads: {error:#}")),
+    };
+    let &Registration { memory, sync_core, rseq } = registration;
+    let crowd = &crowd;
+    let mut variants: Vec<Variant> = vec![
+        ("QUERY (no fence)", timed(crowd, || drop_result(Command::Query))),
+        ("the system call", timed(crowd, || drop_result(Command::PrivateExpedited))),
+        ("heavy", timed(crowd, move || memory.heavy())),
+        ("process::heavy", timed(crowd, process::heavy)),
+    ];
+    variants.extend(sync_core.ok().map(|core| ("sync_core", timed(crowd, move || core.sync_core()))));
+    variants.extend(rseq.ok().map(|rseq| ("rseq_fence", timed(crowd, move || rseq.rseq_fence()))));
+    let threads = asleep + usize::from(running);
+    bench.costs.extend(interleaved(group, Some(threads), rounds, variants));
+}
+
+fn drop_result(command: Command) {
+    // It succeeded before, or there would be no token.
+    let _ = raw::membarrier(Call::new(command));
+}
+
+/// A sample of `work`: the median of calls that the running thread, if there
+/// is one, ran before and after.
+fn timed<'a>(crowd: &'a Crowd, work: impl Fn() + 'a) -> Box<dyn FnMut() -> Option<f64> + 'a> {
+    const CALLS: usize = 31;
+    Box::new(move || {
+        let call = || {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_nanos() as f64
+        };
+        let mut times: Vec<f64> = (0..CALLS).filter_map(|_| crowd.observed(call)).collect();
+        times.sort_by(f64::total_cmp);
+        times.get(times.len() / 2).copied()
+    })
+}
+
+/// What a program may choose where the kernel has no barrier.
+pub(super) fn fallbacks(bench: &mut Bench, rounds: usize, most: usize) {
+    let Some(signal) = free_signal() else {
+        return bench.not_measured.push("signals to every thread: no real-time signal is free".into());
+    };
+    for asleep in [1, 10, 100, 1_000].into_iter().filter(|&asleep| asleep <= most) {
+        let crowd = match Crowd::start(asleep, false) {
+            Ok(crowd) => crowd,
+            Err(error) => return bench.not_measured.push(format!("signals to {asleep} threads: {error:#}")),
+        };
+        let mut once = || {
+            let start = Instant::now();
+            signal.heavy();
+            Some(start.elapsed().as_nanos() as f64)
+        };
+        // A thousand threads take tens of milliseconds.
+        let fewer = (rounds * 10 / asleep).clamp(3, rounds);
+        let variants: Vec<Variant> = vec![("signal to every thread", Box::new(&mut once))];
+        bench.costs.extend(interleaved("fallback", Some(asleep), fewer, variants));
+        drop(crowd);
+    }
+    let fences: Vec<Variant> = vec![("fences on both sides", Box::new(|| Some(section(|| Fences.heavy()))))];
+    bench.costs.extend(interleaved("fallback", None, rounds, fences));
+}
+
+fn free_signal() -> Option<Signal> {
+    (libc::SIGRTMIN()..=libc::SIGRTMAX()).find_map(|number| Signal::install(number).ok())
+}

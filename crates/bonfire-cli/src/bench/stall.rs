@@ -1,0 +1,99 @@
+//! What a thread loses that others fence: its stall for each heavy fence.
+
+use std::hint::black_box;
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Release},
+};
+use std::thread;
+use std::time::Instant;
+
+use bonfire::{Call, Command, Registration, raw};
+
+use super::Bench;
+use super::sample::cost;
+
+/// The victim works for a while that it times, in peace and under heavy
+/// fences in turn; the difference, divided by the fences, is the stall.
+pub(super) fn measure(bench: &mut Bench, rounds: usize, registration: &Registration) {
+    if thread::available_parallelism().is_ok_and(|cpus| cpus.get() < 2) {
+        return bench.not_measured.push("the stall of a fenced thread: there is one CPU".into());
+    }
+    let memory = registration.memory;
+    let mut storms: Vec<Storm> = vec![
+        ("QUERY (no fence)", Box::new(|| _ = raw::membarrier(Call::new(Command::Query)))),
+        ("heavy", Box::new(move || memory.heavy())),
+    ];
+    if let Ok(core) = registration.sync_core {
+        storms.push(("sync_core", Box::new(move || core.sync_core())));
+    }
+    let mut losses = vec![Vec::new(); storms.len()];
+    let desk = Desk::default();
+    thread::scope(|scope| {
+        scope.spawn(|| desk.work());
+        for _ in 0..rounds {
+            for ((_, storm), losses) in storms.iter().zip(&mut losses) {
+                let (quiet, _) = desk.ask(std::hint::spin_loop);
+                let (stormy, calls) = desk.ask(storm);
+                losses.push((stormy - quiet) / calls as f64);
+            }
+        }
+        desk.asked.store(OVER, Release);
+    });
+    let named = storms.iter().zip(losses);
+    bench.costs.extend(
+        named.filter_map(|((name, _), losses)| cost("stall of a fenced thread", *name, None, losses)),
+    );
+}
+
+/// What is called while the victim works, by name.
+type Storm = (&'static str, Box<dyn Fn()>);
+
+const OVER: u64 = u64::MAX;
+
+/// Where the victim is asked for a piece of work, and answers how long it took.
+#[derive(Default)]
+struct Desk {
+    asked: AtomicU64,
+    /// The piece last done, and its time in nanoseconds: two words, the second
+    /// written first.
+    done: AtomicU64,
+    took_ns: AtomicU64,
+}
+
+impl Desk {
+    fn work(&self) {
+        for piece in 1.. {
+            let asked = loop {
+                match self.asked.load(Acquire) {
+                    asked if asked >= piece => break asked,
+                    _ => std::hint::spin_loop(),
+                }
+            };
+            if asked == OVER {
+                return;
+            }
+            let start = Instant::now();
+            let mut sum = 0_u64;
+            for turn in 0..1_000_000_u64 {
+                sum = black_box(sum.wrapping_add(turn));
+            }
+            let took = start.elapsed().as_nanos();
+            self.took_ns.store(took as u64, Release);
+            self.done.store(piece, Release);
+        }
+    }
+
+    /// Has one piece done, calling `meanwhile` until it is; its time, and how
+    /// often that was called.
+    fn ask(&self, meanwhile: impl Fn()) -> (f64, u64) {
+        let piece = self.done.load(Acquire) + 1;
+        self.asked.store(piece, Release);
+        let mut calls = 0;
+        while self.done.load(Acquire) < piece {
+            meanwhile();
+            calls += 1;
+        }
+        (self.took_ns.load(Acquire) as f64, calls.max(1))
+    }
+}
