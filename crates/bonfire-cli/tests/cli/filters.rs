@@ -32,13 +32,18 @@ fn a_kernel_that_does_nothing_but_answer_is_convicted() {
 }
 
 /// Liar (c): only the barriers are missing; `QUERY` and the registrations are the
-/// kernel's, so that no answer gives it away. Only a litmus can.
+/// kernel's, so that no answer gives it away. Only a litmus can. A machine that
+/// is busy with other things may need more than one budget to show it.
 #[test]
 fn a_kernel_without_barriers_is_convicted_by_its_ordering() {
     let filter = Filter { commands: BARRIERS.to_vec(), errno: 0 };
-    let report = convicted(&filter, &["--filter", "ordering", "--budget", "5"]);
+    let mut outputs = (0..5).map(|_| filter.run(&["--filter", "ordering/SB/PRIVATE", "--budget", "10"]));
+    let told =
+        outputs.find(|output| output.status.code() != Some(2)).expect("five budgets are enough to tell");
+    let report = stdout(&told);
+    assert_eq!(told.status.code(), Some(1), "{report}");
     assert!(report.contains("an outcome was seen that the barrier forbids"), "{report}");
-    assert!(report.contains("  ordering/SB/PRIVATE_EXPEDITED/spinning\n"), "{report}");
+    assert!(report.contains("  ordering/SB/PRIVATE_EXPEDITED/"), "{report}");
 }
 
 fn cannot_tell(errno: u32, cause: &str) {
