@@ -149,6 +149,12 @@ pub trait World {
     /// As [`Subject::now_ns`].
     fn now_ns(&self) -> u64;
 
+    /// Whether the architecture's instruction that throws a line out of the
+    /// caches does so here. An emulator may take it for nothing.
+    fn evicts(&self) -> bool {
+        true
+    }
+
     /// Code that can be rewritten while it runs, the same for all threads of
     /// this process; `None` where there is none.
     fn code(&self) -> Option<&dyn Fetch>;

@@ -14,6 +14,7 @@ use core::arch::asm;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
+use crate::litmus::{Line, QUEUED};
 use crate::{Fetch, Restartable};
 
 /// The light fence: the compiler moves no access across it, and the CPU does
@@ -35,6 +36,14 @@ pub(crate) const EVICTS: bool = imp::EVICTS;
 #[inline]
 pub(crate) fn evict(word: &AtomicU64) {
     imp::evict(word);
+}
+
+/// Stores to all these lines with as few instructions between as there can be:
+/// the stores of an emulator's own bookkeeping would take their places in the
+/// store buffer.
+#[inline(always)]
+pub(crate) fn store_lines(lines: &[Line; QUEUED], value: u64) {
+    imp::store_lines(lines, value);
 }
 
 /// A page of memory with a function in this architecture's instructions that

@@ -1,11 +1,18 @@
 //! Architectures of which nothing in particular is known here.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use crate::litmus::{Line, QUEUED};
 
 pub(super) const EVICTS: bool = false;
 
 pub(super) fn evict(_: &AtomicU64) {}
+
+#[inline(always)]
+pub(super) fn store_lines(lines: &[Line; QUEUED], value: u64) {
+    lines.iter().for_each(|line| line.0.store(value, Relaxed));
+}
 
 /// # Safety
 /// None: it writes nothing.

@@ -5,12 +5,33 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
+use crate::litmus::{Line, QUEUED};
+
 pub(super) const EVICTS: bool = true;
 
 pub(super) fn evict(word: &AtomicU64) {
     // SAFETY: `clflush` (part of the architecture since SSE2) writes a line
     // back and forgets it; the address is that of a live word.
     unsafe { asm!("clflush [{}]", in(reg) word, options(nostack, preserves_flags)) };
+}
+
+#[inline(always)]
+pub(super) fn store_lines(lines: &[Line; QUEUED], value: u64) {
+    // SAFETY: one relaxed store to the word at the start of each line.
+    unsafe {
+        asm!(
+            ".set line, 0",
+            ".rept {count}",
+            "mov [{lines} + line * {size}], {value}",
+            ".set line, line + 1",
+            ".endr",
+            count = const QUEUED,
+            size = const size_of::<Line>(),
+            lines = in(reg) lines,
+            value = in(reg) value,
+            options(nostack, preserves_flags),
+        );
+    }
 }
 
 /// The function: `mov eax, 0` and `ret`, placed so that the number is the

@@ -31,7 +31,7 @@ use bonfire_abi::Command;
 use crate::case::Cost;
 use crate::verdict::Reason;
 use crate::{MemoryOrder, World};
-pub(crate) use seat::Table;
+pub(crate) use seat::{Line, QUEUED, Table};
 use shape::{SHAPES, Shape};
 
 /// An ordering case.

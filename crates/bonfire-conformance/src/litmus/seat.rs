@@ -30,9 +30,10 @@ use crate::{World, arch};
 
 /// How many rounds until a variable's line is used again.
 const FRESH: usize = 1024;
-/// Lines that cold stores go to, and how many a round queues.
+/// Lines that cold stores go to.
 const COLD: usize = 8192;
-const QUEUED: usize = 56;
+/// How many of them a round queues stores to.
+pub(crate) const QUEUED: usize = 56;
 /// The longest random delay before the accesses, in turns of an empty loop.
 const DELAY: u32 = 400;
 /// How long a thread spins for the others before it thinks that they have no CPU.
@@ -54,7 +55,7 @@ pub(crate) struct Table {
 /// A word with the lines around it, so that no two share one, nor a pair that a
 /// CPU fetches together.
 #[repr(C, align(128))]
-struct Line(AtomicU64);
+pub(crate) struct Line(pub(crate) AtomicU64);
 
 impl Line {
     const fn new() -> Self {
@@ -108,9 +109,9 @@ impl Table {
     }
 
     /// The lines that the thread in `seat` stores to before its accesses.
-    fn cold(&self, round: u64, seat: usize) -> impl Iterator<Item = &AtomicU64> {
-        let first = Random::new(round ^ (seat as u64) << 56).next() as usize;
-        (0..QUEUED).map(move |i| &self.cold[(first + i) % COLD].0)
+    fn cold(&self, round: u64, seat: usize) -> &[Line; QUEUED] {
+        let first = Random::new(round ^ (seat as u64) << 56).next() as usize % (COLD - QUEUED);
+        self.cold[first..].first_chunk().expect("the remainder leaves room")
     }
 }
 
@@ -214,11 +215,11 @@ impl<'a> Player<'a> {
     /// Throws this round's cold lines out of the caches; where no instruction
     /// does that, the heavy thread takes the light ones' for itself.
     fn prepare(&self, round: u64) {
-        if arch::EVICTS {
-            self.table.cold(round, self.seat).for_each(arch::evict);
+        if arch::EVICTS && self.world.evicts() {
+            self.table.cold(round, self.seat).iter().for_each(|line| arch::evict(&line.0));
         } else if self.is_heavy() {
             for seat in (0..self.litmus.shape.threads.len()).filter(|&seat| seat != self.seat) {
-                self.table.cold(round, seat).for_each(|word| word.store(round, Relaxed));
+                arch::store_lines(self.table.cold(round, seat), round);
             }
         }
     }
@@ -253,13 +254,12 @@ impl<'a> Player<'a> {
     #[inline(always)]
     fn accesses(&mut self, round: u64, fence: impl Fn(&Self)) -> [u64; LOADS] {
         let ops = self.litmus.shape.threads[self.seat];
-        let delay = self.random.below(DELAY);
+        (0..self.random.below(DELAY)).for_each(|_| arch::light());
         // The heavy thread's own stores wait in half of the rounds: so both a
         // call that lacks its barriers shows, and a target that lacks one.
         if !self.is_heavy() || self.random.below(2) == 0 {
-            self.table.cold(round, self.seat).for_each(|word| word.store(round, Relaxed));
+            arch::store_lines(self.table.cold(round, self.seat), round);
         }
-        (0..delay).for_each(|_| arch::light());
         let (mut reads, mut register) = ([0; LOADS], 0);
         for op in ops {
             match *op {
