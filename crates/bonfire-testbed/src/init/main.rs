@@ -14,12 +14,13 @@
 #![no_std]
 #![no_main]
 
-mod code;
+mod bench;
 mod rseq;
 #[path = "../kernel/runtime.rs"]
 mod runtime;
 mod suite;
 mod sys;
+mod threads;
 mod world;
 
 use bonfire_conformance::Task;
@@ -44,6 +45,7 @@ extern "C" fn main(stack: *const u64) -> ! {
     match arguments.get(1) {
         world::RESUME => resume(&arguments),
         "suite" => suite::run(&arguments),
+        "bench" => bench::run(),
         "fault" => fault(),
         "loop" => loop {
             core::hint::spin_loop();
@@ -60,8 +62,7 @@ extern "C" fn main(stack: *const u64) -> ! {
 fn resume(arguments: &Arguments) -> ! {
     let number = |index: usize| arguments.get(index).parse::<u64>().ok();
     if let (Some(machine), Some(task)) = (number(2).and_then(Machine::with_arena), number(3)) {
-        world::share(machine);
-        machine.enter(Task::from_number(task));
+        world::share(&machine, |machine| machine.enter(Task::from_number(task)));
     }
     sys::exit(0)
 }

@@ -16,8 +16,9 @@ pub(crate) fn run(arguments: &Arguments) {
         |key: &str, default: u64| arguments.value(key).and_then(|n| n.parse().ok()).unwrap_or(default);
     let options = Options { budget_ns: number("budget", BUDGET_MS) * 1_000_000, seed: number("seed", 0) };
     let machine = Machine::new().expect("memory for the arena");
-    world::share(machine);
-    run_cases(&machine, &|case| selection.picks(case), options, &mut Reporter);
+    world::share(&machine, |machine| {
+        run_cases(machine, &|case| selection.picks(case), options, &mut Reporter);
+    });
 }
 
 struct Reporter;

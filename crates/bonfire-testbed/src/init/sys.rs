@@ -169,6 +169,12 @@ pub(crate) fn now_ns() -> u64 {
     time[0] * 1_000_000_000 + time[1]
 }
 
+/// The CPU's own clock.
+pub(crate) fn ticks() -> u64 {
+    // SAFETY: every x86-64 CPU has it.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
 /// Keeps this thread on one CPU; whether that is possible.
 pub(crate) fn stay_on(cpu: u32) -> bool {
     let set = 1u64.checked_shl(cpu).unwrap_or(0);

@@ -1,28 +1,24 @@
 //! The world of the cases, as ring 3 sees it: this program on Linux's calls.
 
-use crate::code::Code;
-use crate::rseq::Section;
-use crate::sys;
+use crate::threads::{self, Stack};
+use crate::{rseq, sys};
 use bonfire_conformance::{
-    Arena, Ending, Fetch, MemoryOrder, Restartable, Start, Subject, Task, World, enter,
+    Arena, CodePage, Ending, Fetch, MemoryOrder, Restartable, RseqArea, Start, Subject, Task, World, enter,
 };
 use bonfire_testbed::Line;
 use core::fmt::Write;
-use core::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed};
 
 /// Tells a new image of this program to go on with a task.
 pub(crate) const RESUME: &str = "resume";
 
-/// The machine, from the outside and the inside.
-#[derive(Clone, Copy)]
+/// The machine from the outside: what all threads of this process share.
 pub(crate) struct Machine {
     arena: &'static Arena,
     /// The number by which a new image finds the arena again.
     file: u64,
-    code: Code,
-    section: Section,
+    code: Option<CodePage>,
 }
 
 impl Machine {
@@ -37,38 +33,39 @@ impl Machine {
         // SAFETY: zeros at first, which is what an arena begins with; mapped for
         // ever, and all atomic.
         let arena = unsafe { &*arena.cast::<Arena>() };
-        FILE.store(file, Relaxed);
-        Some(Self { arena, file, code: Code::new(), section: Section })
+        let page = NonNull::new(sys::memory(CodePage::SIZE)?.cast())?;
+        // SAFETY: a fresh page, all of which is executable, and which stays.
+        let code = unsafe { CodePage::new(page) };
+        Some(Self { arena, file, code })
     }
 
     /// Does on this thread what the task says.
     pub(crate) fn enter(&self, task: Task) {
-        enter(self, task);
+        rseq::with_area(|rseq| enter(&Inside { machine: self, rseq }, task));
     }
 }
 
-/// For threads that begin with nothing but a number.
-static FILE: AtomicU64 = AtomicU64::new(0);
-static MACHINE: Shared = Shared(core::cell::UnsafeCell::new(None), AtomicBool::new(false));
+/// The machine for threads, which begin with nothing but a number.
+static MACHINE: AtomicPtr<Machine> = AtomicPtr::new(core::ptr::null_mut());
 
-/// The machine, for threads.
-struct Shared(core::cell::UnsafeCell<Option<Machine>>, AtomicBool);
-// SAFETY: written once, by the first thread before there are others.
-unsafe impl Sync for Shared {}
-
-/// Makes `machine` what new threads find.
-pub(crate) fn share(machine: Machine) {
-    // SAFETY: there are no other threads yet.
-    unsafe { *MACHINE.0.get() = Some(machine) };
-    // Release: pairs with the acquire in `shared`.
-    MACHINE.1.store(true, Release);
+/// Calls `f`, during which new threads find `machine`.
+pub(crate) fn share(machine: &Machine, f: impl FnOnce(&Machine)) {
+    MACHINE.store(core::ptr::from_ref(machine).cast_mut(), Relaxed);
+    f(machine);
+    MACHINE.store(core::ptr::null_mut(), Relaxed);
 }
 
-fn shared() -> Machine {
-    // Acquire: pairs with the release in `share`.
-    assert!(MACHINE.1.load(Acquire), "shared before the first thread starts");
-    // SAFETY: written before, and never again.
-    unsafe { (*MACHINE.0.get()).expect("shared") }
+/// For a thread that was started while `share` called its function, which waits
+/// for all of them.
+fn shared<'a>() -> &'a Machine {
+    // SAFETY: the machine outlives the function.
+    unsafe { &*MACHINE.load(Relaxed) }
+}
+
+/// The machine from the inside, as one thread sees it.
+struct Inside<'a> {
+    machine: &'a Machine,
+    rseq: Option<RseqArea>,
 }
 
 impl Subject for Machine {
@@ -129,13 +126,14 @@ fn ended_with(status: i32) -> Ending {
 
 const MOST: usize = 64;
 
-impl Machine {
+impl Inside<'_> {
     fn forks(&self, tasks: &[Task]) -> Ending {
         let mut children = [0; MOST];
         for (child, &task) in children.iter_mut().zip(tasks) {
             *child = sys::fork();
             if *child == 0 {
-                self.enter(task);
+                // With its parent's area for rseq, which it inherited.
+                enter(self, task);
                 sys::exit(0);
             }
         }
@@ -143,45 +141,24 @@ impl Machine {
     }
 
     fn clones(flags: u64, tasks: &[Task]) -> Ending {
-        let (mut children, unused) = ([0; MOST], AtomicU32::new(0));
-        let mut stacks = [core::ptr::null_mut(); MOST];
-        for ((child, stack), task) in children.iter_mut().zip(&mut stacks).zip(tasks) {
-            *child = match take_stack() {
-                Some(top) => {
-                    *stack = top;
-                    // SAFETY: a stack of its own, until it has been waited for.
-                    unsafe { sys::clone(flags, top, &unused, run_process, task.number()) }
-                }
-                None => -1,
-            };
+        let (mut children, unused) = ([-1; MOST], AtomicU32::new(0));
+        let mut stacks = [const { None }; MOST];
+        for ((child, place), task) in children.iter_mut().zip(&mut stacks).zip(tasks) {
+            if let Some(stack) = place.insert(Stack::take()) {
+                // SAFETY: a stack of its own, until it has been waited for.
+                *child = unsafe { sys::clone(flags, stack.0, &unused, run_process, task.number()) };
+            }
         }
-        let ending = wait_for(&children[..tasks.len()]);
-        stacks.into_iter().filter(|stack| !stack.is_null()).for_each(give_stack);
-        ending
+        wait_for(&children[..tasks.len()])
     }
 
     fn threads(tasks: &[Task]) -> Ending {
         let words = [const { AtomicU32::new(0) }; MOST];
-        let mut stacks = [core::ptr::null_mut(); MOST];
-        let mut all = Ending::Ended;
-        for ((word, stack), task) in words.iter().zip(&mut stacks).zip(tasks) {
-            let Some(top) = take_stack() else { return Ending::Missing };
-            *stack = top;
-            word.store(1, Relaxed);
-            // SAFETY: a stack of its own, until its word is clear.
-            if unsafe { sys::clone(sys::THREAD, top, word, run_thread, task.number()) } < 0 {
-                word.store(0, Relaxed);
-                all = Ending::Missing;
-            }
+        let mut threads = [const { None }; MOST];
+        for ((word, thread), task) in words.iter().zip(&mut threads).zip(tasks) {
+            *thread = threads::start(word, run_thread, task.number());
         }
-        for word in &words {
-            // Acquire: pairs with the kernel's clearing of the word.
-            while word.load(Acquire) != 0 {
-                sys::sleep_while(word, 1, None);
-            }
-        }
-        stacks.into_iter().filter(|stack| !stack.is_null()).for_each(give_stack);
-        all
+        if threads[..tasks.len()].iter().any(Option::is_none) { Ending::Missing } else { Ending::Ended }
     }
 }
 
@@ -206,9 +183,9 @@ fn wait_for(children: &[isize]) -> Ending {
     all
 }
 
-impl World for Machine {
+impl World for Inside<'_> {
     fn arena(&self) -> &Arena {
-        self.arena
+        self.machine.arena
     }
 
     fn call(&self, [command, flags, cpu]: [u64; 3]) -> isize {
@@ -230,7 +207,7 @@ impl World for Machine {
 
     fn exec(&self, task: Task) -> Ending {
         let (mut file, mut number) = (Line::new(), Line::new());
-        let _ = write!(file, "{}\0", self.file);
+        let _ = write!(file, "{}\0", self.machine.file);
         let _ = write!(number, "{}\0", task.number());
         let resume = c"resume";
         sys::exec(&[
@@ -259,54 +236,16 @@ impl World for Machine {
         sys::now_ns()
     }
 
+    /// QEMU's emulator takes `clflush` for nothing.
+    fn evicts(&self) -> bool {
+        false
+    }
+
     fn code(&self) -> Option<&dyn Fetch> {
-        Some(&self.code)
+        self.machine.code.as_ref().map(|code| code as &dyn Fetch)
     }
 
     fn restartable(&self) -> Option<&dyn Restartable> {
-        Some(&self.section)
+        self.rseq.as_ref().map(|rseq| rseq as &dyn Restartable)
     }
-}
-
-/// Stacks that are free, each pointing at the next from its last word.
-static STACKS: Stacks = Stacks { taken: AtomicBool::new(false), first: AtomicU64::new(0) };
-const STACK: usize = 64 << 10;
-
-struct Stacks {
-    taken: AtomicBool,
-    first: AtomicU64,
-}
-
-impl Stacks {
-    fn with<R>(&self, f: impl FnOnce(&AtomicU64) -> R) -> R {
-        // Acquire: PAIRS(stacks) with the Release below.
-        while self.taken.swap(true, Acquire) {
-            core::hint::spin_loop();
-        }
-        let result = f(&self.first);
-        // Release: PAIRS(stacks) with the Acquire above.
-        self.taken.store(false, Release);
-        result
-    }
-}
-
-/// The end of a stack that nobody uses. Memory is never unmapped here, so
-/// stacks are kept.
-fn take_stack() -> Option<*mut u64> {
-    let kept = STACKS.with(|first| {
-        let top = first.load(Relaxed) as *mut u64;
-        // SAFETY: a stack on the list, whose last word is the next one.
-        (!top.is_null()).then(|| first.store(unsafe { top.wrapping_sub(1).read() }, Relaxed))?;
-        Some(top)
-    });
-    // SAFETY: the end of the memory that was just mapped.
-    kept.or_else(|| Some(unsafe { sys::memory(STACK)?.add(STACK) }.cast()))
-}
-
-fn give_stack(top: *mut u64) {
-    STACKS.with(|first| {
-        // SAFETY: whoever ran on it has ended.
-        unsafe { top.wrapping_sub(1).write(first.load(Relaxed)) };
-        first.store(top as u64, Relaxed);
-    });
 }

@@ -129,7 +129,7 @@ pub(crate) fn spawn(
     frame: TrapFrame,
     clear_at_exit: u64,
 ) -> Result<Arc<Thread>, OutOfMemory> {
-    let space = parent.space();
+    let space = parent.own_space().clone();
     let (id, owner) = (Thread::next_id(), parent.process.as_ref().expect("a program forks"));
     let process = if kind == Spawn::Thread {
         owner.clone()
@@ -183,12 +183,13 @@ pub(crate) fn is_single(thread: &Thread) -> bool {
 pub(crate) fn exit_thread(thread: &Thread, status: i32) -> ! {
     crate::arch::set_enabled(true);
     let process = thread.process.as_ref().expect("a program's thread exits");
+    // PAIRS(end): with the Acquire of who waits for the word; the store is the
+    // last that ring 3 sees of this thread, and x86 keeps stores in order.
     let word = thread.clear_at_exit.load(Relaxed);
-    let space = thread.space();
-    if word != 0 && crate::user::write(&space, word, 0u32).is_ok() {
+    let space = thread.own_space();
+    if word != 0 && crate::user::write(space, word, 0u32).is_ok() {
         space.physical(word).map(|word| wait::wake(Event::Word(word), usize::MAX));
     }
-    drop(space);
     sched::exit_space(thread);
     process.let_parent_go();
     let is_last = {

@@ -167,12 +167,11 @@ fn switch_to(cpu: usize, next: Arc<Thread>, after: After) {
 /// The part of a switch that is about spaces: tells the engine, and loads the
 /// page tables of who comes. Who has none keeps, borrowed, what is loaded.
 fn change_space(cpu: usize, last: &Thread, next: &Thread) {
-    let (leaving, entering) = (last.space.lock().clone(), next.space.lock().clone());
     let mut active = CPUS[cpu].active.lock();
-    let from = Occupant::new(leaving.as_deref(), last, active.as_deref());
-    let to = Occupant::new(entering.as_deref(), next, active.as_deref());
+    let from = Occupant::new(last.space(), last, active.as_ref());
+    let to = Occupant::new(next.space(), next, active.as_ref());
     membarrier::switch(cpu, from, to);
-    if let Some(space) = &entering {
+    if let Some(space) = next.space() {
         load(&mut active, space);
     }
 }
@@ -189,8 +188,8 @@ fn load(active: &mut Option<Arc<Space>>, space: &Arc<Space>) {
 /// Calls `f` with what occupies this CPU. Interrupts are off.
 pub(crate) fn with_occupant<R>(cpu: usize, f: impl FnOnce(Occupant) -> R) -> R {
     with_current(|thread| {
-        let (space, active) = (thread.space.lock(), CPUS[cpu].active.lock());
-        f(Occupant::new(space.as_deref(), thread, active.as_deref()))
+        let active = CPUS[cpu].active.lock();
+        f(Occupant::new(thread.space(), thread, active.as_ref()))
     })
 }
 
@@ -324,8 +323,8 @@ pub(crate) fn use_space(thread: &Thread, space: &Arc<Space>) {
         let mut active = CPUS[cpu].active.lock();
         let before = active.clone();
         load(&mut active, space);
-        membarrier::use_mm(cpu, Occupant::new(None, thread, before.as_deref()), space, thread);
-        *thread.space.lock() = Some(space.clone());
+        membarrier::use_mm(cpu, Occupant::new(None, thread, before.as_ref()), space, thread);
+        thread.set_space(Some(space.clone()));
     });
 }
 
@@ -340,23 +339,23 @@ pub(crate) fn exit_space(thread: &Thread) {
 }
 
 fn leave_space(thread: &Thread, hook: fn(usize, &Space, &Thread)) {
-    let space = thread.space();
+    let space = thread.own_space().clone();
     arch::without_interrupts(|| {
         hook(arch::cpu_index(), &space, thread);
-        *thread.space.lock() = None;
+        thread.set_space(None);
     });
     membarrier::leaves(&space, thread);
 }
 
 /// Puts the calling thread into a new space: Linux's `exec_mmap`.
 pub(crate) fn exec_space(thread: &Thread, new: &Arc<Space>) {
-    let old = thread.space();
+    let old = thread.own_space().clone();
     membarrier::joins(new, thread);
     arch::without_interrupts(|| {
         let cpu = arch::cpu_index();
         membarrier::exec(cpu, &old, new, thread);
         load(&mut CPUS[cpu].active.lock(), new);
-        *thread.space.lock() = Some(new.clone());
+        thread.set_space(Some(new.clone()));
     });
     membarrier::leaves(&old, thread);
 }

@@ -75,7 +75,7 @@ pub(crate) fn before_user(frame: &mut TrapFrame, _: Path) {
         sched::schedule(After::Ready);
     }
     sched::with_current(|thread| {
-        if thread.rseq.is_registered() && thread.rseq.before_user(&thread.space(), frame).is_err() {
+        if thread.rseq.is_registered() && thread.rseq.before_user(thread.own_space(), frame).is_err() {
             kill(thread, process::SIGSEGV);
             process::exit_thread(thread, 0);
         }
@@ -107,7 +107,7 @@ fn kill(thread: &Thread, signal: i32) {
 fn dispatch(thread: &Thread, frame: &mut TrapFrame) -> Option<Answer> {
     let arguments = [frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9];
     let [a, b, c, d, _, _] = arguments;
-    let space = thread.space();
+    let space = thread.own_space();
     Some(match frame.rax {
         1 => write(thread, a, b, c),
         9 => mmap(thread, arguments),
@@ -138,13 +138,13 @@ fn dispatch(thread: &Thread, frame: &mut TrapFrame) -> Option<Answer> {
         }
         309 => getcpu(thread, a),
         319 => Ok(memory_files::create()),
-        324 => membarrier::membarrier(thread, &space, Call::from_registers(a, b, c))
+        324 => membarrier::membarrier(thread, space, Call::from_registers(a, b, c))
             .map(u64::from)
             .map_err(|error| -(error.errno() as isize)),
         334 => register_rseq(thread, a, b, c, d),
         calls::COUNTS => counts(thread, a, b, c),
         calls::SET_ONLINE => set_online(a, b),
-        calls::BORROW => borrowers::start(&space, a, b, c).map_err(|_| EINVAL),
+        calls::BORROW => borrowers::start(space, a, b, c).map_err(|_| EINVAL),
         _ => Err(ENOSYS),
     })
 }
@@ -167,7 +167,7 @@ fn write(thread: &Thread, descriptor: u64, address: u64, length: u64) -> Answer 
     let mut buffer = [0; 512];
     for start in (0..length).step_by(buffer.len()) {
         let part = &mut buffer[..(length - start).min(512) as usize];
-        user::read_bytes(&thread.space(), address.wrapping_add(start), part)?;
+        user::read_bytes(thread.own_space(), address.wrapping_add(start), part)?;
         serial::send(part);
     }
     Ok(length)
@@ -180,7 +180,7 @@ fn mmap(thread: &Thread, [address, length, protection, flags, file, offset]: [u6
     const SHARED: u64 = 1;
     const FIXED: u64 = 0x10;
     const ANONYMOUS: u64 = 0x20;
-    let (space, writable, shared) = (thread.space(), protection & WRITE != 0, flags & SHARED != 0);
+    let (space, writable, shared) = (thread.own_space(), protection & WRITE != 0, flags & SHARED != 0);
     if length == 0 || length > 1 << 30 || offset != 0 {
         return Err(EINVAL);
     }
@@ -207,7 +207,7 @@ fn sleep(thread: &Thread, request: u64) -> Answer {
 
 /// A `timespec` in ticks of the clock.
 fn ticks(thread: &Thread, address: u64) -> Result<u64, isize> {
-    let [seconds, nanoseconds]: [u64; 2] = user::read(&thread.space(), address)?;
+    let [seconds, nanoseconds]: [u64; 2] = user::read(thread.own_space(), address)?;
     let per_ms = arch::clock_ticks_per_ms();
     Ok(seconds.saturating_mul(1000 * per_ms).saturating_add(nanoseconds / 1000 * per_ms / 1000))
 }
@@ -215,7 +215,7 @@ fn ticks(thread: &Thread, address: u64) -> Result<u64, isize> {
 fn clock(thread: &Thread, address: u64) -> Answer {
     let ns = u128::from(arch::clock()) * 1_000_000 / u128::from(arch::clock_ticks_per_ms());
     let time = [(ns / 1_000_000_000) as u64, (ns % 1_000_000_000) as u64];
-    user::write(&thread.space(), address, time)?;
+    user::write(thread.own_space(), address, time)?;
     Ok(0)
 }
 
@@ -259,17 +259,17 @@ fn execve(thread: &Thread, frame: &mut TrapFrame, arguments: u64) -> Result<(), 
 
 /// A list of C strings that ends with a null pointer.
 fn strings(thread: &Thread, list: u64) -> Result<Vec<Vec<u8>>, isize> {
-    let space = thread.space();
+    let space = thread.own_space();
     let mut strings = Vec::new();
     for place in (list..).step_by(8).take(16) {
-        let mut at: u64 = user::read(&space, place)?;
+        let mut at: u64 = user::read(space, place)?;
         if at == 0 {
             break;
         }
         let mut string = Vec::new();
         while string.len() < 256 {
             let mut byte = [0];
-            user::read_bytes(&space, at, &mut byte)?;
+            user::read_bytes(space, at, &mut byte)?;
             if byte == [0] {
                 break;
             }
@@ -288,7 +288,7 @@ fn wait4(thread: &Thread, id: u64, status_at: u64, options: u64) -> Answer {
         match process::reap(parent, id) {
             Reaped::Child { id, status } => {
                 if status_at != 0 {
-                    user::write(&thread.space(), status_at, status as u32)?;
+                    user::write(thread.own_space(), status_at, status as u32)?;
                 }
                 return Ok(id.into());
             }
@@ -325,12 +325,12 @@ fn futex(thread: &Thread, [address, operation, value, timeout, _, _]: [u64; 6]) 
     const WAIT: u64 = 0;
     const WAKE: u64 = 1;
     const PRIVATE: u64 = 128;
-    let space = thread.space();
+    let space = thread.own_space();
     let physical = space.physical(address).ok_or(EFAULT)?;
     match operation & !PRIVATE {
         WAIT => {
             let deadline = if timeout == 0 { None } else { Some(arch::clock() + ticks(thread, timeout)?) };
-            let is_unchanged = || user::read::<u32>(&space, address).is_ok_and(|now| now == value as u32);
+            let is_unchanged = || user::read::<u32>(space, address).is_ok_and(|now| now == value as u32);
             if !is_unchanged() {
                 return Err(EAGAIN);
             }
@@ -353,7 +353,7 @@ fn set_affinity(thread: &Thread, id: u64, length: u64, address: u64) -> Answer {
     if length < 8 {
         return Err(EINVAL);
     }
-    let cpus: u64 = user::read(&thread.space(), address)?;
+    let cpus: u64 = user::read(thread.own_space(), address)?;
     if !(0..sched::cpu_count()).any(|cpu| cpus & 1 << cpu != 0 && sched::is_online(cpu)) {
         return Err(EINVAL);
     }
@@ -366,13 +366,13 @@ fn get_affinity(thread: &Thread, length: u64, address: u64) -> Answer {
         return Err(EINVAL);
     }
     let present = u64::MAX >> (64 - sched::cpu_count());
-    user::write(&thread.space(), address, thread.affinity.load(Relaxed) & present)?;
+    user::write(thread.own_space(), address, thread.affinity.load(Relaxed) & present)?;
     Ok(8)
 }
 
 fn getcpu(thread: &Thread, address: u64) -> Answer {
     if address != 0 {
-        user::write(&thread.space(), address, arch::cpu_index() as u32)?;
+        user::write(thread.own_space(), address, arch::cpu_index() as u32)?;
     }
     Ok(0)
 }
@@ -389,7 +389,7 @@ fn register_rseq(thread: &Thread, area: u64, length: u64, flags: u64, signature:
     if thread.rseq.is_registered() {
         return Err(EBUSY);
     }
-    if !thread.space().covers(area, length, true) {
+    if !thread.own_space().covers(area, length, true) {
         return Err(EFAULT);
     }
     thread.rseq.register(area, signature as u32);
@@ -404,7 +404,7 @@ fn counts(thread: &Thread, cpu: u64, site: u64, address: u64) -> Answer {
         return Err(EINVAL);
     }
     let (done, owed) = (membarrier::count(cpu, site), membarrier::owed(cpu, site));
-    user::write(&thread.space(), address, [done, owed.least, owed.most])?;
+    user::write(thread.own_space(), address, [done, owed.least, owed.most])?;
     Ok(0)
 }
 

@@ -7,6 +7,7 @@ use crate::rseq::Rseq;
 use crate::space::Space;
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
+use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -23,8 +24,11 @@ pub(crate) struct Thread {
     /// The program it belongs to; none for a thread of the kernel.
     pub(crate) process: Option<Arc<Process>>,
     /// The address space it runs in: Linux's `mm`. A kernel thread has one
-    /// between `use_mm` and `unuse_mm`. Changed by the thread itself, interrupts off.
-    pub(crate) space: Lock<Option<Arc<Space>>>,
+    /// between `use_mm` and `unuse_mm`.
+    ///
+    /// INVARIANT: written by the thread itself, interrupts off. Read by the
+    /// thread, and by the CPU that it runs on or is about to run on.
+    space: UnsafeCell<Option<Arc<Space>>>,
     /// What the engine keeps of it.
     pub(crate) membarrier: crate::membarrier::PerThread,
     /// Set while it runs, and until its registers are saved: who wakes it waits
@@ -46,6 +50,9 @@ pub(crate) struct Thread {
     stack: Box<[MaybeUninit<Chunk>]>,
     this: Weak<Thread>,
 }
+
+// SAFETY: all but `space` can be shared; for that, see its invariant.
+unsafe impl Sync for Thread {}
 
 #[repr(align(16))]
 struct Chunk(#[expect(dead_code, reason = "only its size and place count")] [u8; 16]);
@@ -90,7 +97,7 @@ impl Thread {
         let thread = Arc::new_cyclic(|this| Self {
             id,
             process,
-            space: Lock::new(space),
+            space: UnsafeCell::new(space),
             membarrier: crate::membarrier::PerThread::new(),
             on_cpu: AtomicBool::new(false),
             last_cpu: AtomicUsize::new(arch::cpu_index()),
@@ -133,8 +140,23 @@ impl Thread {
         self.process.as_ref().is_some_and(|process| process.is_killed())
     }
 
-    /// The space it runs in, to keep. For threads that have one.
-    pub(crate) fn space(&self) -> Arc<Space> {
-        self.space.lock().clone().expect("a thread of a program has a space until it exits")
+    /// The space it runs in, if it has one. For who may read it: the thread
+    /// itself, or the CPU that it is on or is about to be on.
+    pub(crate) fn space(&self) -> Option<&Arc<Space>> {
+        // SAFETY: nobody writes it meanwhile (see the field's invariant), and
+        // who borrows it does not outlast a change of the space.
+        unsafe { &*self.space.get() }.as_ref()
+    }
+
+    /// The space of a thread that is in a system call, and so has one.
+    pub(crate) fn own_space(&self) -> &Arc<Space> {
+        self.space().expect("a program's thread has a space until it exits")
+    }
+
+    /// Changes it. For the thread itself, which keeps what it replaces for as
+    /// long as it borrows that; interrupts are off.
+    pub(crate) fn set_space(&self, space: Option<Arc<Space>>) {
+        // SAFETY: on this thread's CPU, and no handler comes in between.
+        unsafe { *self.space.get() = space };
     }
 }

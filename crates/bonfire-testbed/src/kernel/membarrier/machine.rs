@@ -100,8 +100,8 @@ fn core_sync(_: &Testbed, site: Site) {
     }
 }
 
-/// How often each CPU passed each site. No CPU writes another's row, so a plain
-/// addition does; a locked one would be a barrier, and hide the one that is missing.
+/// How often each CPU passed each site. A locked addition would be a barrier,
+/// and hide the one that is missing.
 static COUNTS: [[AtomicU64; Site::ALL.len()]; MAX_CPUS] =
     [const { [const { AtomicU64::new(0) }; Site::ALL.len()] }; MAX_CPUS];
 
@@ -121,10 +121,7 @@ fn counts(site: Site) -> bool {
     if DELETED.load(Relaxed) & 1 << site as u64 != 0 {
         return false;
     }
-    arch::without_interrupts(|| {
-        let count = &COUNTS[arch::cpu_index()][site as usize];
-        count.store(count.load(Relaxed) + 1, Relaxed);
-    });
+    arch::count(&COUNTS[arch::cpu_index()][site as usize]);
     true
 }
 

@@ -44,7 +44,11 @@ pub(crate) enum Occupant<'a> {
 
 impl<'a> Occupant<'a> {
     /// A thread with this space of its own, if any, where `active` is loaded.
-    pub(crate) fn new(space: Option<&'a Space>, thread: &'a Thread, active: Option<&'a Space>) -> Self {
+    pub(crate) fn new(
+        space: Option<&'a Arc<Space>>,
+        thread: &'a Thread,
+        active: Option<&'a Arc<Space>>,
+    ) -> Self {
         match (space, active) {
             (Some(space), _) => Self::User(space, thread),
             (None, Some(active)) => Self::Borrower(active),

@@ -71,9 +71,12 @@ impl Is {
 /// The site is owed once more on this CPU.
 fn owe(cpu: usize, site: Site, is: Is) {
     let [least, most] = &OWED[cpu][site as usize];
-    let add = |count: &AtomicU64, one: bool| count.store(count.load(Relaxed) + u64::from(one), Relaxed);
-    add(least, is == Is::Yes);
-    add(most, is != Is::No);
+    if is == Is::Yes {
+        arch::count(least);
+    }
+    if is != Is::No {
+        arch::count(most);
+    }
 }
 
 impl Registered {

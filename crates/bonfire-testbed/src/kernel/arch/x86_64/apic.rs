@@ -70,14 +70,29 @@ fn mask_legacy_controllers() {
     }
 }
 
+/// Compares the clock with the timer, over a tick.
 fn measure_clock() {
     write(TIMER, 1 << 16 | u32::from(TIMER_VECTOR)); // masked
-    write(TIMER_INITIAL, TICK);
-    let start = clock();
-    while read(TIMER_CURRENT) != 0 {
-        core::hint::spin_loop();
-    }
-    CLOCK_TICKS_PER_MS.store((clock() - start) / 5, Relaxed);
+    write(TIMER_INITIAL, u32::MAX);
+    let (first_count, first_clock) = both_clocks();
+    while read(TIMER_CURRENT) > first_count - TICK {}
+    let (last_count, last_clock) = both_clocks();
+    let ns = u64::from(first_count - last_count) * 16;
+    CLOCK_TICKS_PER_MS.store((last_clock - first_clock) * 1_000_000 / ns, Relaxed);
+    stop_timer();
+}
+
+/// Timer and clock at the same time: the closest of several pairs, since the
+/// host may take our CPU away between two instructions.
+fn both_clocks() -> (u32, u64) {
+    let pairs = (0..16).map(|_| {
+        let before = clock();
+        let count = read(TIMER_CURRENT);
+        let after = clock();
+        (after - before, count, before)
+    });
+    let (width, count, before) = pairs.min().expect("there are some");
+    (count, before + width / 2)
 }
 
 /// Ticks of [`clock`] in a millisecond, measured at boot.

@@ -4,6 +4,7 @@ use super::entry::{USER_CODE, USER_DATA, syscall_entry_address};
 use super::interrupts;
 use alloc::boxed::Box;
 use core::arch::asm;
+use core::sync::atomic::AtomicU64;
 use x86_64::VirtAddr;
 use x86_64::instructions::{
     segmentation::{CS, SS, Segment},
@@ -90,6 +91,13 @@ pub(crate) fn cpu_index() -> usize {
     // SAFETY: reads the block at `gs`, which `init_cpu` put there.
     unsafe { asm!("mov {}, gs:0", out(reg) index, options(nostack, preserves_flags, readonly)) };
     index
+}
+
+/// Adds 1 to a word that no other CPU writes: one instruction, so that no
+/// interrupt comes in between, and not a locked one, so that it orders nothing.
+pub(crate) fn count(word: &AtomicU64) {
+    // SAFETY: a word of this CPU's; it stands for a relaxed load and store.
+    unsafe { asm!("inc qword ptr [{}]", in(reg) word.as_ptr(), options(nostack)) };
 }
 
 /// Where the next entry from ring 3 on this CPU begins its stack. Interrupts

@@ -135,7 +135,8 @@ pub(crate) fn enable_and_wait() {
     unsafe { asm!("sti", "hlt", "cli") };
 }
 
-/// One turn of a spin.
+/// One turn of a spin. QEMU's emulator leaves its translated code at a `pause`,
+/// which lets other CPUs run where there are more of them than of the host's.
 pub(crate) fn relax() {
     core::hint::spin_loop();
 }

@@ -9,7 +9,7 @@ mod paging;
 
 pub(crate) use apic::{Ipi, clock_ticks_per_ms, send_ipi, set_timer, start_others, stop_others, stop_timer};
 pub(crate) use boot::{DIRECT_MAP, DIRECT_MAP_SIZE, MAX_CPUS};
-pub(crate) use cpu::{cpu_index, init_cpu, serialise, set_kernel_stack};
+pub(crate) use cpu::{count, cpu_index, init_cpu, serialise, set_kernel_stack};
 pub(crate) use entry::{TrapFrame, first_frame, switch_context};
 pub(crate) use interrupts::{enable_and_wait, enabled, relax, set_enabled, without_interrupts};
 pub(crate) use paging::{PAGE, PageTable, USER_TOP, forget_low_half};
