@@ -12,7 +12,7 @@ use super::Finding;
 /// and a kernel do. A crate not named here may depend on anything.
 const WALLS: &[(&str, &[&str])] = &[
     ("bonfire-abi", &[]),
-    ("bonfire", &["bonfire-abi", "libc", "loom"]),
+    ("bonfire", &["bonfire-abi", "libc"]),
     ("bonfire-engine", &["bonfire-abi"]),
     ("bonfire-conformance", &["bonfire-abi"]),
 ];

@@ -6,8 +6,8 @@ use std::fmt::Write;
 use super::sample::human;
 
 /// Room for names on the left, and for what is written at the end of a bar.
-const LEFT: f64 = 250.0;
-const WIDTH: f64 = 820.0;
+const LEFT: f64 = 300.0;
+const WIDTH: f64 = 860.0;
 const RIGHT: f64 = 110.0;
 
 /// A bar for each value, with a whisker over its spread.

@@ -35,7 +35,7 @@ pub(super) fn measure(bench: &mut Bench, rounds: usize, registration: &Registrat
             for ((_, storm), losses) in storms.iter().zip(&mut losses) {
                 let (quiet, _) = desk.ask(std::hint::spin_loop);
                 let (stormy, calls) = desk.ask(storm);
-                losses.push((stormy - quiet) / calls as f64);
+                losses.extend(quiet.zip(stormy).map(|(quiet, stormy)| (stormy - quiet) / calls as f64));
             }
         }
         desk.asked.store(OVER, Release);
@@ -55,8 +55,8 @@ const OVER: u64 = u64::MAX;
 #[derive(Default)]
 struct Desk {
     asked: AtomicU64,
-    /// The piece last done, and its time in nanoseconds: two words, the second
-    /// written first.
+    /// The piece last done, and its time in nanoseconds, or [`INTERRUPTED`]: two
+    /// words, the second written first.
     done: AtomicU64,
     took_ns: AtomicU64,
 }
@@ -73,20 +73,22 @@ impl Desk {
             if asked == OVER {
                 return;
             }
+            let switches = switches();
             let start = Instant::now();
             let mut sum = 0_u64;
             for turn in 0..1_000_000_u64 {
                 sum = black_box(sum.wrapping_add(turn));
             }
-            let took = start.elapsed().as_nanos();
-            self.took_ns.store(took as u64, Release);
+            let took = start.elapsed().as_nanos() as u64;
+            let alone = self::switches() == switches;
+            self.took_ns.store(if alone { took } else { INTERRUPTED }, Release);
             self.done.store(piece, Release);
         }
     }
 
-    /// Has one piece done, calling `meanwhile` until it is; its time, and how
-    /// often that was called.
-    fn ask(&self, meanwhile: impl Fn()) -> (f64, u64) {
+    /// Has one piece done, calling `meanwhile` until it is; its time, if the CPU
+    /// was the victim's throughout, and how often that was called.
+    fn ask(&self, meanwhile: impl Fn()) -> (Option<f64>, u64) {
         let piece = self.done.load(Acquire) + 1;
         self.asked.store(piece, Release);
         let mut calls = 0;
@@ -94,6 +96,16 @@ impl Desk {
             meanwhile();
             calls += 1;
         }
-        (self.took_ns.load(Acquire) as f64, calls.max(1))
+        let took = self.took_ns.load(Acquire);
+        ((took != INTERRUPTED).then_some(took as f64), calls.max(1))
     }
+}
+
+/// Another thread had the CPU meanwhile, so the time is not the fences'.
+const INTERRUPTED: u64 = u64::MAX;
+
+/// How often this thread had to give up its CPU so far.
+fn switches() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:")?.trim().parse().ok())
 }

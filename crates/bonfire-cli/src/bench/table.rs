@@ -42,7 +42,9 @@ pub(super) fn title(cost: &Cost) -> String {
     match (cost.group, cost.threads) {
         (group, None) => group.into(),
         ("alone" | "one other running", Some(_)) => format!("heavy, {}", cost.group),
-        ("fallback", Some(threads)) => format!("fallback, {threads} others asleep"),
-        (group, Some(threads)) => format!("heavy, {group} ({threads} threads)"),
+        (group, Some(threads)) => {
+            let heavy = if group == "fallback" { "" } else { "heavy, " };
+            format!("{heavy}{group}, {threads} other thread{}", if threads == 1 { "" } else { "s" })
+        }
     }
 }
