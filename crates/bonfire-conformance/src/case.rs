@@ -38,6 +38,13 @@ pub(crate) struct Cost {
     pub(crate) weight: u64,
     /// How many rounds are enough.
     pub(crate) rounds: u64,
+    /// How long it may take at most, however much of the budget is left.
+    pub(crate) most_ns: u64,
+}
+
+impl Cost {
+    /// Of a case that takes what it takes, which is next to nothing.
+    const SMALL: Self = Self { weight: 1, rounds: 0, most_ns: u64::MAX };
 }
 
 /// What a case is about.
@@ -187,10 +194,10 @@ impl Case {
     /// What it may cost on a machine of this memory order.
     pub(crate) fn cost(&self, order: MemoryOrder) -> Cost {
         match self.0 {
-            What::Answers(_) | What::Single(_) | What::Life(_) => Cost { weight: 1, rounds: 0 },
+            What::Answers(_) | What::Single(_) | What::Life(_) => Cost::SMALL,
             What::Litmus(litmus) => litmus.cost(order),
             What::Race(race) => race.cost(),
-            What::Load(_) => Cost { weight: 60, rounds: 0 },
+            What::Load(_) => Cost { weight: 60, ..Cost::SMALL },
         }
     }
 

@@ -96,8 +96,13 @@ fn not_run() -> Outcome {
 struct Runner<'a> {
     subject: &'a dyn Subject,
     seeds: Random,
-    /// When the budget is spent.
+    /// When all cases should have run: after six tenths of the budget. Three
+    /// more are for those whose rounds do not tell in their share; the last is
+    /// for births, deaths, and the last call of a slow command.
+    plan_end_ns: u64,
     end_ns: u64,
+    /// What a case gets at least for each unit of its weight, before `end_ns`.
+    least_ns: u64,
     /// The weights of the cases that have not run.
     weight_left: u64,
     /// Why no case can be judged, if so.
@@ -108,11 +113,17 @@ impl<'a> Runner<'a> {
     fn new(subject: &'a dyn Subject, selected: &dyn Fn(&Case) -> bool, options: Options) -> Self {
         let order = subject.memory_order();
         let weight_left = cases().filter(|case| selected(case)).map(|case| case.cost(order).weight).sum();
-        // The last tenth is for what the cases do beyond their shares: births,
-        // deaths, the last call of a slow command.
-        let end_ns = subject.now_ns().saturating_add(options.budget_ns / 10 * 9);
+        let (now_ns, tenth_ns) = (subject.now_ns(), options.budget_ns / 10);
         let seeds = Random::new(options.seed);
-        Self { subject, seeds, end_ns, weight_left, deaf: probe(subject) }
+        Self {
+            subject,
+            seeds,
+            plan_end_ns: now_ns.saturating_add(tenth_ns * 6),
+            end_ns: now_ns.saturating_add(tenth_ns * 9),
+            least_ns: tenth_ns * 3 / u64::max(weight_left, 1),
+            weight_left,
+            deaf: probe(subject),
+        }
     }
 
     fn judge(&mut self, number: u16, case: &Case) -> Outcome {
@@ -152,20 +163,22 @@ impl<'a> Runner<'a> {
         Outcome::new(reason, evidence)
     }
 
-    /// What `case` may use of what is left of the budget: its share, and if
-    /// that tells nothing a few shares of others, who often leave some over.
+    /// What `case` may use: its share of what is left of the plan, and if that
+    /// tells nothing, some more.
     fn allowance(&mut self, case: &Case) -> Allowance {
-        const BORROWED_SHARES: u64 = 3;
+        const SHARES_IN_NEED: u64 = 4;
         let order = self.subject.memory_order();
-        let Cost { weight, rounds } = case.cost(order);
+        let Cost { weight, rounds, most_ns } = case.cost(order);
         let now_ns = self.subject.now_ns();
-        let share_ns = self.end_ns.saturating_sub(now_ns) / self.weight_left.max(1) * weight;
-        let borrowed_ns = if case.always_tells(order) { share_ns * BORROWED_SHARES } else { 0 };
+        let left_ns = self.plan_end_ns.saturating_sub(now_ns);
+        let unit_ns = u64::max(left_ns / self.weight_left.max(1), self.least_ns);
         self.weight_left -= weight;
+        let share_ns = most_ns.min(unit_ns * weight);
+        let need_ns = if case.always_tells(order) { share_ns * SHARES_IN_NEED } else { share_ns };
         Allowance {
             seed: self.seeds.next(),
-            deadline_ns: now_ns + share_ns,
-            limit_ns: now_ns + share_ns + borrowed_ns,
+            deadline_ns: self.end_ns.min(now_ns + share_ns),
+            limit_ns: self.end_ns.min(now_ns + need_ns),
             rounds,
         }
     }

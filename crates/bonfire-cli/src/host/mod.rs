@@ -29,6 +29,9 @@ use world::HostWorld;
 /// The first of the hidden arguments with which this program starts itself.
 const RESUME: &str = "--resume-task";
 
+/// How nice the processes of a case are, if they may be so.
+const EAGER: i32 = -10;
+
 /// The running kernel.
 pub(crate) struct Host {
     arena: &'static Arena,
@@ -111,6 +114,9 @@ impl Subject for Host {
             // A group of its own: whatever it starts can be killed with it, and
             // a Ctrl-C at the terminal is for the parent alone to handle.
             let _ = process::setpgid(None, None);
+            // Threads that must meet on two busy CPUs seldom do. Where this is
+            // not allowed, rounds take longer.
+            let _ = process::setpriority_process(None, EAGER);
             self.enter(task);
         };
         match sys::fork(in_child) {

@@ -121,12 +121,13 @@ impl Litmus {
     /// A call of `GLOBAL` takes milliseconds, so it gets more time for its
     /// rounds; where nothing can be seen, little time is wasted on looking.
     pub(crate) fn cost(self, order: MemoryOrder) -> Cost {
+        let usual = Cost { weight: 40, rounds: 10_000, most_ns: u64::MAX };
         match self.hidden(order) {
             // As many as there is time for.
-            None if self.is_hunt() => Cost { weight: 100, rounds: u64::MAX },
-            Some(_) => Cost { weight: 2, rounds: 500 },
-            None if self.barrier == Command::Global => Cost { weight: 120, rounds: 200 },
-            None => Cost { weight: 40, rounds: 10_000 },
+            None if self.is_hunt() => Cost { rounds: u64::MAX, ..usual },
+            None if self.barrier == Command::Global => Cost { weight: 120, rounds: 200, ..usual },
+            None => usual,
+            Some(_) => Cost { weight: 2, rounds: 500, most_ns: 15_000_000 },
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) const QUEUED: usize = 56;
 /// The longest random delay before the accesses, in turns of an empty loop.
 const DELAY: u32 = 400;
 /// How long a thread spins for the others before it thinks that they have no CPU.
-const PATIENCE: u32 = 10_000;
+const PATIENCE: u32 = 2_000;
 
 /// What the threads of a litmus share.
 #[repr(C)]
@@ -65,7 +65,7 @@ impl Line {
 
 #[repr(C, align(128))]
 struct Seat {
-    /// The round that this thread has come to.
+    /// How far this thread has come: twice the round, and one more when ready.
     met: AtomicU64,
     /// The round whose results are in `reads`.
     done: AtomicU64,
@@ -183,14 +183,14 @@ impl<'a> Player<'a> {
 
     /// Waits until another thread has registered this process.
     pub(super) fn wait_for_registration(&self, asleep: bool) {
-        let mut spins = if asleep { PATIENCE } else { 0 };
+        let patience = if asleep { 0 } else { PATIENCE };
+        let mut spins = 0;
         // Acquire: pairs (registered) with the release above.
         while self.table.registered.load(Acquire) != self.table.first_round() {
             if self.world.arena().is_over() {
                 return;
             }
-            self.spin(&mut spins);
-            spins = if asleep { PATIENCE } else { spins };
+            self.spin(&mut spins, patience);
         }
     }
 
@@ -225,26 +225,35 @@ impl<'a> Player<'a> {
     }
 
     /// Waits until all have come to `round`; false if the heavy thread left.
-    fn meet(&mut self, round: u64) -> bool {
+    ///
+    /// In two steps: a thread may sleep until all have come, and then would be
+    /// late by the time it takes to wake up; so that all start at once, they
+    /// wait once more until all are awake.
+    fn meet(&self, round: u64) -> bool {
+        self.wait_for_all(2 * round, PATIENCE) && self.wait_for_all(2 * round + 1, 50 * PATIENCE)
+    }
+
+    /// Announces this step, and waits until all others have.
+    fn wait_for_all(&self, step: u64, patience: u32) -> bool {
         let seats = &self.table.seats[..self.litmus.shape.threads.len()];
         // Release: pairs (meet) with the loads below in the other threads, which
         // must not run ahead of what this one did in the round before.
-        seats[self.seat].met.store(round, Release);
-        let mut spins = 0u32;
-        while seats.iter().any(|seat| seat.met.load(Acquire) < round) {
+        seats[self.seat].met.store(step, Release);
+        let mut spins = 0;
+        while seats.iter().any(|seat| seat.met.load(Acquire) < step) {
             if self.world.arena().is_over() {
                 return false;
             }
-            self.spin(&mut spins);
+            self.spin(&mut spins, patience);
         }
         true
     }
 
     /// Waits a moment; after many, lets others have the CPU.
-    fn spin(&self, spins: &mut u32) {
+    fn spin(&self, spins: &mut u32, patience: u32) {
         core::hint::spin_loop();
         *spins += 1;
-        if *spins > PATIENCE {
+        if *spins > patience {
             *spins = 0;
             self.world.nap();
         }
@@ -302,7 +311,7 @@ impl<'a> Player<'a> {
                 if self.world.arena().is_over() {
                     return false;
                 }
-                self.spin(&mut spins);
+                self.spin(&mut spins, PATIENCE);
             }
             reads[index] = [0, 1].map(|i: usize| seat.reads[i].load(Relaxed));
         }
