@@ -163,7 +163,8 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     ///
     /// *Orders*: what a caller that did not wait for this CPU did, before all
     /// that runs here. And it answers what was asked while the CPU went offline,
-    /// whose poke may have been lost. Scenarios h2, h3, h5, e2 to e4.
+    /// whose poke may have been lost, and sees to the core serialisations that
+    /// nobody asked of it meanwhile. Scenarios h2, h3, h5, e2 to e4.
     ///
     /// # Errors
     /// [`BeyondCapacity`] if the engine keeps nothing for this CPU: no user
@@ -178,6 +179,11 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
         // PAIRS(A): the barrier of `serve` stands between the word that says this
         // CPU is online and the first user access.
         self.serve(cpu, Occupant::Kernel);
+        if !T::SKIPS {
+            // PAIRS(S): nobody asked a CPU that was offline to serialise, and no
+            // switch hook of this design does when a user thread comes here.
+            self.owe_core_sync(cpu, Site::IpiCoreSync);
+        }
         Ok(())
     }
 
