@@ -9,6 +9,7 @@ mod kernel;
 mod machine;
 mod restartable;
 mod scheduler;
+pub mod storm;
 mod subject;
 #[expect(unsafe_code, reason = "signals, stacks and thread-local storage")]
 mod sys;

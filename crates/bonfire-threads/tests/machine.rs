@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bonfire_engine::abi::{Command, Cpu, Error};
 use bonfire_engine::{Everywhere, LockedMask, Mask, Running, Site, Threads};
@@ -18,6 +18,15 @@ fn boot<D: Design>(cpus: usize) -> System<D> {
 
 fn finishes(process: std::io::Result<Process>) {
     assert!(process.expect("the host has memory").wait(LIMIT), "hangs");
+}
+
+/// Waits on a thread of the host.
+fn await_that(holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < LIMIT, "hangs");
+        std::thread::sleep(Duration::from_micros(100));
+    }
 }
 
 /// Runs one check on each design.
@@ -37,6 +46,7 @@ macro_rules! on_every_design {
 on_every_design!(a_call_reaches_a_loop_that_makes_no_calls);
 on_every_design!(registrations_live_in_the_address_space);
 on_every_design!(cpus_come_and_go_while_threads_call);
+on_every_design!(a_cpu_that_was_offline_runs_no_stale_code);
 on_every_design!(a_kernel_thread_that_uses_an_address_space_is_poked);
 
 mod checks {
@@ -118,6 +128,39 @@ mod checks {
             }
         }
         assert_eq!(calls.load(Relaxed), 2400);
+    }
+
+    /// The thread runs its code on CPU 1, and on CPU 0 while the other is off.
+    pub(crate) fn a_cpu_that_was_offline_runs_no_stale_code<D: Design>() {
+        let system = boot::<D>(2);
+        let stage = Arc::new(AtomicU32::new(0));
+        let shared = Arc::clone(&stage);
+        let until = |stage: &AtomicU32, number, user: &User<D>| {
+            while stage.load(Relaxed) != number {
+                user.yield_now();
+            }
+        };
+        let process = system.process(Some(Cpu(0)), move |user: &User<D>| {
+            assert_eq!(user.issue(Command::RegisterSyncCore), Ok(0));
+            user.place(Some(Cpu(1)));
+            assert_eq!(user.execute(), 0, "not yet patched");
+            user.place(Some(Cpu(0)));
+            shared.store(1, Relaxed);
+            until(&shared, 2, user);
+            user.patch(7);
+            assert_eq!(user.issue(Command::SyncCore), Ok(0));
+            shared.store(3, Relaxed);
+            until(&shared, 4, user);
+            user.place(Some(Cpu(1)));
+            assert_eq!(user.execute(), 7, "{}", D::NAME);
+        });
+        for (online, at) in [(false, 1), (true, 3)] {
+            await_that(|| stage.load(Relaxed) == at);
+            system.want_online(Cpu(1), online);
+            await_that(|| system.is_online(Cpu(1)) == online);
+            stage.store(at + 1, Relaxed);
+        }
+        finishes(process);
     }
 
     pub(crate) fn a_kernel_thread_that_uses_an_address_space_is_poked<D: Design>() {

@@ -13,6 +13,7 @@ pub(crate) mod this_cpu;
 
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::arch::asm;
+use std::sync::atomic::AtomicU32;
 
 use bonfire_conformance::Arena;
 
@@ -25,6 +26,20 @@ pub(crate) fn light_fence() {
     // SAFETY: no instruction is emitted. Stands for a signal fence in Rust,
     // which is a full `sync` on POWER.
     unsafe { asm!("", options(nostack, preserves_flags)) };
+}
+
+/// Throws the line of `word` out of every cache, so that the next store to it
+/// waits for memory, and every later store behind it. Without such an
+/// instruction nothing happens, and reordering is rarer.
+pub(crate) fn evict(word: &AtomicU32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: `clflush` (in every x86-64) writes a line back and forgets it; the
+    // address is that of a live word. Stands for no access at all.
+    unsafe {
+        asm!("clflush [{}]", in(reg) word, options(nostack, preserves_flags));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = word;
 }
 
 /// An arena as it must be before its first use. It is too large for a stack.

@@ -1,0 +1,69 @@
+//! The randomised run, short; and the same on machines that lack something,
+//! which its invariants must see.
+
+use std::time::Duration;
+
+use bonfire_engine::{Everywhere, LockedMask, Mask, Running, Site, Threads};
+use bonfire_threads::storm::{Event, Storm};
+use bonfire_threads::{Design, Faults};
+
+const SHORT: Storm =
+    Storm { duration: Duration::from_secs(20), parties: 25, seed: 3, cpus: 4, faults: Faults::NONE };
+
+/// How often a twin is tried again until it is seen to fail.
+const TRIES: u64 = 30;
+
+fn nothing_breaks<D: Design>() {
+    let report = SHORT.rage::<D>().expect("the host has threads");
+    assert!(!report.hung, "{}: {report:?}", D::NAME);
+    assert_eq!(report.violations(), 0, "{}: {report:?}", D::NAME);
+    assert!(report.most_pending <= 1, "{}: {report:?}", D::NAME);
+    for event in Event::ALL.into_iter().filter(|event| !event.is_violation()) {
+        assert!(report.count(event) > 0, "{}: no {event:?}: {report:?}", D::NAME);
+    }
+    assert!(report.pokes > 0 && report.switches > 100, "{}: {report:?}", D::NAME);
+}
+
+#[test]
+fn nothing_breaks_in_any_design() {
+    nothing_breaks::<Running>();
+    nothing_breaks::<Everywhere>();
+    nothing_breaks::<Mask>();
+    nothing_breaks::<LockedMask>();
+    nothing_breaks::<Threads>();
+}
+
+/// Rages without `faults` until each of `events` was seen.
+fn breaks<D: Design>(faults: Faults, events: &[Event]) {
+    let mut unseen = events.to_vec();
+    for seed in 0..TRIES {
+        let report = Storm { seed, faults, ..SHORT }.rage::<D>().expect("the host has threads");
+        unseen.retain(|&event| report.count(event) == 0);
+        if unseen.is_empty() {
+            return;
+        }
+    }
+    panic!("{}: cannot tell: without {faults:?} no {unseen:?} in {TRIES} runs", D::NAME);
+}
+
+#[test]
+fn a_machine_that_does_not_poke_breaks_in_every_design() {
+    // The door needs a store that is overtaken by a load.
+    let seen: &[Event] = if cfg!(target_arch = "x86_64") {
+        &[Event::Overlap, Event::StaleCode, Event::LateCommit]
+    } else {
+        &[Event::StaleCode, Event::LateCommit]
+    };
+    breaks::<Running>(Faults::NO_POKE, seen);
+    breaks::<Everywhere>(Faults::NO_POKE, seen);
+    breaks::<Mask>(Faults::NO_POKE, seen);
+    breaks::<LockedMask>(Faults::NO_POKE, seen);
+    breaks::<Threads>(Faults::NO_POKE, seen);
+}
+
+#[test]
+fn a_core_that_does_not_serialise_runs_stale_code() {
+    for site in [Site::IpiCoreSync, Site::SwitchCoreSync, Site::RetCoreSync] {
+        breaks::<Running>(Faults::NONE.without(site), &[Event::StaleCode]);
+    }
+}
