@@ -1,4 +1,4 @@
-//! The ABI cases: one call after the other, each compared with [`spec`].
+//! The ABI cases: one call after the other, each compared with [`spec`](crate::spec).
 //!
 //! The matrix command × flags × `cpu_id` is cut into cases along what is odd
 //! about the call, so that a kernel which, say, looks at `cpu_id` when it must
@@ -81,15 +81,15 @@ impl Answers {
         }
     }
 
-    pub(crate) fn explain(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(crate) fn explain(self, out: &mut dyn fmt::Write) -> fmt::Result {
         let state =
             if self.registered { "registered for what it is about" } else { "not registered for anything" };
-        writeln!(
-            f,
-            "A fresh process, {state}, issues the call; each answer is compared with what QUERY and"
+        write!(
+            out,
+            "A fresh process, {state}, issues the call; each answer is compared with what QUERY and "
         )?;
-        writeln!(f, "the registrations make of it. No barrier is involved. A failure means:")?;
-        write!(f, "{}.", self.meaning())
+        write!(out, "the registrations make of it. No barrier is involved.")?;
+        write!(out, "\n\nWhat a failure means: {}.", self.meaning())
     }
 
     fn meaning(self) -> &'static str {

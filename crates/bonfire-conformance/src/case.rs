@@ -267,18 +267,36 @@ impl fmt::Display for Diagram {
     }
 }
 
-/// The explanation of a case; displays as several lines of prose.
+/// The explanation of a case; displays as paragraphs of prose, wrapped.
 #[derive(Clone, Copy, Debug)]
 pub struct Explanation(Case);
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let out = &mut Wrapped { f, column: 0 };
         match self.0.0 {
-            What::Answers(answers) => answers.explain(f),
-            What::Single(script) | What::Life(script) => lifetime::explain(script, f),
-            What::Litmus(litmus) => litmus.explain(f),
-            What::Race(race) => race.explain(f),
-            What::Load(load) => load.explain(f),
+            What::Answers(answers) => answers.explain(out),
+            What::Single(script) | What::Life(script) => lifetime::explain(script, out),
+            What::Litmus(litmus) => litmus.explain(out),
+            What::Race(race) => race.explain(out),
+            What::Load(load) => load.explain(out),
         }
+    }
+}
+
+/// Breaks lines at the first space after a column that leaves room for a word.
+struct Wrapped<'a, 'b> {
+    f: &'a mut fmt::Formatter<'b>,
+    column: usize,
+}
+
+impl fmt::Write for Wrapped<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        const FULL: usize = 80;
+        text.chars().try_for_each(|character| {
+            let character = if character == ' ' && self.column >= FULL { '\n' } else { character };
+            self.column = if character == '\n' { 0 } else { self.column + 1 };
+            self.f.write_char(character)
+        })
     }
 }

@@ -141,24 +141,24 @@ impl Race {
         }
     }
 
-    pub(crate) fn explain(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Instructions { .. } => f.write_str(
-                "One thread rewrites a function to return n, issues SYNC_CORE and raises a flag to n. Another\n\
-                 that sees the flag calls the function, without any fence, and must get n: the barrier made\n\
+    pub(crate) fn explain(self, out: &mut dyn fmt::Write) -> fmt::Result {
+        out.write_str(match self {
+            Instructions { .. } => {
+                "One thread rewrites a function to return n, issues SYNC_CORE and raises a flag to n. Another \
+                 that sees the flag calls the function, without any fence, and must get n: the barrier made \
                  every thread serialise its instruction stream before it next runs in user mode.\n\n\
-                 A failure means that a thread went on with instructions fetched before: the interrupt does\n\
-                 not return through a serialising instruction, or a thread that was not interrupted (the\n\
-                 caller's own sibling on the same CPU among them) came back to user mode without one.",
-            ),
-            Sections(_) => f.write_str(
-                "A thread copies an epoch to the epoch's slot in a restartable section, slowly. Another sets\n\
-                 the epoch to n, issues RSEQ and wipes the slot of n - 1: no section that began before the\n\
+                 What a failure means: a thread went on with instructions fetched before. The interrupt does \
+                 not return through a serialising instruction, or a thread that was not interrupted (the \
+                 caller's own sibling on the same CPU among them) came back to user mode without one."
+            }
+            Sections(_) => {
+                "A thread copies an epoch to the epoch's slot in a restartable section, slowly. Another sets \
+                 the epoch to n, issues RSEQ and wipes the slot of n - 1: no section that began before the \
                  barrier returned may commit afterwards.\n\n\
-                 A failure means that the section was not restarted: the CPU that was named was not\n\
-                 interrupted, or the interrupted thread is not told to look at its section.",
-            ),
-        }
+                 What a failure means: the section was not restarted. The CPU that was named was not \
+                 interrupted, or the interrupted thread is not told to look at its section."
+            }
+        })
     }
 
     /// Plays the part of this case that `part` names.

@@ -72,13 +72,22 @@ pub(crate) fn citation(script: Script) -> &'static str {
 }
 
 /// What it does, and what a failure means.
-pub(crate) fn explain(script: Script, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(crate) fn explain(script: Script, out: &mut dyn fmt::Write) -> fmt::Result {
     let registration = script.flavour.registration();
-    writeln!(f, "A fresh process takes the steps that the id names: `register` is {registration},")?;
-    writeln!(f, "`gates` issues each private command, which must be refused with EPERM unless its own")?;
-    writeln!(f, "flavour is registered, `ask` is GET_REGISTRATIONS, `back` returns to the parent.")?;
-    writeln!(f, "No barrier is involved. A failure means that the registration is not where it belongs, in")?;
-    write!(f, "the address space: a library that registered once is refused later, or believed too long.")
+    write!(
+        out,
+        "A fresh process takes the steps that the id names: `register` is {registration}, `gates` issues "
+    )?;
+    write!(
+        out,
+        "each private command, which must be refused with EPERM unless its own flavour is registered, "
+    )?;
+    write!(out, "`ask` is GET_REGISTRATIONS, `back` returns to the parent. No barrier is involved.")?;
+    write!(
+        out,
+        "\n\nWhat a failure means: the registration is not where it belongs, in the address space. A "
+    )?;
+    write!(out, "library that registered once is refused later, or believed too long.")
 }
 
 fn scripts(histories: &'static [History]) -> impl Iterator<Item = Script> {

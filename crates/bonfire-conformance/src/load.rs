@@ -37,21 +37,25 @@ pub(crate) fn all() -> impl Iterator<Item = Load> {
 }
 
 impl Load {
-    pub(crate) fn explain(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{PROCESSES} processes of {THREADS} threads each issue up to {CALLS} calls a thread: every command and many"
+    pub(crate) fn explain(self, out: &mut dyn fmt::Write) -> fmt::Result {
+        write!(
+            out,
+            "{PROCESSES} processes of {THREADS} threads each issue up to {CALLS} calls a thread: every "
         )?;
-        writeln!(
-            f,
-            "numbers that are none, with and without flags, garbage in what does not count. Each answer"
+        write!(
+            out,
+            "command and many numbers that are none, with and without flags, garbage in what does not "
         )?;
-        writeln!(f, "is compared with what QUERY and the registrations make of it. No barrier is involved.")?;
-        writeln!(
-            f,
-            "A failure means that the kernel answers otherwise under load (a lock that could not be"
+        write!(out, "count. Each answer is compared with what QUERY and the registrations make of it. No ")?;
+        write!(
+            out,
+            "barrier is involved.\n\nWhat a failure means: the kernel answers otherwise under load (a "
         )?;
-        write!(f, "taken, a list that overflowed, a wait that was given up), or that a call never returns.")
+        write!(
+            out,
+            "lock that could not be taken, a list that overflowed, a wait that was given up), or a call "
+        )?;
+        write!(out, "never returns.")
     }
 
     pub(crate) fn play(self, world: &dyn World, number: u16, part: u16) {

@@ -2,7 +2,7 @@
 //!
 //! A script is a tree of steps: calls, and births of processes and threads in
 //! which further steps are taken. Nowhere does it say what the answers are:
-//! [`spec`](crate::spec) says it, from the registrations that the address space
+//! [`spec`] says it, from the registrations that the address space
 //! holds at that step, which the [`Player`] keeps track of across `fork`,
 //! `clone` and `exec`.
 

@@ -206,7 +206,7 @@ impl Rounds {
     /// Whether more rounds would change nothing: it does not conform, or `goal`
     /// rounds did not show it and the twin showed it all along.
     pub(crate) fn is_settled(&self, goal: u64) -> bool {
-        self.forbidden >= 16 || (self.rounds >= goal && self.confidence() >= 0.999_999)
+        self.forbidden >= 8 || (self.rounds >= goal && self.confidence() >= 0.999_999)
     }
 }
 

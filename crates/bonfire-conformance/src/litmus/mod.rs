@@ -127,7 +127,7 @@ impl Litmus {
             None if self.is_hunt() => Cost { rounds: u64::MAX, ..usual },
             None if self.barrier == Command::Global => Cost { weight: 120, rounds: 200, ..usual },
             None => usual,
-            Some(_) => Cost { weight: 2, rounds: 500, most_ns: 15_000_000 },
+            Some(_) => Cost { weight: 2, rounds: 500, most_ns: 10_000_000 },
         }
     }
 
@@ -165,25 +165,19 @@ impl Litmus {
         self.shape.draw(self.barrier, f)
     }
 
-    pub(crate) fn explain(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(crate) fn explain(self, out: &mut dyn fmt::Write) -> fmt::Result {
         let threads = if self.crosses_processes() { "processes that share memory" } else { "threads" };
-        writeln!(
-            f,
-            "{} {threads}; P{} issues {}, the others only keep the compiler",
-            self.shape.threads.len(),
-            self.shape.heavy,
+        let (count, heavy) = (self.shape.threads.len(), self.shape.heavy);
+        write!(
+            out,
+            "{count} {threads}. P{heavy} issues {} between its accesses; between those of ",
             self.barrier
         )?;
-        writeln!(f, "from moving their accesses. {}", self.situation.tells())?;
-        writeln!(f)?;
-        writeln!(f, "Why the outcome is forbidden: {}", self.shape.why)?;
-        writeln!(f)?;
-        writeln!(f, "In the twin's rounds an ordinary system call stands in place of the barrier, and the")?;
-        writeln!(
-            f,
-            "outcome must be seen; else the case cannot tell. A failure means: {}",
-            self.situation.blames()
-        )
+        write!(out, "the rest only the compiler is kept from moving them. {}", self.situation.tells())?;
+        write!(out, "\n\nWhy the outcome is forbidden: {}", self.shape.why)?;
+        write!(out, "\n\nIn the twin's rounds an ordinary system call stands in place of the barrier, and ")?;
+        write!(out, "the outcome must be seen; else the case cannot tell.")?;
+        write!(out, "\n\nWhat a failure means: {}", self.situation.blames())
     }
 }
 
@@ -209,10 +203,10 @@ impl Situation {
                 "The others sleep between rounds, and are switched out while the barrier is under way."
             }
             Sharing => "On their CPU another process runs now and then.",
-            Exiting => "Each of the others exits right after its accesses; the next round has a new one.",
+            Exiting => "Each of these exits right after its accesses; the next round has a new one.",
             Migrating => "The threads change CPUs every few rounds.",
             Registering => "The process registers when its threads are running already, again and again.",
-            TwoCallers => "The others issue the barrier too, right after their accesses.",
+            TwoCallers => "These issue the barrier too, right after their accesses.",
             Parked => "P1 sleeps on its CPU while another thread registers its process; again and again.",
             SiblingExited => "A sibling of P1 exits on P1's CPU just before; again and again.",
         }
@@ -222,36 +216,36 @@ impl Situation {
     const fn blames(self) -> &'static str {
         match self {
             Spinning => {
-                "running\nthreads are not interrupted, or the interrupt's handler, the entry of the call or its\n\
+                "running threads are not interrupted, or the interrupt's handler, the entry of the call or its \
                  return lacks a full barrier (Linux's scenarios A and B)."
             }
             Sleeping => {
-                "a thread\nthat is being switched out or in is skipped, and the switch lacks a full barrier before or\n\
+                "a thread that is being switched out or in is skipped, and the switch lacks a full barrier before or \
                  after it changes what its CPU is seen to run (scenario C)."
             }
             Sharing => {
-                "a switch\nbetween two address spaces lacks a full barrier on one of its sides (scenario C, as on\n\
+                "a switch between two address spaces lacks a full barrier on one of its sides (scenario C, as on \
                  riscv before Linux 6.9)."
             }
             Exiting => {
-                "a thread\nthat exits is skipped before its accesses are visible: its exit lacks a full barrier\n\
+                "a thread that exits is skipped before its accesses are visible: its exit lacks a full barrier \
                  (scenario D, as on Linux before 5.10)."
             }
             Migrating => {
-                "the caller\nskips a CPU because it once was its own, or the thread that now runs there."
+                "the caller skips a CPU because it once was its own, or the thread that now runs there."
             }
             Registering => {
-                "the gate\nopens before every CPU knows of the registration, so that a switch that is under way\n\
+                "the gate opens before every CPU knows of the registration, so that a switch that is under way \
                  passes no barrier."
             }
-            TwoCallers => "callers\nshare an interrupt or an acknowledgement that was not meant for both.",
+            TwoCallers => "callers share an interrupt or an acknowledgement that was not meant for both.",
             Parked => {
-                "the CPU\nkeeps a copy of what its address space is registered for. While the thread slept, its idle\n\
-                 CPU held on to the address space, and the registration did not look there; the copy says \"not\n\
+                "the CPU keeps a copy of what its address space is registered for. While the thread slept, its idle \
+                 CPU held on to the address space, and the registration did not look there; the copy says \"not \
                  registered\" until another address space has run on that CPU. Linux since 5.4."
             }
             SiblingExited => {
-                "the CPU\nkeeps a copy of what its address space is registered for. The sibling's exit set the copy to\n\
+                "the CPU keeps a copy of what its address space is registered for. The sibling's exit set the copy to \
                  \"nothing\", and a switch between threads of one address space does not renew it. Linux since 5.10."
             }
         }

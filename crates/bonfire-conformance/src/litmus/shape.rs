@@ -72,7 +72,7 @@ pub(crate) const SHAPES: &[Shape] = &[
         threads: &[&[Store(X, 1), Fence, Load(Y)], &[Store(Y, 1), Fence, Load(X)]],
         heavy: 0,
         forbidden: &[Read(0, 0, 0), Read(1, 0, 0)],
-        why: "P1 passes a full barrier\nduring P0's call. If that is before P1's load, the load sees x, which P0 stored before the\n\
+        why: "P1 passes a full barrier during P0's call. If that is before P1's load, the load sees x, which P0 stored before the \
               call; if it is after, P1's store is visible by the end of the call, and P0 sees y.",
     },
     Shape {
@@ -80,63 +80,63 @@ pub(crate) const SHAPES: &[Shape] = &[
         threads: MP,
         heavy: 0,
         forbidden: MP_SEEN,
-        why: "P1 sees y, which P0 stored\nafter the call; so P1 passed its barrier before, and loads x after it.",
+        why: "P1 sees y, which P0 stored after the call; so P1 passed its barrier before, and loads x after it.",
     },
     Shape {
         name: "MP",
         threads: MP,
         heavy: 1,
         forbidden: MP_SEEN,
-        why: "P1 saw y before the call, so\nboth of P0's stores come before the barrier that P0 passes during the call.",
+        why: "P1 saw y before the call, so both of P0's stores come before the barrier that P0 passes during the call.",
     },
     Shape {
         name: "LB",
         threads: &[&[Load(X), Fence, Store(Y, 1)], &[Load(Y), Fence, Store(X, 1)]],
         heavy: 0,
         forbidden: &[Read(0, 0, 1), Read(1, 0, 1)],
-        why: "P0 saw x before the call, so\nP1's load of y comes before the barrier that P1 passes during the call, and y is stored after.",
+        why: "P0 saw x before the call, so P1's load of y comes before the barrier that P1 passes during the call, and y is stored after.",
     },
     Shape {
         name: "S",
         threads: S,
         heavy: 0,
         forbidden: S_SEEN,
-        why: "P1 sees y, which P0 stored\nafter the call; so P1 passed its barrier before, and its store of x is the later one.",
+        why: "P1 sees y, which P0 stored after the call; so P1 passed its barrier before, and its store of x is the later one.",
     },
     Shape {
         name: "S",
         threads: S,
         heavy: 1,
         forbidden: S_SEEN,
-        why: "P1 saw y before the call, so\nP0's store of x is visible by the end of the call, and P1's is the later one.",
+        why: "P1 saw y before the call, so P0's store of x is visible by the end of the call, and P1's is the later one.",
     },
     Shape {
         name: "R",
         threads: R,
         heavy: 0,
         forbidden: R_SEEN,
-        why: "If P1 passes its barrier\nbefore its load, the load sees x; if after, P1's store of y comes before P0's.",
+        why: "If P1 passes its barrier before its load, the load sees x; if after, P1's store of y comes before P0's.",
     },
     Shape {
         name: "R",
         threads: R,
         heavy: 1,
         forbidden: R_SEEN,
-        why: "P0's y comes before P1's, so\nboth of P0's stores come before the barrier that P0 passes during the call, and P1 sees x.",
+        why: "P0's y comes before P1's, so both of P0's stores come before the barrier that P0 passes during the call, and P1 sees x.",
     },
     Shape {
         name: "2+2W",
         threads: &[&[Store(X, 1), Fence, Store(Y, 2)], &[Store(Y, 1), Fence, Store(X, 2)]],
         heavy: 0,
         forbidden: &[Last(X, 1), Last(Y, 1)],
-        why: "P1's x comes before P0's, so\nboth of P1's stores come before the barrier that P1 passes during the call; P0's y is later.",
+        why: "P1's x comes before P0's, so both of P1's stores come before the barrier that P1 passes during the call; P0's y is later.",
     },
     Shape {
         name: "WRC",
         threads: &[&[Store(X, 1)], &[Load(X), Fence, Store(Y, 1)], &[Load(Y), Fence, Load(X)]],
         heavy: 1,
         forbidden: &[Read(1, 0, 1), Read(2, 0, 1), Read(2, 1, 0)],
-        why: "P1 saw x before the call, so\nx is visible to all by its end; P2 sees y, stored later, and loads x after its own barrier.",
+        why: "P1 saw x before the call, so x is visible to all by its end; P2 sees y, stored later, and loads x after its own barrier.",
     },
     Shape {
         name: "ISA2",
@@ -147,14 +147,14 @@ pub(crate) const SHAPES: &[Shape] = &[
         ],
         heavy: 1,
         forbidden: &[Read(1, 0, 1), Read(2, 0, 1), Read(2, 1, 0)],
-        why: "P1 saw y before the call, so\nP0's x is visible to all by its end; P2 sees z, stored later, and loads x after its barrier.",
+        why: "P1 saw y before the call, so P0's x is visible to all by its end; P2 sees z, stored later, and loads x after its barrier.",
     },
     Shape {
         name: "IRIW",
         threads: &[&[Store(X, 1)], &[Store(Y, 1)], &[Load(X), Fence, Load(Y)], &[Load(Y), Fence, Load(X)]],
         heavy: 2,
         forbidden: &[Read(2, 0, 1), Read(2, 1, 0), Read(3, 0, 1), Read(3, 1, 0)],
-        why: "P2 saw x before the call, so\nx is visible to all by its end. If P3 passes its barrier before its second load, that sees x;\n\
+        why: "P2 saw x before the call, so x is visible to all by its end. If P3 passes its barrier before its second load, that sees x; \
               if after, y is visible to all by the end of the call, and P2 sees it.",
     },
 ];
