@@ -3,7 +3,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, check, explain, generate};
+use crate::{bench, boot, check, explain, generate};
 
 /// Tell whether this kernel's membarrier(2) is right: its answers, its lifetimes, its ordering
 ///
@@ -28,6 +28,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Verb {
     Check(check::Options),
     Bench(bench::Options),
+    Boot(boot::Options),
     Explain(explain::Options),
     Generate(generate::Options),
 }
@@ -53,6 +54,7 @@ pub(crate) const SECTIONS: [Section; 2] = [
             ("0", "every case that could be judged conforms"),
             ("1", "at least one case does not conform"),
             ("2", "none was seen not to conform, but at least one cannot be told; or bad usage"),
+            ("3", "bonfire boot: the machine failed, or there is none"),
             ("130", "interrupted by Ctrl-C"),
         ],
     },
@@ -65,6 +67,7 @@ pub(crate) const SECTIONS: [Section; 2] = [
             ("bonfire --hunt --budget 300", "look for known faults that show only in some runs"),
             ("bonfire --json report.json", "a report for a machine, beside the one for people"),
             ("bonfire bench --html costs.html", "what fences cost on this machine, with plots"),
+            ("bonfire boot --cpus 4", "the engine in a kernel of its own, in QEMU"),
             ("bonfire explain abi/RSEQ/registered/flags", "what a case tries, why, and what a failure means"),
         ],
     },

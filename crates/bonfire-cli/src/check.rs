@@ -64,7 +64,7 @@ pub(crate) struct Options {
 }
 
 /// Seconds; a shorter run could not tell.
-fn budget(text: &str) -> Result<Duration, String> {
+pub(crate) fn budget(text: &str) -> Result<Duration, String> {
     const SHORTEST: u64 = 5;
     const LONGEST: u64 = 7 * 24 * 60 * 60;
     match text.parse() {
@@ -75,7 +75,7 @@ fn budget(text: &str) -> Result<Duration, String> {
 }
 
 /// A number as reports show it (`0x…`), or in decimal.
-fn seed(text: &str) -> Result<u64, String> {
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
     let parsed = match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16),
         None => text.parse(),
@@ -91,7 +91,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // Opened first, so that a path that cannot be written costs no run.
-    let destinations = options.destinations()?;
+    let destinations = destinations(options.json.as_ref(), options.junit.as_ref())?;
     let Some(report) = judge(options, &selected)? else { return Ok(interrupt::exit()) };
     for mut destination in destinations {
         destination.write(&report)?;
@@ -116,7 +116,9 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
         return Ok(None);
     }
     Ok(Some(Report {
-        subject: options.subject,
+        subject: options.subject.to_string(),
+        title: options.subject.title(),
+        counted: Vec::new(),
         environment: Environment::read(),
         seed,
         seed_given: options.seed.is_some(),
@@ -157,19 +159,19 @@ impl Options {
             None => contains(case, filter),
         }
     }
+}
 
-    /// Where reports go. The one for people goes to stdout unless another does.
-    fn destinations(&self) -> Result<Vec<Destination>> {
-        let asked = [(&self.json, Format::Json), (&self.junit, Format::Junit)];
-        let asked = asked.into_iter().filter_map(|(to, format)| Some((to.as_ref()?, format)));
-        let mut all = asked.map(|(to, format)| Destination::open(to, format)).collect::<Result<Vec<_>>>()?;
-        let taken = all.iter().filter(|destination| destination.is_stdout()).count();
-        ensure!(taken < 2, "--json and --junit cannot both go to stdout; name a file for one");
-        if taken == 0 {
-            all.insert(0, Destination::people());
-        }
-        Ok(all)
+/// Where reports go. The one for people goes to stdout unless another does.
+pub(crate) fn destinations(json: Option<&OsString>, junit: Option<&OsString>) -> Result<Vec<Destination>> {
+    let asked = [(json, Format::Json), (junit, Format::Junit)];
+    let asked = asked.into_iter().filter_map(|(to, format)| Some((to?, format)));
+    let mut all = asked.map(|(to, format)| Destination::open(to, format)).collect::<Result<Vec<_>>>()?;
+    let taken = all.iter().filter(|destination| destination.is_stdout()).count();
+    ensure!(taken < 2, "--json and --junit cannot both go to stdout; name a file for one");
+    if taken == 0 {
+        all.insert(0, Destination::people());
     }
+    Ok(all)
 }
 
 fn is_hunt(case: &Case) -> bool {

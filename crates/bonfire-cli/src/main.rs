@@ -10,6 +10,7 @@
 
 mod arguments;
 mod bench;
+mod boot;
 mod check;
 mod environment;
 mod explain;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     arguments.color.write_global();
     let outcome = match arguments.verb() {
         Verb::Bench(options) => bench::run(&options),
+        Verb::Boot(options) => boot::run(&options),
         Verb::Check(options) => check::run(&options),
         Verb::Explain(options) => explain::run(&options),
         Verb::Generate(options) => generate::run(&options),

@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bonfire_conformance::{Case, Outcome, Summary, Verdict};
+use serde::Serialize;
 
 use crate::environment::Environment;
-use crate::subject::Choice;
 
 /// A run that came to its end.
 pub(crate) struct Report {
-    /// What was judged.
-    pub(crate) subject: Choice,
+    /// What was judged, by its name and in words.
+    pub(crate) subject: String,
+    pub(crate) title: String,
     pub(crate) environment: Environment,
     /// Where the random delays started, given or drawn.
     pub(crate) seed: u64,
@@ -28,6 +29,8 @@ pub(crate) struct Report {
     pub(crate) summary: Summary,
     /// In the order in which the cases ran.
     pub(crate) outcomes: Vec<(Case, Outcome)>,
+    /// Barriers and interrupts that were counted, in the testbed.
+    pub(crate) counted: Vec<Counted>,
     /// The hunts that were left out.
     pub(crate) not_run: Vec<Case>,
     pub(crate) duration: Duration,
@@ -38,7 +41,11 @@ pub(crate) struct Report {
 impl Report {
     /// What the exit status says: 0 conforms, 1 does not, 2 nothing is certain.
     pub(crate) fn status(&self) -> u8 {
+        if !self.counted.iter().all(Counted::is_right) {
+            return 1;
+        }
         match self.summary.verdict() {
+            Verdict::NotObservable if !self.counted.is_empty() => 0,
             Verdict::Conforms => 0,
             Verdict::DoesNotConform => 1,
             Verdict::CannotTell | Verdict::NotObservable => 2,
@@ -49,7 +56,7 @@ impl Report {
     pub(crate) fn exit(&self) -> ExitCode {
         let judged = self.summary.count(Verdict::Conforms) + self.summary.count(Verdict::DoesNotConform);
         let reason = self.outcomes.iter().find_map(|(_, outcome)| outcome.reason);
-        if let (0, Some(reason)) = (judged, reason) {
+        if let (0, true, Some(reason)) = (judged, self.counted.is_empty(), reason) {
             anstream::eprintln!("no verdict on any of {} cases: {reason}", self.outcomes.len());
         }
         ExitCode::from(self.status())
@@ -58,6 +65,23 @@ impl Report {
     /// Those cases that got `verdict`.
     fn with(&self, verdict: Verdict) -> impl Iterator<Item = &(Case, Outcome)> {
         self.outcomes.iter().filter(move |(_, outcome)| outcome.verdict == verdict)
+    }
+}
+
+/// How often something happened, and how often it had to, at the least and the
+/// most.
+#[derive(Serialize)]
+pub(crate) struct Counted {
+    pub(crate) name: String,
+    pub(crate) counted: u64,
+    pub(crate) least: u64,
+    pub(crate) most: u64,
+}
+
+impl Counted {
+    /// Whether what was owed was done, and nothing more.
+    pub(crate) const fn is_right(&self) -> bool {
+        self.least <= self.counted && self.counted <= self.most
     }
 }
 

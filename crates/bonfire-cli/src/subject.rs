@@ -50,6 +50,14 @@ impl PartialEq for Choosing {
 impl Eq for Choosing {}
 
 impl Choice {
+    /// What it is, in words.
+    pub(crate) fn title(self) -> String {
+        match self {
+            Self::Host => "the running kernel".to_owned(),
+            Self::Engine(_) => format!("{self}, on virtual CPUs made of threads"),
+        }
+    }
+
     /// Gets hold of the subject. Its chances come from `seed`.
     pub(crate) fn open(self, seed: u64) -> Result<Box<dyn Subject>> {
         match self {

@@ -65,6 +65,14 @@ impl Summary {
     }
 }
 
+impl FromIterator<Verdict> for Summary {
+    fn from_iter<I: IntoIterator<Item = Verdict>>(verdicts: I) -> Self {
+        let mut summary = Self::default();
+        verdicts.into_iter().for_each(|verdict| summary.add(verdict));
+        summary
+    }
+}
+
 /// How long past its share a case may take before it is stopped: a machine
 /// under load is slow, and a kernel that hangs is patient.
 const GRACE_NS: u64 = 5_000_000_000;

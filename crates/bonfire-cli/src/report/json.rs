@@ -9,7 +9,7 @@ use anyhow::Result;
 use bonfire_conformance::{Case, Evidence, Outcome, Reason, Rounds, Verdict};
 use serde::Serialize;
 
-use super::Report;
+use super::{Counted, Report};
 use crate::environment::Environment;
 
 /// Raised when a field changes its meaning or goes; a new field does not raise it.
@@ -28,6 +28,8 @@ struct Document<'a> {
     exit_status: u8,
     counts: Counts,
     cases: Vec<Entry>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    counted: &'a [Counted],
     not_run: Vec<String>,
     measured: Run,
 }
@@ -82,7 +84,7 @@ pub(crate) fn report(report: &Report) -> Result<String> {
         schema: "bonfire-check",
         version: VERSION,
         bonfire: env!("CARGO_PKG_VERSION"),
-        subject: report.subject.to_string(),
+        subject: report.subject.clone(),
         environment: &report.environment,
         seed: report.seed_given.then_some(report.seed),
         verdict: report.summary.verdict().name(),
@@ -94,6 +96,7 @@ pub(crate) fn report(report: &Report) -> Result<String> {
             not_observable: count(Verdict::NotObservable),
         },
         cases: report.outcomes.iter().map(|(case, outcome)| entry(case, outcome)).collect(),
+        counted: &report.counted,
         not_run: report.not_run.iter().map(Case::to_string).collect(),
         measured: Run { seed: report.seed, duration_ms: report.duration.as_millis() as u64 },
     };

@@ -23,7 +23,7 @@ pub(crate) fn report(report: &Report) -> Result<String> {
 
 fn suite(report: &Report, group: Group) -> TestSuite {
     let mut suite = TestSuite::new(group.name());
-    suite.add_property(Property::new("subject", report.subject.to_string()));
+    suite.add_property(Property::new("subject", report.subject.as_str()));
     suite.add_property(Property::new("kernel", report.environment.kernel.as_str()));
     suite.add_property(Property::new("seed", format!("{:#x}", report.seed)));
     let members = report.outcomes.iter().filter(|(case, _)| case.group() == group);

@@ -10,9 +10,8 @@ use anyhow::{Context, Result};
 use bonfire_conformance::{Case, Evidence, Group, Outcome, Rounds, Verdict};
 use indicatif::HumanCount;
 
-use super::Report;
+use super::{Counted, Report};
 use crate::environment::Environment;
-use crate::subject::Choice;
 
 const TITLE: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -36,10 +35,28 @@ pub(crate) fn report(report: &Report) -> String {
         violations(report),
         untold(report),
         not_observable(report),
+        counted(report),
         not_run(report),
         conclusion(report),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// What was counted: that all is right in a line, or each that is not.
+fn counted(report: &Report) -> String {
+    if report.counted.is_empty() {
+        return String::new();
+    }
+    let wrong: Vec<_> = report.counted.iter().filter(|count| !count.is_right()).collect();
+    let shown: Vec<_> = if report.verbose { report.counted.iter().collect() } else { wrong.clone() };
+    let right = report.counted.len() - wrong.len();
+    let title = format!("{TITLE}counted{TITLE:#}  {right} of {} as owed\n", report.counted.len());
+    let line = |count: &&Counted| {
+        let style = colour(if count.is_right() { Verdict::Conforms } else { Verdict::DoesNotConform });
+        let Counted { name, counted, least, most } = count;
+        format!("  {style}{name:40}{style:#} {counted} times, owed {least} to {most}\n")
+    };
+    title + &shown.iter().map(line).collect::<String>()
 }
 
 /// The cases, and the clause that each rests on.
@@ -88,11 +105,8 @@ fn header(report: &Report) -> String {
         ("rights", realtime.into()),
         ("seed", seed),
     ];
-    let subject = match report.subject {
-        Choice::Host => "the running kernel".to_owned(),
-        engine @ Choice::Engine(_) => format!("{engine}, on virtual CPUs made of threads"),
-    };
-    let title = format!("{TITLE}bonfire {}: membarrier(2) of {subject}{TITLE:#}", env!("CARGO_PKG_VERSION"));
+    let version = env!("CARGO_PKG_VERSION");
+    let title = format!("{TITLE}bonfire {version}: membarrier(2) of {}{TITLE:#}", report.title);
     let line = |(name, value): &(&str, String)| format!("  {DIM}{name:13}{DIM:#}{value}\n");
     format!("{title}\n{}", lines.iter().map(line).collect::<String>())
 }

@@ -7,7 +7,7 @@
 //! | argument | what it does |
 //! |---|---|
 //! | `suite [filter=TEXT] [hunt] [budget=MS] [seed=N]` | the cases, each reported on the serial line |
-//! | `counts` | counts barriers and interrupts per CPU, and compares with what was owed |
+//! | `counted` | counts barriers and interrupts per CPU, and compares with what was owed |
 //! | `bench` | times the call, here or on Linux |
 //! | `fault`, `loop`, `exhaust` | misbehaves, so that the host's watchdog has something to see |
 

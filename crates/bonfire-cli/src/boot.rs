@@ -1,0 +1,252 @@
+//! `bonfire boot`: the cases in ring 3 of the testbed's kernel, in QEMU.
+//!
+//! [`machine`] boots the kernel and reads its serial line; this module makes the
+//! same report of it as `check` makes of the running kernel, and adds what the
+//! kernel counted: barriers passed and interrupts taken, CPU by CPU, beside how
+//! many were owed. Whatever goes wrong with the machine itself is no verdict on
+//! the engine: it ends with a status of its own.
+
+mod image;
+mod machine;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use bonfire_conformance::{Case, Group, Outcome, cases};
+use bonfire_testbed::wire::Event;
+use bonfire_testbed::{Design, Selection};
+use clap::Args;
+
+use crate::environment::Environment;
+use crate::interrupt;
+use crate::progress::Progress;
+use crate::report::{Counted, Report};
+use crate::{check, report};
+use machine::{Ended, Machine};
+
+/// Check the engine in a small kernel of its own, booted in QEMU
+///
+/// The kernel schedules ring-3 threads on several CPUs, with real interrupts; its user program
+/// runs the same cases as `check`, and counts barriers and interrupts. In a checkout the kernel
+/// is built when it is missing or stale.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The CPUs of the machine
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    cpus: usize,
+
+    /// How the engine chooses the CPUs to interrupt
+    #[arg(long, value_name = "DESIGN", default_value = "running", value_parser = design)]
+    design: Design,
+
+    /// Run only the cases of this group, or those with this text in their id; `counted` for the counts
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+
+    /// Hunt for known faults of real kernels that show only in some runs
+    #[arg(long)]
+    hunt: bool,
+
+    /// Plant a fault that should be found: SITE leaves out that barrier, `poke` drops interrupts
+    #[arg(long, value_name = "SITE", value_parser = fault)]
+    fault: Vec<String>,
+
+    /// How long the cases may take together, by the clock of the machine
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = check::budget)]
+    budget: Duration,
+
+    /// Where the random delays start, to try those of an earlier run again
+    #[arg(long, value_name = "NUMBER", value_parser = check::seed)]
+    seed: Option<u64>,
+
+    /// The memory of the machine, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 512)]
+    memory: u32,
+
+    /// The kernel to boot; in a checkout, the one that is built there
+    #[arg(long, value_name = "FILE")]
+    kernel: Option<PathBuf>,
+
+    /// Show every case with its evidence, every count, and what the kernel says
+    #[arg(long, short)]
+    verbose: bool,
+
+    /// Write a report in JSON to FILE, or to stdout in place of the one for people
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    json: Option<OsString>,
+
+    /// Write a report in JUnit's XML to FILE, or to stdout in place of the one for people
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    junit: Option<OsString>,
+
+    /// What the user program does instead of the cases: its own words
+    #[arg(long, value_name = "WORDS", hide = true)]
+    program: Option<String>,
+}
+
+fn design(text: &str) -> Result<Design, String> {
+    let names = || Design::ALL.map(Design::name).join(", ");
+    Design::from_name(text).ok_or_else(|| format!("no such design; there are {}", names()))
+}
+
+/// A fault as the kernel's command line has it.
+fn fault(text: &str) -> Result<String, String> {
+    let word = if text == "poke" { "drop-pokes".to_owned() } else { format!("delete={text}") };
+    match bonfire_testbed::Options::parse(&word) {
+        Ok(_) => Ok(word),
+        Err(_) => Err("no such barrier; see the list of sites in bonfire-engine, or say poke".to_owned()),
+    }
+}
+
+/// The filter that selects no case, only counts.
+const COUNTED: &str = "counted";
+
+/// The status of a machine that failed.
+const FAILED: u8 = 3;
+
+/// Boots, reports, and says how the process exits.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let selected = options.selected()?;
+    let destinations = check::destinations(options.json.as_ref(), options.junit.as_ref())?;
+    match judge(options, &selected) {
+        Ok(None) => Ok(interrupt::exit()),
+        Ok(Some(report)) => write(&report, destinations),
+        Err(error) => {
+            anstream::eprintln!("error: {error:#}");
+            Ok(ExitCode::from(FAILED))
+        }
+    }
+}
+
+fn write(report: &Report, destinations: Vec<report::Destination>) -> Result<ExitCode> {
+    for mut destination in destinations {
+        destination.write(report)?;
+    }
+    Ok(report.exit())
+}
+
+/// Boots and listens; `None` if that was interrupted.
+fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
+    interrupt::watch()?;
+    let seed = options.seed.unwrap_or_else(rand::random);
+    let image = image::find(options.kernel.as_deref())?;
+    let began = Instant::now();
+    let mut machine = Machine::boot(&image, options, &options.command_line(seed))?;
+    let mut heard = Heard { progress: Progress::new(selected.len()), counted: Vec::new(), finished: false };
+    let ended = machine.listen(|event| heard.hear(event));
+    let Heard { progress, counted, finished } = heard;
+    let outcomes = progress.finish();
+    if let Ended::Interrupted = ended {
+        anstream::eprintln!("interrupted in case {} of {}; no report", outcomes.len(), selected.len());
+        return Ok(None);
+    }
+    ended.check(finished)?;
+    ensure!(
+        options.program.is_some() || outcomes.len() == selected.len(),
+        "the kernel reported {} cases of {}: is the image that of another version?",
+        outcomes.len(),
+        selected.len()
+    );
+    Ok(Some(Report {
+        subject: format!("testbed={}", options.design),
+        title: format!("bonfire-engine in a kernel of its own, design {}", options.design),
+        environment: environment(options),
+        seed,
+        seed_given: options.seed.is_some(),
+        summary: outcomes.iter().map(|(_, outcome)| outcome.verdict).collect(),
+        outcomes,
+        counted,
+        not_run: cases().filter(|case| case.group() == Group::Hunt && !options.hunt).collect(),
+        duration: began.elapsed(),
+        verbose: options.verbose,
+    }))
+}
+
+/// What the machine reported so far.
+struct Heard {
+    progress: Progress,
+    counted: Vec<Counted>,
+    finished: bool,
+}
+
+impl Heard {
+    fn hear(&mut self, event: Event) {
+        use bonfire_conformance::Observer;
+        match event {
+            Event::Begins(id) => by_id(id).iter().for_each(|case| self.progress.begins(case)),
+            Event::Ended(id, outcome) => self.ended(id, &outcome),
+            Event::Counted(count) => self.counted.push(Counted {
+                name: count.name.to_owned(),
+                counted: count.counted,
+                least: count.least,
+                most: count.most,
+            }),
+            Event::Timed(_) => {}
+            Event::Finished => self.finished = true,
+        }
+    }
+
+    fn ended(&mut self, id: &str, outcome: &Outcome) {
+        use bonfire_conformance::Observer;
+        by_id(id).iter().for_each(|case| self.progress.ended(case, outcome));
+    }
+}
+
+fn by_id(id: &str) -> Option<Case> {
+    cases().find(|case| case.to_string() == id)
+}
+
+/// What the verdict depends on: another kernel, and none of this one's filters.
+fn environment(options: &Options) -> Environment {
+    let cpus = format!("0-{}", options.cpus.saturating_sub(1));
+    Environment {
+        kernel: format!("bonfire-testbed {}, {}", env!("CARGO_PKG_VERSION"), options.faults()),
+        architecture: "x86_64",
+        cpus_allowed: Some(cpus.clone()),
+        cpus_online: Some(cpus),
+        nohz_full: None,
+        seccomp_filters: Some(0),
+        virtualised: Some("QEMU's emulator, each CPU on a thread of its own".into()),
+        realtime: false,
+    }
+}
+
+impl Options {
+    fn selection(&self) -> Selection<'_> {
+        Selection { filter: self.filter.as_deref(), hunt: self.hunt }
+    }
+
+    /// The cases that were asked for. No case and no count is an error.
+    fn selected(&self) -> Result<Vec<Case>> {
+        if self.program.is_some() || self.filter.as_deref() == Some(COUNTED) {
+            return Ok(Vec::new());
+        }
+        let selected: Vec<Case> = cases().filter(|case| self.selection().picks(case)).collect();
+        ensure!(!selected.is_empty(), "no case is selected by this --filter; `bonfire --list` shows all");
+        Ok(selected)
+    }
+
+    fn faults(&self) -> String {
+        if self.fault.is_empty() { "no faults".into() } else { self.fault.join(" ") }
+    }
+
+    /// What the kernel is told, and behind ` -- ` its user program.
+    fn command_line(&self, seed: u64) -> String {
+        let program = match (&self.program, self.filter.as_deref()) {
+            (Some(program), _) => program.clone(),
+            (None, Some(COUNTED)) => COUNTED.to_owned(),
+            (None, filter) => {
+                let mut words = vec![format!("suite budget={} seed={seed}", self.budget.as_millis())];
+                words.extend(filter.map(|text| format!("filter={text}")));
+                words.extend(self.hunt.then(|| "hunt".to_owned()));
+                // What single cases pass by says little of what is owed.
+                words.extend((filter.is_none() && !self.hunt).then(|| COUNTED.to_owned()));
+                words.join(" ")
+            }
+        };
+        format!("design={} {} -- {program}", self.design, self.fault.join(" "))
+    }
+}

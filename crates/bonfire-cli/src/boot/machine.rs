@@ -1,0 +1,156 @@
+//! The machine: QEMU, its serial line, and a watchdog.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use bonfire_testbed::Exit;
+use bonfire_testbed::wire::Event;
+
+use super::Options;
+use crate::interrupt;
+
+/// The line that installs QEMU on Debian and its kin.
+pub(super) const INSTALL: &str = "apt-get install --no-install-recommends qemu-system-x86";
+
+/// A machine that was booted; it ends with this value.
+pub(super) struct Machine {
+    qemu: Child,
+    lines: Receiver<String>,
+    /// How long it may say nothing.
+    patience: Duration,
+    verbose: bool,
+    /// What it said last that was meant for people.
+    last_words: Vec<String>,
+}
+
+/// How a machine ended.
+pub(super) enum Ended {
+    /// By this status of QEMU's, after these words.
+    Exited(Option<i32>, Vec<String>),
+    /// It said nothing for so long, and was stopped.
+    Silent(Duration, Vec<String>),
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Machine {
+    /// Starts QEMU on the image.
+    pub(super) fn boot(image: &Path, options: &Options, command_line: &str) -> Result<Self> {
+        let mut qemu = Command::new("qemu-system-x86_64");
+        // Each CPU on a thread of the host: with one for all, no store is ever late.
+        qemu.args(["-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "qemu64"]);
+        qemu.args(["-smp", &options.cpus.to_string(), "-m", &options.memory.to_string()]);
+        qemu.args(["-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"]);
+        qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+        qemu.arg("-kernel").arg(image).args(["-append", command_line]);
+        qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let started = qemu.spawn();
+        let mut qemu = started.with_context(|| format!("cannot start QEMU; install it: {INSTALL}"))?;
+        let lines = read_lines(qemu.stdout.take().context("QEMU has no serial line")?);
+        // A case may borrow from others, so its share says little; but all of
+        // them together are not silent for longer than their budget.
+        let patience = options.budget + Duration::from_secs(60);
+        Ok(Self { qemu, lines, patience, verbose: options.verbose, last_words: Vec::new() })
+    }
+
+    /// Hands every event to `hear`, until the machine ends or has to be ended.
+    pub(super) fn listen(&mut self, mut hear: impl FnMut(Event)) -> Ended {
+        let mut heard = Instant::now();
+        loop {
+            match self.lines.recv_timeout(Duration::from_millis(50)) {
+                Ok(line) => {
+                    heard = Instant::now();
+                    match Event::parse(&line) {
+                        Some(event) => hear(event),
+                        None => self.keep(line),
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return self.exited(),
+                Err(RecvTimeoutError::Timeout) if interrupt::requested() => return Ended::Interrupted,
+                Err(RecvTimeoutError::Timeout) if heard.elapsed() > self.patience => {
+                    return Ended::Silent(heard.elapsed(), std::mem::take(&mut self.last_words));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    fn exited(&mut self) -> Ended {
+        let mut complaint = String::new();
+        if let Some(mut stderr) = self.qemu.stderr.take() {
+            // What cannot be read is not worth another error.
+            let _ = stderr.read_to_string(&mut complaint);
+        }
+        complaint.lines().for_each(|line| self.keep(line.to_owned()));
+        let status = self.qemu.wait().ok().and_then(|status| status.code());
+        // QEMU takes the terminal's Ctrl-C for itself, too.
+        if interrupt::requested() {
+            return Ended::Interrupted;
+        }
+        Ended::Exited(status, std::mem::take(&mut self.last_words))
+    }
+
+    fn keep(&mut self, line: String) {
+        const MOST: usize = 12;
+        let line = line.trim_end().to_owned();
+        if self.verbose && !line.is_empty() {
+            anstream::eprintln!("{line}");
+        }
+        if !line.is_empty() {
+            self.last_words.push(line);
+        }
+        if self.last_words.len() > MOST {
+            self.last_words.remove(0);
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Either fails only if it has ended, which is what is wanted.
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
+
+impl Ended {
+    /// An error unless the machine ended as it should, with all reported.
+    pub(super) fn check(self, finished: bool) -> Result<()> {
+        let (what, words) = match self {
+            Self::Exited(status, words) => match status.and_then(Exit::from_qemu) {
+                Some(Exit::Done) if finished => return Ok(()),
+                Some(exit) => (format!("the machine ended: {exit}"), words),
+                None => (format!("QEMU ended by itself, with status {status:?}"), words),
+            },
+            Self::Silent(time, words) => {
+                (format!("the machine said nothing for {} s, and was stopped", time.as_secs()), words)
+            }
+            Self::Interrupted => ("interrupted".to_owned(), Vec::new()),
+        };
+        if words.is_empty() {
+            bail!(what);
+        }
+        bail!("{what}\nits last words:\n  {}", words.join("\n  "))
+    }
+}
+
+/// Reads lines on a thread of its own, so that a watchdog can wait for them.
+fn read_lines(serial: ChildStdout) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut reader = BufReader::new(serial);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+            if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    });
+    receiver
+}
