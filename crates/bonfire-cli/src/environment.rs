@@ -9,6 +9,8 @@ use std::fs;
 
 use serde::Serialize;
 
+use crate::hypervisor;
+
 /// What is said at the top of every report.
 #[derive(Debug, Serialize)]
 pub(crate) struct Environment {
@@ -41,7 +43,7 @@ impl Environment {
             cpus_online: read("/sys/devices/system/cpu/online"),
             nohz_full: read("/sys/devices/system/cpu/nohz_full").and_then(listed),
             seccomp_filters: seccomp_filters(&status),
-            virtualised: virtualised(),
+            virtualised: hypervisor::name(),
             realtime: may_use_realtime(&status, &read("/proc/self/limits").unwrap_or_default()),
         }
     }
@@ -74,21 +76,6 @@ fn seccomp_filters(status: &str) -> Option<u32> {
     let mode = field(status, "Seccomp")?;
     let count = field(status, "Seccomp_filters").and_then(|count| count.parse().ok());
     count.or(Some(u32::from(mode == FILTERED)))
-}
-
-/// The name of a hypervisor where one can be found, or that there is one.
-fn virtualised() -> Option<String> {
-    const NAMES: [&str; 3] =
-        ["/sys/hypervisor/type", "/proc/device-tree/hypervisor/compatible", "/sys/class/dmi/id/sys_vendor"];
-    let flagged = read("/proc/cpuinfo").is_some_and(|cpus| names_hypervisor(&cpus));
-    let name = NAMES.iter().find_map(|file| read(file)).map(|name| name.trim_end_matches('\0').to_owned());
-    let certain = NAMES[..2].iter().any(|file| fs::exists(file).unwrap_or(false));
-    (flagged || certain).then(|| name.unwrap_or_else(|| "by a hypervisor without a name".into()))
-}
-
-/// x86 CPUs say in a flag that a hypervisor stands before them.
-fn names_hypervisor(cpus: &str) -> bool {
-    field(cpus, "flags").is_some_and(|flags| flags.split_whitespace().any(|flag| flag == "hypervisor"))
 }
 
 /// By capability, or because a limit was raised.
@@ -127,12 +114,6 @@ mod tests {
         assert!(may_use_realtime("CapEff:\t0000000000000000\n", &limit("50")));
         assert!(may_use_realtime("CapEff:\t0000000000000000\n", &limit("unlimited")));
         assert!(!may_use_realtime("CapEff:\t00000000007fffff\n", &limit("0")));
-    }
-
-    #[test]
-    fn a_hypervisor_shows_as_a_flag_of_its_own() {
-        assert!(names_hypervisor("processor\t: 0\nflags\t\t: fpu hypervisor sse\n"));
-        assert!(!names_hypervisor("flags\t\t: fpu hypervisors\n"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod environment;
 mod explain;
 mod generate;
 mod host;
+mod hypervisor;
 mod interrupt;
 mod progress;
 mod report;

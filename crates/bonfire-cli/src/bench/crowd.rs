@@ -1,10 +1,7 @@
 //! Other threads of this process, for a heavy fence to reach or to pass over.
 
 use std::sync::Arc;
-use std::sync::atomic::{
-    AtomicBool, AtomicU64,
-    Ordering::{Relaxed, Release},
-};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::{self, Builder, JoinHandle};
 
 use anyhow::{Context, Result};
@@ -68,7 +65,8 @@ impl Crowd {
 
 impl Drop for Crowd {
     fn drop(&mut self) {
-        self.over.store(true, Release);
+        // Relaxed: it only ends the threads; the join orders what they did.
+        self.over.store(true, Relaxed);
         for thread in self.threads.drain(..) {
             thread.thread().unpark();
             // It did nothing that could panic.

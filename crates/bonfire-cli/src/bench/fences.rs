@@ -21,6 +21,7 @@ pub(super) fn light(bench: &mut Bench, rounds: usize) {
         ("no fence (wrong)", Box::new(|| Some(section(|| ())))),
         ("light", Box::new(|| Some(section(bonfire::light)))),
         ("process::light", Box::new(|| Some(section(process::light)))),
+        // SeqCst: pairs with nothing; it is here to be timed.
         ("fence(SeqCst)", Box::new(|| Some(section(|| fence(SeqCst))))),
     ];
     bench.costs.extend(interleaved("reader section", None, rounds, variants));

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::atomic::{
     AtomicU64,
-    Ordering::{Acquire, Release},
+    Ordering::{Acquire, Relaxed, Release},
 };
 use std::thread;
 use std::time::Instant;
@@ -38,7 +38,8 @@ pub(super) fn measure(bench: &mut Bench, rounds: usize, registration: &Registrat
                 losses.extend(quiet.zip(stormy).map(|(quiet, stormy)| (stormy - quiet) / calls as f64));
             }
         }
-        desk.asked.store(OVER, Release);
+        // Relaxed: it ends the work and publishes nothing.
+        desk.asked.store(OVER, Relaxed);
     });
     let named = storms.iter().zip(losses);
     bench.costs.extend(
@@ -65,6 +66,8 @@ impl Desk {
     fn work(&self) {
         for piece in 1.. {
             let asked = loop {
+                // Acquire: pairs with the release in `ask`, whose caller has read the
+                // time of the last piece, so that it may be overwritten.
                 match self.asked.load(Acquire) {
                     asked if asked >= piece => break asked,
                     _ => std::hint::spin_loop(),
@@ -81,7 +84,8 @@ impl Desk {
             }
             let took = start.elapsed().as_nanos() as u64;
             let alone = self::switches() == switches;
-            self.took_ns.store(if alone { took } else { INTERRUPTED }, Release);
+            self.took_ns.store(if alone { took } else { INTERRUPTED }, Relaxed);
+            // Release: pairs with the acquire in `ask`, which then reads the time.
             self.done.store(piece, Release);
         }
     }
@@ -89,14 +93,16 @@ impl Desk {
     /// Has one piece done, calling `meanwhile` until it is; its time, if the CPU
     /// was the victim's throughout, and how often that was called.
     fn ask(&self, meanwhile: impl Fn()) -> (Option<f64>, u64) {
-        let piece = self.done.load(Acquire) + 1;
+        let piece = self.done.load(Relaxed) + 1;
+        // Release: pairs with the acquire in `work`.
         self.asked.store(piece, Release);
         let mut calls = 0;
+        // Acquire: pairs with the release in `work`, after the time was written.
         while self.done.load(Acquire) < piece {
             meanwhile();
             calls += 1;
         }
-        let took = self.took_ns.load(Acquire);
+        let took = self.took_ns.load(Relaxed);
         ((took != INTERRUPTED).then_some(took as f64), calls.max(1))
     }
 }

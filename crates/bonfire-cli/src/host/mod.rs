@@ -23,7 +23,7 @@ use bonfire_conformance::{Arena, CodePage, Ending, MemoryOrder, Subject, Task, e
 use rustix::process::{self, Pid, Signal, WaitOptions, WaitStatus};
 use rustix::thread::{self, ClockId, CpuSet};
 
-use crate::{interrupt, sys};
+use crate::{hypervisor, interrupt, sys};
 use world::HostWorld;
 
 /// The first of the hidden arguments with which this program starts itself.
@@ -41,6 +41,9 @@ pub(crate) struct Host {
     cpus: Vec<usize>,
     /// A function that each process can rewrite in its own copy of the page.
     code: Option<CodePage>,
+    /// Whether evicting a line from the caches does anything: an emulator takes
+    /// it for nothing.
+    evicts: bool,
 }
 
 /// Why the running kernel cannot be judged at all.
@@ -67,7 +70,13 @@ impl Host {
     fn with_arena(arena_file: OwnedFd) -> io::Result<Self> {
         let set = thread::sched_getaffinity(None)?;
         let cpus = (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect();
-        Ok(Self { arena: sys::map_arena(&arena_file)?, arena_file, cpus, code: sys::code_page() })
+        Ok(Self {
+            arena: sys::map_arena(&arena_file)?,
+            arena_file,
+            cpus,
+            code: sys::code_page(),
+            evicts: !hypervisor::is_emulator(),
+        })
     }
 
     /// Does in this process what `task` says.

@@ -103,6 +103,10 @@ impl World for HostWorld<'_> {
         self.host.cpus.get(cpu as usize).map_or(u32::MAX, |&number| u32::try_from(number).unwrap_or(u32::MAX))
     }
 
+    fn evicts(&self) -> bool {
+        self.host.evicts
+    }
+
     fn nap(&self) {
         std::thread::sleep(Duration::from_micros(20));
     }
