@@ -178,7 +178,11 @@ impl<'a> Runner<'a> {
         let order = self.subject.memory_order();
         let Cost { weight, rounds, most_ns } = case.cost(order);
         let now_ns = self.subject.now_ns();
-        let left_ns = self.plan_end_ns.saturating_sub(now_ns);
+        // A hunt has never enough rounds, and would leave most of the reserve.
+        let is_insatiable = rounds == u64::MAX;
+        let plan_end_ns =
+            if is_insatiable { u64::midpoint(self.plan_end_ns, self.end_ns) } else { self.plan_end_ns };
+        let left_ns = plan_end_ns.saturating_sub(now_ns);
         let unit_ns = u64::max(left_ns / self.weight_left.max(1), self.least_ns);
         self.weight_left -= weight;
         let share_ns = most_ns.min(unit_ns * weight);

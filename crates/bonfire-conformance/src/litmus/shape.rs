@@ -188,16 +188,18 @@ impl Shape {
         })
     }
 
-    /// Draws the threads as columns, 24 characters wide.
+    /// Draws the threads as columns, and below them the outcome.
     pub(crate) fn draw(&self, barrier: Command, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for thread in 0..self.threads.len() {
-            write!(f, "P{thread}{:22}", "")?;
-        }
-        writeln!(f)?;
         let lines = self.threads.iter().map(|ops| ops.len()).max().unwrap_or(0);
-        for line in 0..lines {
+        for line in 0..=lines {
+            let mut blank = 0;
             for (thread, ops) in self.threads.iter().enumerate() {
-                self.draw_op(thread, ops, line, barrier, f)?;
+                write!(f, "{:blank$}", "")?;
+                let written = match line.checked_sub(1) {
+                    Some(line) => self.draw_op(thread, ops, line, barrier, f)?,
+                    None => write!(f, "P{thread}").map(|()| 2)?,
+                };
+                blank = COLUMN - written;
             }
             writeln!(f)?;
         }
@@ -212,6 +214,7 @@ impl Shape {
         Ok(())
     }
 
+    /// Draws what a thread does in this line, and returns the width.
     fn draw_op(
         &self,
         thread: usize,
@@ -219,17 +222,20 @@ impl Shape {
         line: usize,
         barrier: Command,
         f: &mut fmt::Formatter<'_>,
-    ) -> fmt::Result {
+    ) -> Result<usize, fmt::Error> {
         let register = ops.iter().take(line).filter(|op| matches!(op, Load(_))).count();
         match ops.get(line) {
-            Some(Store(var, value)) => write!(f, "{var} = {value}{:19}", ""),
-            Some(Load(var)) => write!(f, "r{register} = {var}{:18}", ""),
-            Some(Fence) if thread == self.heavy => write!(f, "{barrier:<24}"),
-            Some(Fence) => write!(f, "{:<24}", "light"),
-            None => write!(f, "{:<24}", ""),
+            Some(Store(var, value)) => write!(f, "{var} = {value}").map(|()| 5),
+            Some(Load(var)) => write!(f, "r{register} = {var}").map(|()| 6),
+            Some(Fence) if thread == self.heavy => write!(f, "{barrier}").map(|()| barrier.name().len()),
+            Some(Fence) => f.write_str("light").map(|()| 5),
+            None => Ok(0),
         }
     }
 }
+
+/// The width of a thread's column in a drawing: more than any command's name.
+const COLUMN: usize = 24;
 
 impl fmt::Display for Shape {
     /// The name, and the thread that calls where that is not the first.
