@@ -210,7 +210,7 @@ impl bonfire_engine::Machine for Machine {
 }
 
 /// How often a waiter looks before it lets the host run somebody else.
-const SPINS: u32 = 64;
+const SPINS: u32 = 16;
 
 /// Instruction fetch here is a view that each CPU keeps of the program's code
 /// ([`fetch`](crate::fetch)), and only a core serialisation refreshes it: the

@@ -31,11 +31,21 @@ pub struct Options {
     /// Whether one lock is held around each call, from scan to answer: what a
     /// kernel does that serialises its callers.
     pub one_lock: bool,
+    /// Whether the CPUs have real-time priority on the host, if that is allowed:
+    /// so a measurement holds on a busy host, which does nothing else meanwhile.
+    pub realtime: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cpus: 2, seed: 0, tick: Duration::from_micros(500), faults: Faults::NONE, one_lock: false }
+        Self {
+            cpus: 2,
+            seed: 0,
+            tick: Duration::from_micros(500),
+            faults: Faults::NONE,
+            one_lock: false,
+            realtime: false,
+        }
     }
 }
 
@@ -62,28 +72,34 @@ impl<D: Design> System<D> {
         let mut system =
             Self { kernel, all: Arc::default(), cpus: Vec::new(), timer: None, stop_timer: Arc::default() };
         for cpu in (0..).map(Cpu).take(options.cpus) {
-            system.cpus.push(system.start_cpu(cpu, seeds.u64(..))?);
+            system.cpus.push(system.start_cpu(cpu, options.realtime, seeds.u64(..))?);
         }
-        system.timer = Some(system.start_timer(options.tick, seeds.u64(..))?);
+        system.timer = Some(system.start_timer(options.tick, options.realtime, seeds.u64(..))?);
         while !(0..system.kernel.cpus()).all(|cpu| system.kernel.is_online(Cpu(cpu))) {
             signal::relax();
         }
         Ok(system)
     }
 
-    fn start_cpu(&self, cpu: Cpu, seed: u64) -> io::Result<JoinHandle<()>> {
+    fn start_cpu(&self, cpu: Cpu, realtime: bool, seed: u64) -> io::Result<JoinHandle<()>> {
         let kernel = Arc::clone(&self.kernel);
         std::thread::Builder::new().name(format!("cpu{}", cpu.0)).spawn(move || {
             signal::bind(cpu.0 as usize);
+            if realtime {
+                signal::prioritise(1);
+            }
             VirtualCpu::new(kernel, cpu, seed).run();
         })
     }
 
     /// A time slice ends on one CPU or another, all the time.
-    fn start_timer(&self, mean: Duration, seed: u64) -> io::Result<JoinHandle<()>> {
+    fn start_timer(&self, mean: Duration, realtime: bool, seed: u64) -> io::Result<JoinHandle<()>> {
         let (kernel, stop) = (Arc::clone(&self.kernel), Arc::clone(&self.stop_timer));
         let mut random = fastrand::Rng::with_seed(seed);
         std::thread::Builder::new().name("timer".into()).spawn(move || {
+            if realtime {
+                signal::prioritise(2);
+            }
             while !stop.load(Relaxed) {
                 std::thread::sleep(mean.mul_f64(2.0 * random.f64()));
                 kernel.machine().tick(Cpu(random.u32(..kernel.cpus())));

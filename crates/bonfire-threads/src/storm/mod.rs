@@ -105,8 +105,13 @@ impl Storm {
     /// If the host has no memory or no threads left.
     pub fn rage<D: Design>(&self) -> io::Result<Report> {
         let counts = Arc::<Counts>::default();
-        let options =
-            Options { cpus: self.cpus, seed: self.seed, tick: TICK, faults: self.faults, one_lock: false };
+        let options = Options {
+            cpus: self.cpus,
+            seed: self.seed,
+            tick: TICK,
+            faults: self.faults,
+            ..Options::default()
+        };
         let system = System::<D>::boot(options)?;
         let hung = !self.hold_parties(&system, &counts)?;
         let of_cpus = || (0..).map(Cpu).take(self.cpus).map(|cpu| system.counts(cpu));

@@ -88,6 +88,14 @@ pub(crate) fn bind(place: usize) {
     let _ = unsafe { libc::sched_setaffinity(0, size, &one) };
 }
 
+/// Puts this OS thread before all that have no real-time priority, if that is
+/// allowed. It is only steadier with it: what fails is left alone.
+pub(crate) fn prioritise(priority: libc::c_int) {
+    let parameters = libc::sched_param { sched_priority: priority };
+    // SAFETY: the pointer is to parameters of that policy.
+    let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_RR, &parameters) };
+}
+
 /// A host's CPU that has more to do may run somebody else now.
 pub(crate) fn relax() {
     // SAFETY: has no conditions.
