@@ -8,7 +8,7 @@ extern crate std;
 pub mod soundness;
 
 mod registration;
-pub use registration::{Memory, NotNow, Registration, Rseq, SyncCore, register, registrations};
+pub use registration::{Memory, NotNow, Registration, Rseq, SyncCore, global, register, registrations};
 
 mod fallback;
 pub use fallback::{Barrier, Chosen, Fences, Policy};

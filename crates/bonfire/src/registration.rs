@@ -79,6 +79,26 @@ pub fn registrations() -> Result<Registrations, Refusal> {
     sys::call(Call::new(command)).map(Registrations::from_mask).map_err(refusal)
 }
 
+/// A full fence in every thread of *every process*, which needs no registration.
+///
+/// For memory that is shared with processes that registered for nothing. Under
+/// Linux it waits for a grace period: 5 to 20 milliseconds. Every thread that
+/// runs meanwhile passes a full fence before it returns, so a light fence of
+/// any process pairs with it.
+///
+/// # Errors
+/// [`Refusal::NohzFull`] on a kernel that was booted so, which does not have
+/// the command, or why there is no call at all.
+pub fn global() -> Result<(), Refusal> {
+    let commands = sys::probe()?;
+    if !commands.contains(Command::Global) {
+        let private = commands.contains(Command::PrivateExpedited) && cfg!(target_os = "linux");
+        let refusal = if private { Refusal::NohzFull } else { Refusal::NoSuchCommand(Command::Global) };
+        return Err(refusal);
+    }
+    sys::call(Call::new(Command::Global)).map(drop).map_err(refusal)
+}
+
 /// The token of memory fences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory(Proof);

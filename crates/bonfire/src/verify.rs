@@ -29,7 +29,7 @@ use std::{thread, vec::Vec};
 use bonfire_abi::{Call, Command};
 
 use crate::sys::cold;
-use crate::{Barrier, sys};
+use crate::{Barrier, Refusal, sys};
 
 /// What [`verify`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,16 @@ pub enum Verdict {
     /// The forbidden outcome was hardly seen at all: one CPU, or two that were
     /// never free at the same time, or a processor that does not show it.
     CannotTell(Evidence),
+}
+
+impl Verdict {
+    /// The verdict of a program that goes on unless it is shown to be wrong.
+    ///
+    /// # Errors
+    /// [`Refusal::Lying`] for [`Verdict::Lies`], and for nothing else.
+    pub fn trust(self) -> Result<(), Refusal> {
+        if let Self::Lies(_) = self { Err(Refusal::Lying) } else { Ok(()) }
+    }
 }
 
 /// The counts that a [`Verdict`] rests on.
@@ -81,11 +91,9 @@ const QUEUED: usize = 32;
 ///
 /// ```
 /// # fn main() -> Result<(), bonfire::Refusal> {
-/// use bonfire::{Refusal, Verdict, register, verify};
+/// use bonfire::{register, verify};
 /// let memory = register()?.memory;
-/// if let Verdict::Lies(_) = verify(memory) {
-///     return Err(Refusal::Lying);
-/// }
+/// verify(memory).trust()?; // a liar is refused, want of evidence is not
 /// # Ok(())
 /// # }
 /// ```

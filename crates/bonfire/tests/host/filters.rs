@@ -17,6 +17,14 @@ const ENOSYS: u32 = 38;
 const EPERM: u32 = 1;
 const ENOMEM: u32 = 12;
 
+scenario!(a_filter_before_the_fence_of_the_system_is_named, no_global, assert_success, || {
+    if bonfire::global().is_err() {
+        return println!("skipped: this kernel has no GLOBAL");
+    }
+    install(&[Command::Global], Then::Return(EPERM));
+    assert_eq!(bonfire::global(), Err(refused(Error::NotRegistered)));
+});
+
 fn refused(error: Error) -> Refusal {
     Refusal::Filtered(Filter::Refuses(error))
 }
@@ -75,7 +83,7 @@ scenario!(a_lying_kernel_is_found_out, lying, assert_success, || {
     install(&barriers, Then::Return(0));
     let memory = Memory::register().expect("the lie is believed at first");
     match verify(memory) {
-        Verdict::Lies(_) => {}
+        verdict @ Verdict::Lies(_) => assert_eq!(verdict.trust(), Err(Refusal::Lying)),
         Verdict::CannotTell(evidence) => return println!("cannot tell: {evidence:?}"),
         Verdict::Orders(evidence) => panic!("believed a liar: {evidence:?}"),
     }

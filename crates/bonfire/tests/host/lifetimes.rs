@@ -130,6 +130,12 @@ fn the_kernels_fence_is_chosen_where_there_is_one() {
 }
 
 #[test]
+fn a_fence_of_the_whole_system_is_had_or_refused_by_cause() {
+    let has = raw::commands().is_ok_and(|commands| commands.contains(bonfire::Command::Global));
+    assert_eq!(bonfire::global().is_ok(), has);
+}
+
+#[test]
 fn every_refusal_says_what_to_do() {
     let refusals = [
         Refusal::NoSuchCall,
