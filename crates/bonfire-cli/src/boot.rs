@@ -247,6 +247,7 @@ impl Options {
                 words.join(" ")
             }
         };
-        format!("design={} {} -- {program}", self.design, self.fault.join(" "))
+        let (design, faults) = (self.design, self.fault.join(" "));
+        format!("design={design} {faults} -- {program} design={design}")
     }
 }

@@ -260,6 +260,7 @@ fn conclusion(report: &Report) -> String {
             "Nothing wrong was seen, but some cases could not be told; their reasons say what they lack.",
             "",
         ),
+        Verdict::NotObservable if !report.counted.is_empty() => ("Only barriers were counted.", ""),
         Verdict::NotObservable => ("No case could be judged here.", ""),
     };
     let cases = report.outcomes.len();

@@ -15,6 +15,7 @@
 #![no_main]
 
 mod bench;
+mod counted;
 mod rseq;
 #[path = "../kernel/runtime.rs"]
 mod runtime;
@@ -44,7 +45,13 @@ extern "C" fn main(stack: *const u64) -> ! {
     let arguments = Arguments { list: stack.wrapping_add(1).cast(), count };
     match arguments.get(1) {
         world::RESUME => resume(&arguments),
-        "suite" => suite::run(&arguments),
+        "suite" => {
+            suite::run(&arguments);
+            if arguments.has("counted") {
+                counted::run(&arguments);
+            }
+        }
+        "counted" => counted::run(&arguments),
         "bench" => bench::run(),
         "fault" => fault(),
         "loop" => loop {

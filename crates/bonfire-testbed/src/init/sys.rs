@@ -181,6 +181,17 @@ pub(crate) fn stay_on(cpu: u32) -> bool {
     call3(203, 0, 8, (&raw const set) as u64) == 0
 }
 
+/// Lets this thread run on any CPU again.
+pub(crate) fn stay_anywhere() {
+    let set = u64::MAX;
+    call3(203, 0, 8, (&raw const set) as u64);
+}
+
+/// Lets another thread run on this CPU.
+pub(crate) fn yield_now() {
+    call3(24, 0, 0, 0);
+}
+
 /// The CPUs that this thread may run on, one bit each.
 pub(crate) fn affinity() -> u64 {
     let mut set = 0u64;

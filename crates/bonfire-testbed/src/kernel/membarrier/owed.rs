@@ -152,6 +152,10 @@ pub(super) fn poked(cpu: usize) {
 
 pub(super) fn online(cpu: usize) {
     owe(cpu, Site::IpiMb, Is::Yes);
+    if Design::ALL[chosen()] == Design::Everywhere {
+        // No switch will see to a serialisation that nobody asked of this CPU.
+        owe(cpu, Site::IpiCoreSync, Is::Yes);
+    }
 }
 
 pub(super) fn offline(cpu: usize) {

@@ -1,0 +1,109 @@
+//! `bonfire boot` from the outside. Without QEMU these tests are skipped, and
+//! say which line installs it.
+
+use std::process::{Command, Output};
+use std::sync::Mutex;
+
+/// One machine at a time: each has as many threads as CPUs.
+static MACHINE: Mutex<()> = Mutex::new(());
+
+const INSTALL: &str = "apt-get install --no-install-recommends qemu-system-x86";
+
+/// Whether there is a QEMU to boot in.
+fn has_qemu() -> bool {
+    let found = Command::new("qemu-system-x86_64").arg("--version").output().is_ok();
+    if !found {
+        eprintln!("skipped: no QEMU here; install it with `{INSTALL}`");
+    }
+    found
+}
+
+fn boot(arguments: &[&str]) -> Output {
+    let _alone = MACHINE.lock().unwrap_or_else(|broken| broken.into_inner());
+    let mut bonfire = Command::new(env!("CARGO_BIN_EXE_bonfire"));
+    bonfire.arg("boot").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    bonfire.output().expect("the binary that Cargo built")
+}
+
+fn check(arguments: &[&str], status: i32, says: &str) {
+    let output = boot(arguments);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}\n{out}\n{err}");
+    assert!(out.contains(says) || err.contains(says), "{arguments:?} does not say {says:?}\n{out}\n{err}");
+}
+
+#[test]
+fn every_barrier_that_is_owed_is_passed_and_no_other() {
+    if !has_qemu() {
+        return;
+    }
+    for design in ["everywhere", "running", "mask", "locked-mask", "threads"] {
+        check(&["--filter", "counted", "--design", design], 0, "as owed");
+    }
+}
+
+/// The twins of the test above: barriers that a design owes are left out, and
+/// each is missed. They are counted one by one, so one boot can miss them all.
+#[test]
+fn a_barrier_that_is_left_out_is_missed() {
+    if !has_qemu() {
+        return;
+    }
+    miss("running", &["poke"], &["private/target/IpiMb"]);
+    let of_running = [
+        "SysEntry",
+        "SysExit",
+        "IpiMb",
+        "IpiCoreSync",
+        "SelfCoreSync",
+        "SchedBefore",
+        "SwitchMm",
+        "MmDrop",
+        "RetCoreSync",
+        "ExitMm",
+        "ExecMb",
+        "UseMm",
+        "UnuseMm",
+        "RegEntry",
+        "RegExit",
+        "OffPre",
+    ];
+    miss("running", &of_running, &of_running);
+    miss("mask", &["MaskSwitch"], &["MaskSwitch"]);
+    miss("locked-mask", &["MaskSet"], &["MaskSet"]);
+    miss("threads", &["SameSwitch"], &["SameSwitch"]);
+}
+
+fn miss(design: &str, faults: &[&str], missed: &[&str]) {
+    let mut arguments = vec!["--filter", "counted", "--cpus", "2", "--design", design];
+    faults.iter().for_each(|fault| arguments.extend(["--fault", fault]));
+    let output = boot(&arguments);
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}\n{out}");
+    for site in missed {
+        let is_line = |line: &str| line.split(' ').any(|word| word.ends_with(site)) && line.contains("owed");
+        assert!(out.lines().any(is_line), "{arguments:?} does not miss {site}\n{out}");
+    }
+}
+
+#[test]
+fn registrations_live_as_long_as_their_address_space() {
+    if has_qemu() {
+        check(&["--filter", "lifetime"], 0, "48 conform");
+    }
+}
+
+#[test]
+fn a_machine_that_fails_says_why() {
+    check(&["--kernel", "/nowhere"], 3, "there is no file /nowhere");
+    check(&["--design", "walk"], 2, "no such design");
+    check(&["--fault", "Ipi"], 2, "no such barrier");
+    check(&["--filter", "no such case"], 2, "no case is selected");
+    if !has_qemu() {
+        return;
+    }
+    check(&["--filter", "lifetime", "--cpus", "65"], 3, "65 CPUs, and this kernel serves 64");
+    check(&["--filter", "lifetime", "--memory", "32"], 3, "too little memory");
+    check(&["--program", "fault"], 3, "process 1, thread 1: fault 14");
+    check(&["--program", "unknown"], 3, "the user program failed");
+}
