@@ -99,3 +99,15 @@ fn every_case_of_a_list_is_explained_with_its_clause() {
         assert!(stdout(&output).contains(clause.trim()), "{id}: {}", stdout(&output));
     }
 }
+
+/// What was not tried is said, so that nobody takes it for passed.
+#[test]
+fn hunts_that_were_left_out_are_named() {
+    let filter = ["--filter", "GLOBAL_EXPEDITED/register"];
+    let people = stdout(&run(&filter));
+    let report = json(&[&["--json"], &filter[..]].concat());
+    let named: Vec<&str> = report["not_run"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(!named.is_empty() && named.iter().all(|id| id.starts_with("hunt/")), "{named:?}");
+    assert!(people.contains("Not run: hunts"), "{people}");
+    assert!(named.iter().all(|id| people.contains(id)), "{people}");
+}
