@@ -35,17 +35,24 @@ pub(super) fn measure(bench: &mut Bench, rounds: usize, registration: &Registrat
             for ((_, storm), losses) in storms.iter().zip(&mut losses) {
                 let (quiet, _) = desk.ask(std::hint::spin_loop);
                 let (stormy, calls) = desk.ask(storm);
-                losses.extend(quiet.zip(stormy).map(|(quiet, stormy)| (stormy - quiet) / calls as f64));
+                let pair = quiet.zip(stormy).filter(|_| calls >= ENOUGH);
+                losses.extend(pair.map(|(quiet, stormy)| (stormy - quiet) / calls as f64));
             }
         }
         // Relaxed: it ends the work and publishes nothing.
         desk.asked.store(OVER, Relaxed);
     });
-    let named = storms.iter().zip(losses);
-    bench.costs.extend(
-        named.filter_map(|((name, _), losses)| cost("stall of a fenced thread", *name, None, losses)),
-    );
+    for ((name, _), losses) in storms.iter().zip(losses) {
+        match cost("stall of a fenced thread", *name, None, losses) {
+            Some(cost) => bench.costs.push(cost),
+            None => bench.not_measured.push(format!("the stall by {name}: others kept the CPUs busy")),
+        }
+    }
 }
+
+/// Calls within a piece of work without which its time says nothing: if there
+/// are fewer, caller and victim did not run at once.
+const ENOUGH: u64 = 5;
 
 /// What is called while the victim works, by name.
 type Storm = (&'static str, Box<dyn Fn()>);
@@ -56,6 +63,8 @@ const OVER: u64 = u64::MAX;
 #[derive(Default)]
 struct Desk {
     asked: AtomicU64,
+    /// The piece last begun.
+    begun: AtomicU64,
     /// The piece last done, and its time in nanoseconds, or [`INTERRUPTED`]: two
     /// words, the second written first.
     done: AtomicU64,
@@ -77,6 +86,8 @@ impl Desk {
                 return;
             }
             let switches = switches();
+            // Relaxed: says when calls begin to count, and publishes nothing.
+            self.begun.store(piece, Relaxed);
             let start = Instant::now();
             let mut sum = 0_u64;
             for turn in 0..1_000_000_u64 {
@@ -90,12 +101,15 @@ impl Desk {
         }
     }
 
-    /// Has one piece done, calling `meanwhile` until it is; its time, if the CPU
+    /// Has one piece done, calling `meanwhile` while it is; its time, if the CPU
     /// was the victim's throughout, and how often that was called.
     fn ask(&self, meanwhile: impl Fn()) -> (Option<f64>, u64) {
         let piece = self.done.load(Relaxed) + 1;
         // Release: pairs with the acquire in `work`.
         self.asked.store(piece, Release);
+        while self.begun.load(Relaxed) < piece {
+            std::hint::spin_loop();
+        }
         let mut calls = 0;
         // Acquire: pairs with the release in `work`, after the time was written.
         while self.done.load(Acquire) < piece {
@@ -103,7 +117,7 @@ impl Desk {
             calls += 1;
         }
         let took = self.took_ns.load(Relaxed);
-        ((took != INTERRUPTED).then_some(took as f64), calls.max(1))
+        ((took != INTERRUPTED).then_some(took as f64), calls)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The `bonfire` command from the outside: the real binary, run as users,
 //! scripts and other programs run it.
 
+mod bench;
 mod command;
 mod filters;
 mod report;
