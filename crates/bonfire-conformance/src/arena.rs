@@ -135,7 +135,19 @@ impl Arena {
         self.wrong.finding().is_some()
             || rounds.is_settled(self.plan.goal.load(Relaxed))
             || (late && rounds.tells_clearly())
-            || now_ns >= self.plan.limit_ns.load(Relaxed)
+            || self.is_late(now_ns)
+    }
+
+    /// Ends the race if the case has none of its time left: what waits for a
+    /// thread that gets no CPU must not wait for ever.
+    pub(crate) fn close_if_late(&self, now_ns: u64) {
+        if self.is_late(now_ns) {
+            self.close();
+        }
+    }
+
+    fn is_late(&self, now_ns: u64) -> bool {
+        now_ns >= self.plan.limit_ns.load(Relaxed)
     }
 
     /// Lets threads race.

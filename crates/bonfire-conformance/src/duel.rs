@@ -321,6 +321,7 @@ impl Duellist<'_> {
             if spins > PATIENCE || self.race.worker() == 0 {
                 spins = 0;
                 self.world.nap();
+                self.world.arena().close_if_late(self.world.now_ns());
             }
         }
     }

@@ -143,10 +143,12 @@ impl<'a> Player<'a> {
             self.table.round.store(round, Relaxed);
             self.disturb(round);
             self.prepare(round);
-            self.meet(round);
+            if !self.meet(round) {
+                break;
+            }
             let twin = self.random.below(4) < self.twins();
             let own = self.accesses(round, |player| player.barrier(twin));
-            let forbidden = self.judge(round, own);
+            let Some(forbidden) = self.judge(round, own) else { break };
             self.world.arena().counts.add(twin, forbidden);
             if self.enough() {
                 break;
@@ -224,7 +226,7 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Waits until all have come to `round`; false if the heavy thread left.
+    /// Waits until all have come to `round`; false if the session is over.
     ///
     /// In two steps: a thread may sleep until all have come, and then would be
     /// late by the time it takes to wake up; so that all start at once, they
@@ -249,13 +251,15 @@ impl<'a> Player<'a> {
         true
     }
 
-    /// Waits a moment; after many, lets others have the CPU.
+    /// Waits a moment; after many, lets others have the CPU, and gives up when
+    /// the case has none of its time left.
     fn spin(&self, spins: &mut u32, patience: u32) {
         core::hint::spin_loop();
         *spins += 1;
         if *spins > patience {
             *spins = 0;
             self.world.nap();
+            self.world.arena().close_if_late(self.world.now_ns());
         }
     }
 
@@ -296,8 +300,9 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Waits until all are done, and says whether the outcome is forbidden.
-    fn judge(&self, round: u64, own: [u64; LOADS]) -> bool {
+    /// Waits until all are done, and says whether the outcome is forbidden;
+    /// `None` if the session ends before that.
+    fn judge(&self, round: u64, own: [u64; LOADS]) -> Option<bool> {
         let shape = self.litmus.shape;
         let mut reads = [[0; LOADS]; THREADS];
         for (index, seat) in self.table.seats[..shape.threads.len()].iter().enumerate() {
@@ -309,13 +314,13 @@ impl<'a> Player<'a> {
             // Acquire: pairs (done) with the light thread's release.
             while seat.done.load(Acquire) < round {
                 if self.world.arena().is_over() {
-                    return false;
+                    return None;
                 }
                 self.spin(&mut spins, PATIENCE);
             }
             reads[index] = [0, 1].map(|i: usize| seat.reads[i].load(Relaxed));
         }
-        shape.forbids(&reads, |var| self.table.value(round, var))
+        Some(shape.forbids(&reads, |var| self.table.value(round, var)))
     }
 
     /// Whether the verdict is clear, or the time is up.
