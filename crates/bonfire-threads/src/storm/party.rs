@@ -18,7 +18,8 @@ use std::time::Duration;
 use bonfire_engine::abi::{Command, Cpu, Error, Flavour};
 
 use super::{Counts, Event};
-use crate::sys::{evict, light_fence};
+use crate::cold::ColdLines;
+use crate::sys::light_fence;
 use crate::{Design, KernelThread, Memory, SpaceHandle, User};
 
 /// What the threads of a party share.
@@ -53,7 +54,7 @@ struct Door {
     inside: Line,
     /// The light side's flag waits behind stores to these, which miss every
     /// cache: long enough for the other side's call to return meanwhile.
-    cold: [Line; 24],
+    cold: ColdLines,
 }
 
 #[derive(Default)]
@@ -305,8 +306,8 @@ impl House {
 impl Door {
     fn try_many(&self, party: &Party) {
         for turn in 0..TURNS {
-            self.cold.iter().for_each(|line| evict(&line.0));
-            self.cold.iter().for_each(|line| line.0.store(turn, Relaxed));
+            self.cold.evict();
+            self.cold.store(turn);
             self.light.0.store(1, Relaxed);
             light_fence();
             // Acquire: pairs with the release of the heavy side, who has left.
