@@ -3,7 +3,7 @@
 //!
 //! Entry point: [`explore`]. A [`Test`] gives it a set-up, a body for each CPU
 //! and what a poke makes a CPU run, all of them ordinary code that asks for
-//! operations ([`replay`]); the [`Rules`] say how weak the machine is. The
+//! operations (`replay`); the [`Rules`] say how weak the machine is. The
 //! answer is every outcome that there is, or a shortest way to a flaw.
 
 mod access;
