@@ -8,7 +8,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -59,8 +59,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     compare::run(&host, &guest)
 }
 
+/// What to do where QEMU cannot be started.
+pub(crate) const NO_QEMU: &str = "QEMU is absent; `apt-get install --no-install-recommends qemu-system-x86`";
+
 /// Downloads the kernel that Debian would install on a cloud machine.
-fn debian_kernel(folder: &Path) -> Result<PathBuf> {
+pub(crate) fn debian_kernel(folder: &Path) -> Result<PathBuf> {
     let depends = repository::output(Command::new("apt-cache").args(["depends", "linux-image-cloud-amd64"]));
     let depends = depends.context("without apt, name a kernel with --kernel FILE")?;
     let package =
@@ -78,7 +81,7 @@ fn debian_kernel(folder: &Path) -> Result<PathBuf> {
 const DOWNLOAD: &str = r#"cd "$1" && apt-get -qq download "$2" && dpkg-deb -x "$2"_*.deb . && rm "$2"_*.deb"#;
 
 /// Writes an archive that a kernel unpacks as its first file system.
-fn pack(archive: &Path, files: &[(&str, &Path)]) -> Result<()> {
+pub(crate) fn pack(archive: &Path, files: &[(&str, &Path)]) -> Result<()> {
     const PROGRAM: u32 = 0o100_755;
     let inputs = files.iter().zip(1..).map(|((name, file), inode)| {
         let file = File::open(file).with_context(|| format!("no {}", file.display()))?;
@@ -100,19 +103,18 @@ fn boot(options: &Options, kernel: &Path, memory: &Path, report: &Path) -> Resul
     // What follows `--` are the arguments of the guest's init.
     let words = format!("console=ttyS0 quiet panic=-1 {} -- --budget {}", options.append, options.budget);
     qemu.args(["-append", &words]).stdin(Stdio::null());
-    let guest =
-        qemu.spawn().context("QEMU is absent; `apt-get install --no-install-recommends qemu-system-x86`")?;
-    wait(guest, BOOT + Duration::from_secs(options.budget))?;
+    let guest = qemu.spawn().context(NO_QEMU)?;
+    let status = wait(guest, BOOT + Duration::from_secs(options.budget))?;
+    ensure!(status.success(), "QEMU failed: {status}");
     Ok(report.to_path_buf())
 }
 
 /// Waits for `guest` to end, and ends it when `limit` has passed.
-fn wait(mut guest: Child, limit: Duration) -> Result<()> {
+pub(crate) fn wait(mut guest: Child, limit: Duration) -> Result<ExitStatus> {
     let start = Instant::now();
     while start.elapsed() < limit {
         if let Some(status) = guest.try_wait()? {
-            ensure!(status.success(), "QEMU failed: {status}");
-            return Ok(());
+            return Ok(status);
         }
         std::thread::sleep(Duration::from_millis(100));
     }

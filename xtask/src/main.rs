@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod asm;
+mod compare_linux;
 mod dist;
 mod guest;
 mod repository;
@@ -29,6 +30,8 @@ enum Verb {
     GuestCheck(guest::Options),
     /// Build the testbed's kernel, which boots in QEMU.
     Testbed(testbed::Options),
+    /// Time the call in the testbed and on Linux, in the same emulator.
+    CompareLinux(compare_linux::Options),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Verb::Dist(options) => dist::run(&options),
         Verb::GuestCheck(options) => guest::run(&options),
         Verb::Testbed(options) => testbed::run(&options),
+        Verb::CompareLinux(options) => compare_linux::run(&options),
     };
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     eprintln!("error: {error:#}");

@@ -15,7 +15,7 @@ use crate::repository;
 /// What to do with the two programs.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Run clippy on them instead of building them.
+    /// Run clippy on them, too.
     #[arg(long)]
     clippy: bool,
 }
@@ -47,21 +47,22 @@ const KERNEL: Program = Program { name: "bonfire-kernel", link_script: "kernel.l
 
 /// Builds the image and prints where it is.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let init = INIT.build("build", None)?;
+    let (init, image) = build()?;
     if options.clippy {
         INIT.build("clippy", None)?;
         KERNEL.build("clippy", Some(&init))?;
-        return Ok(());
     }
-    println!("{}", image_from(&init)?.display());
+    println!("{}", image.display());
     Ok(())
 }
 
-fn image_from(init: &Path) -> Result<PathBuf> {
-    let kernel = KERNEL.build("build", Some(init))?;
+/// Builds the user program, and the image that contains it.
+pub(crate) fn build() -> Result<(PathBuf, PathBuf)> {
+    let init = INIT.build("build", None)?;
+    let kernel = KERNEL.build("build", Some(&init))?;
     let image = repository::target_directory()?.join("testbed").join(KERNEL.name);
     fs::copy(&kernel, &image).with_context(|| format!("cannot copy {} there", kernel.display()))?;
-    Ok(image)
+    Ok((init, image))
 }
 
 impl Program {

@@ -18,7 +18,23 @@ pub(crate) struct Machine {
     arena: &'static Arena,
     /// The number by which a new image finds the arena again.
     file: u64,
-    code: Option<CodePage>,
+    code: Option<Twice>,
+}
+
+/// A function that is patched twice. QEMU's emulator drops its translation of
+/// the old code before it stores, and another CPU may translate the old code
+/// once more in between, for ever; the second store drops that.
+struct Twice(CodePage);
+
+impl Fetch for Twice {
+    fn patch(&self, value: u32) {
+        self.0.patch(value);
+        self.0.patch(value);
+    }
+
+    fn execute(&self) -> u32 {
+        self.0.execute()
+    }
 }
 
 impl Machine {
@@ -35,7 +51,7 @@ impl Machine {
         let arena = unsafe { &*arena.cast::<Arena>() };
         let page = NonNull::new(sys::memory(CodePage::SIZE)?.cast())?;
         // SAFETY: a fresh page, all of which is executable, and which stays.
-        let code = unsafe { CodePage::new(page) };
+        let code = unsafe { CodePage::new(page) }.map(Twice);
         Some(Self { arena, file, code })
     }
 
