@@ -170,6 +170,10 @@ fn late_at_a_random_round() {
         memory.heavy();
     };
     let counts = store_buffering(round + 10, 1, &bonfire::light, &heavy);
+    // On busy CPUs the litmus loses patience first: the call is still owed.
+    if counts.forbidden == 0 {
+        (0..=round).for_each(|_| heavy());
+    }
     println!("survived: {counts:?}");
 }
 
