@@ -86,7 +86,7 @@ const QUEUED: usize = 32;
 /// Sees whether `barrier`'s heavy fence orders anything. Milliseconds, on two
 /// CPUs that are free; up to a second if they are not.
 ///
-/// Starts one thread and allocates under 1 MiB (64 MiB where there is no
+/// Starts two threads and allocates under 1 MiB (64 MiB where there is no
 /// instruction that evicts a cache line).
 ///
 /// ```
@@ -103,13 +103,29 @@ pub fn verify<B: Barrier>(barrier: B) -> Verdict {
     }
     let table = Table::new();
     thread::scope(|scope| {
-        // If no thread can be had, nothing can be told.
-        let helper = thread::Builder::new().spawn_scoped(scope, || table.fast_side(barrier));
-        let evidence = if helper.is_ok() { table.slow_side(barrier) } else { Evidence::default() };
-        // Release: PAIRS(round) with the helper's load of the round.
+        // Both sides are threads of their own, so that each can have a CPU of
+        // its own and the caller keeps what it has. If none can be had,
+        // nothing can be told.
+        let fast = on_cpu(scope, 0, || table.fast_side(barrier));
+        let slow = fast.as_ref().and_then(|_| on_cpu(scope, 1, || table.slow_side(barrier)));
+        let evidence = slow.and_then(|slow| slow.join().ok()).unwrap_or_default();
+        // Release. PAIRS(round): with the load in `fast_side`.
         table.round.0.store(OVER, Release);
         evidence.verdict()
     })
+}
+
+/// Starts a thread that settles on a CPU first; `None` if there is none to be had.
+fn on_cpu<'scope, T: Send + 'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
+    cpu: usize,
+    side: impl FnOnce() -> T + Send + 'scope,
+) -> Option<thread::ScopedJoinHandle<'scope, T>> {
+    let settled = move || {
+        sys::settle(cpu);
+        side()
+    };
+    thread::Builder::new().spawn_scoped(scope, settled).ok()
 }
 
 impl Evidence {

@@ -94,3 +94,7 @@ pub(crate) fn is_single_threaded() -> bool {
     // Registration waits for nothing here.
     true
 }
+
+/// Left to the scheduler here.
+#[cfg(feature = "std")]
+pub(crate) fn settle(_index: usize) {}

@@ -108,3 +108,6 @@ pub(crate) fn is_single_threaded() -> bool {
     // Registration waits for nothing here.
     true
 }
+
+/// Left to the scheduler here.
+pub(crate) fn settle(_index: usize) {}

@@ -5,6 +5,8 @@
 //! before the first call is in [`probe`](self::probe()).
 #![expect(unsafe_code, reason = "a system call is foreign code")]
 
+#[cfg(feature = "std")]
+mod affinity;
 mod arch;
 mod file;
 mod probe;
@@ -15,6 +17,8 @@ use core::arch::asm;
 
 use bonfire_abi::{Call, Error, Flavour, SYSTEM_CALL, from_return};
 
+#[cfg(feature = "std")]
+pub(crate) use self::affinity::settle;
 #[cfg(any(feature = "std", feature = "early"))]
 pub(crate) use probe::is_single_threaded;
 pub(crate) use probe::probe;

@@ -68,7 +68,7 @@ fn kernel_release() -> Option<(u32, u32)> {
 }
 
 /// Whether a seccomp filter is in force for this thread, or may be.
-fn is_filtered() -> bool {
+pub(super) fn is_filtered() -> bool {
     let mut buffer = [0; 4096];
     let status = read(c"/proc/thread-self/status", &mut buffer).unwrap_or_default();
     number_after(status, b"\nSeccomp:") != Some(0)

@@ -37,6 +37,10 @@ pub(crate) mod number {
     pub(crate) const WAIT4: usize = 260;
     pub(crate) const EXIT_GROUP: usize = 94;
     pub(crate) const UNAME: usize = 160;
+    #[cfg(feature = "std")]
+    pub(crate) const SCHED_GETAFFINITY: usize = 123;
+    #[cfg(feature = "std")]
+    pub(crate) const SCHED_SETAFFINITY: usize = 122;
     pub(crate) const GETPID: usize = 172;
     pub(crate) const RT_SIGPROCMASK: usize = 135;
 }

@@ -44,6 +44,10 @@ pub(crate) mod number {
     pub(crate) const WAIT4: usize = 114;
     pub(crate) const EXIT_GROUP: usize = 252;
     pub(crate) const UNAME: usize = 122;
+    #[cfg(feature = "std")]
+    pub(crate) const SCHED_GETAFFINITY: usize = 242;
+    #[cfg(feature = "std")]
+    pub(crate) const SCHED_SETAFFINITY: usize = 241;
     pub(crate) const GETPID: usize = 20;
     pub(crate) const RT_SIGPROCMASK: usize = 175;
 }

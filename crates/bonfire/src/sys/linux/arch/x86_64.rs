@@ -37,6 +37,10 @@ pub(crate) mod number {
     pub(crate) const WAIT4: usize = 61;
     pub(crate) const EXIT_GROUP: usize = 231;
     pub(crate) const UNAME: usize = 63;
+    #[cfg(feature = "std")]
+    pub(crate) const SCHED_GETAFFINITY: usize = 204;
+    #[cfg(feature = "std")]
+    pub(crate) const SCHED_SETAFFINITY: usize = 203;
     pub(crate) const GETPID: usize = 39;
     pub(crate) const RT_SIGPROCMASK: usize = 14;
 }

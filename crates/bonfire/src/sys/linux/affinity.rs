@@ -1,0 +1,52 @@
+//! Puts threads of the self-test on CPUs of their own.
+//!
+//! On a machine whose CPUs are busy a scheduler likes to keep two threads that
+//! wake each other on one CPU, where they never run at once and show nothing.
+
+use super::arch::{number, syscall};
+use super::probe::is_filtered;
+
+/// Sets of 8,192 CPUs: more than any Linux has.
+type Cpus = [usize; WORDS];
+
+const WORDS: usize = 8192 / BITS;
+
+/// Keeps this thread on the `index`-th of the CPUs that it may run on, if that
+/// can be had. Not tried behind a filter, which may kill for it.
+pub(crate) fn settle(index: usize) {
+    let mut allowed: Cpus = [0; WORDS];
+    if is_filtered() || !call(number::SCHED_GETAFFINITY, &mut allowed) {
+        return;
+    }
+    let is_allowed = |cpu: &usize| allowed[cpu / BITS] & 1 << (cpu % BITS) != 0;
+    if let Some(cpu) = (0..allowed.len() * BITS).filter(is_allowed).nth(index) {
+        let mut only: Cpus = [0; WORDS];
+        only[cpu / BITS] = 1 << (cpu % BITS);
+        call(number::SCHED_SETAFFINITY, &mut only);
+    }
+}
+
+const BITS: usize = usize::BITS as usize;
+
+/// Reads or sets the CPUs of this thread; whether that went well.
+fn call(number: usize, cpus: &mut Cpus) -> bool {
+    let arguments = [0, size_of::<Cpus>(), cpus.as_mut_ptr() as usize, 0, 0];
+    // SAFETY: the set lives through the call and is as long as said.
+    unsafe { syscall(number, arguments) >= 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_settles_on_one_cpu() {
+        std::thread::spawn(|| {
+            settle(0);
+            let count = std::thread::available_parallelism().unwrap().get();
+            assert!(count == 1 || is_filtered());
+        })
+        .join()
+        .unwrap();
+    }
+}
