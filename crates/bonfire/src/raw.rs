@@ -12,10 +12,15 @@ use crate::{Refusal, sys};
 /// Issues `call`.
 ///
 /// ```
-/// use bonfire::{Call, Command, raw};
-/// // Tells the commands, or why it cannot.
-/// let commands = raw::membarrier(Call::new(Command::Query));
-/// assert!(commands.is_ok() || commands.is_err());
+/// use bonfire::{Call, Command, Commands, raw};
+/// if let Ok(mask) = raw::membarrier(Call::new(Command::Query)) {
+///     // Whoever may be a target may be registered.
+///     let commands = Commands::from_mask(mask);
+///     assert_eq!(
+///         commands.contains(Command::PrivateExpedited),
+///         commands.contains(Command::RegisterPrivateExpedited),
+///     );
+/// }
 /// ```
 ///
 /// # Errors
