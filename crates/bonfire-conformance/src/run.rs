@@ -174,7 +174,7 @@ impl<'a> Runner<'a> {
     /// What `case` may use: its share of what is left of the plan, and if that
     /// tells nothing, some more.
     fn allowance(&mut self, case: &Case) -> Allowance {
-        const SHARES_IN_NEED: u64 = 12;
+        const SHARES_IN_NEED: u64 = 6;
         let order = self.subject.memory_order();
         let Cost { weight, rounds, most_ns } = case.cost(order);
         let now_ns = self.subject.now_ns();

@@ -232,7 +232,7 @@ impl<'a> Player<'a> {
     /// late by the time it takes to wake up; so that all start at once, they
     /// wait once more until all are awake.
     fn meet(&self, round: u64) -> bool {
-        self.wait_for_all(2 * round, PATIENCE) && self.wait_for_all(2 * round + 1, 50 * PATIENCE)
+        self.wait_for_all(2 * round, PATIENCE) && self.wait_for_all(2 * round + 1, 10 * PATIENCE)
     }
 
     /// Announces this step, and waits until all others have.
