@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use bonfire_conformance::{Case, Group, Outcome, cases};
 use bonfire_testbed::wire::Event;
 use bonfire_testbed::{Design, Selection};
@@ -135,15 +135,15 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
     let image = image::find(options.kernel.as_deref())?;
     let began = Instant::now();
     let mut machine = Machine::boot(&image, options, &options.command_line(seed))?;
-    let mut heard = Heard { progress: Progress::new(selected.len()), counted: Vec::new(), finished: false };
+    let mut heard = Heard::new(selected.len());
     let ended = machine.listen(|event| heard.hear(event));
-    let Heard { progress, counted, finished } = heard;
+    let Heard { progress, running, counted, finished } = heard;
     let outcomes = progress.finish();
     if let Ended::Interrupted = ended {
         anstream::eprintln!("interrupted in case {} of {}; no report", outcomes.len(), selected.len());
         return Ok(None);
     }
-    ended.check(finished)?;
+    ended.check(finished).with_context(|| running.unwrap_or_else(|| "in no case".into()))?;
     ensure!(
         options.program.is_some() || outcomes.len() == selected.len(),
         "the kernel reported {} cases of {}: is the image that of another version?",
@@ -168,15 +168,24 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
 /// What the machine reported so far.
 struct Heard {
     progress: Progress,
+    /// The case that has begun and not ended.
+    running: Option<String>,
     counted: Vec<Counted>,
     finished: bool,
 }
 
 impl Heard {
+    fn new(cases: usize) -> Self {
+        Self { progress: Progress::new(cases), running: None, counted: Vec::new(), finished: false }
+    }
+
     fn hear(&mut self, event: Event) {
         use bonfire_conformance::Observer;
         match event {
-            Event::Begins(id) => by_id(id).iter().for_each(|case| self.progress.begins(case)),
+            Event::Begins(id) => {
+                self.running = Some(format!("in {id}"));
+                by_id(id).iter().for_each(|case| self.progress.begins(case));
+            }
             Event::Ended(id, outcome) => self.ended(id, &outcome),
             Event::Counted(count) => self.counted.push(Counted {
                 name: count.name.to_owned(),
@@ -191,6 +200,7 @@ impl Heard {
 
     fn ended(&mut self, id: &str, outcome: &Outcome) {
         use bonfire_conformance::Observer;
+        self.running = None;
         by_id(id).iter().for_each(|case| self.progress.ended(case, outcome));
     }
 }

@@ -9,12 +9,14 @@
 //! | `suite [filter=TEXT] [hunt] [budget=MS] [seed=N]` | the cases, each reported on the serial line |
 //! | `counted` | counts barriers and interrupts per CPU, and compares with what was owed |
 //! | `bench` | times the call, here or on Linux |
+//! | `churn` | starts processes and kills them at any moment |
 //! | `fault`, `loop`, `exhaust` | misbehaves, so that the host's watchdog has something to see |
 
 #![no_std]
 #![no_main]
 
 mod bench;
+mod churn;
 mod counted;
 mod rseq;
 #[path = "../kernel/runtime.rs"]
@@ -53,6 +55,7 @@ extern "C" fn main(stack: *const u64) -> ! {
         }
         "counted" => counted::run(&arguments),
         "bench" => bench::run(),
+        "churn" => churn::run(),
         "fault" => fault(),
         "loop" => loop {
             core::hint::spin_loop();
