@@ -64,7 +64,8 @@ impl Choice {
             Self::Host => Ok(Box::new(Host::new().context("cannot check this kernel")?)),
             Self::Engine(design) => {
                 let cpus = std::thread::available_parallelism().map_or(2, |cpus| cpus.get().clamp(2, 4));
-                (design.open)(Options { cpus, seed, ..Options::default() })
+                // With priority, if that is allowed: on a busy host virtual CPUs hardly meet.
+                (design.open)(Options { cpus, seed, realtime: true, ..Options::default() })
                     .context("cannot switch on a machine of threads")
             }
         }
