@@ -96,6 +96,35 @@ impl Site {
         Self::SameSwitch,
     ];
 
+    /// The name, for reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SysEntry => "SysEntry",
+            Self::SysExit => "SysExit",
+            Self::IpiMb => "IpiMb",
+            Self::IpiCoreSync => "IpiCoreSync",
+            Self::SelfCoreSync => "SelfCoreSync",
+            Self::SchedBefore => "SchedBefore",
+            Self::SwitchMm => "SwitchMm",
+            Self::MmDrop => "MmDrop",
+            Self::SwitchCoreSync => "SwitchCoreSync",
+            Self::RetCoreSync => "RetCoreSync",
+            Self::ExitCoreSync => "ExitCoreSync",
+            Self::ExitMm => "ExitMm",
+            Self::ExecMb => "ExecMb",
+            Self::UseMm => "UseMm",
+            Self::UnuseMm => "UnuseMm",
+            Self::RegEntry => "RegEntry",
+            Self::RegExit => "RegExit",
+            Self::OffPre => "OffPre",
+            Self::MaskSet => "MaskSet",
+            Self::MaskClear => "MaskClear",
+            Self::MaskSwitch => "MaskSwitch",
+            Self::SameSwitch => "SameSwitch",
+        }
+    }
+
     /// Whether this is a core serialisation, not a memory barrier.
     #[must_use]
     pub const fn is_core_sync(self) -> bool {
