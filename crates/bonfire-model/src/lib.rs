@@ -1,4 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod diagram;
+pub mod excuse;
 pub mod explorer;
+pub mod kernel;
+pub mod machine;
+pub mod matrix;
+pub mod planted;
+pub mod run;
+pub mod scenario;

@@ -7,8 +7,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bonfire_model::explorer::{
-    Barrier, Body, Memory, Outcome, PokeOrder, Rules, Shared, Test, Verdict, explore, fence, name_word,
-    observe_memory,
+    Barrier, Body, Memory, Outcome, Rules, Shared, Test, Verdict, explore, fence, name_word, observe_memory,
 };
 
 /// An access or a fence of a litmus test.
@@ -72,7 +71,7 @@ fn run(litmus: &Litmus, rules: Rules) -> BTreeSet<Outcome> {
 }
 
 fn rules(memory: Memory, reduce: bool) -> Rules {
-    Rules { memory, pokes: PokeOrder::None, reduce }
+    Rules { memory, reduce, ..Rules::WEAK }
 }
 
 /// The shape with a fence between the two accesses of each thread, or none.

@@ -31,6 +31,12 @@ impl Shared {
         self.modify(Change::Set(bits), order, true)
     }
 
+    /// Adds, and returns what was there.
+    #[track_caller]
+    pub fn fetch_add(&self, count: u64, order: Ordering) -> u64 {
+        self.modify(Change::Add(count), order, true)
+    }
+
     /// Sets bits, some time.
     #[track_caller]
     pub fn set(&self, bits: u64, order: Ordering) {

@@ -27,7 +27,8 @@ pub use replay::{
     Handler, Occupant, Shared, declare_code, name_word, observe_memory, occupant, occupy, on_cpu, this_cpu,
     without_interrupts,
 };
-pub use search::{Flaw, Outcome};
+pub use search::{Flaw, Order, Outcome};
+pub use state::MAX_CPUS;
 pub use step::{Memory, PokeOrder, Rules};
 pub use trace::{Event, Trace};
 
@@ -98,23 +99,27 @@ pub fn explore(test: Test, rules: Rules, limit_bytes: usize) -> Exploration {
         // A cheap pass, to learn what the programs do.
         let sequential = Rules { memory: Memory::Sc, ..rules };
         let mut search = Search::new(&mut programs, sequential, registers);
-        search.run(limit_bytes, &|_| false);
-        states += u64::from(search.states.len());
+        search.run(Order::DepthFirst, limit_bytes, &|_| false);
+        states += search.looked_at();
         programs.settle();
     }
     loop {
         let mut search = Search::new(&mut programs, rules, registers);
-        let end = search.run(limit_bytes, &is_flaw);
-        states += u64::from(search.states.len());
+        let end = search.run(rules.order, limit_bytes, &is_flaw);
+        states += search.looked_at();
         let outcomes = std::mem::take(&mut search.outcomes);
-        let is_stale = end == End::Stale;
-        let verdict = match end {
-            End::Found(flaw, state) => Verdict::Flawed(flaw, Box::new(Trace::of(&mut search, state))),
-            End::OutOfMemory => Verdict::CouldNotFinish,
-            End::Complete | End::Stale => Verdict::Holds,
+        let path = match end {
+            End::Found(_, state) => search.path(state),
+            _ => Vec::new(),
         };
+        // Whatever was found is so only if what was assumed of the programs held.
         let was_current = !rules.reduce || programs.settle();
-        if was_current && !is_stale || matches!(verdict, Verdict::CouldNotFinish) {
+        if end == End::OutOfMemory || was_current && end != End::Stale {
+            let verdict = match end {
+                End::Found(flaw, _) => Verdict::Flawed(flaw, Box::new(Trace::of(&programs, &path))),
+                End::OutOfMemory => Verdict::CouldNotFinish,
+                End::Complete | End::Stale => Verdict::Holds,
+            };
             return Exploration { verdict, outcomes, states };
         }
     }

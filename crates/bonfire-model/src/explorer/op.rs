@@ -31,6 +31,7 @@ pub(crate) enum Change {
     Swap(u64),
     Set(u64),
     Clear(u64),
+    Add(u64),
 }
 
 impl Change {
@@ -40,6 +41,7 @@ impl Change {
             Self::Swap(new) => new,
             Self::Set(bits) => old | bits,
             Self::Clear(bits) => old & !bits,
+            Self::Add(count) => old.wrapping_add(count),
         }
     }
 }

@@ -158,6 +158,11 @@ pub(crate) struct Programs {
     futures: Vec<Future>,
     /// What was assumed of the handlers of each CPU.
     handlers: Vec<Future>,
+    /// Words that were given a smaller value, and those that were assumed to be.
+    lowered: Words,
+    assumed_lowered: Words,
+    waited: Words,
+    assumed_waited: Words,
     past: Vec<u64>,
 }
 
@@ -176,6 +181,10 @@ impl Programs {
             ends: Vec::new(),
             futures: Vec::new(),
             handlers,
+            lowered: 0,
+            assumed_lowered: !0,
+            waited: 0,
+            assumed_waited: !0,
             past: Vec::new(),
         };
         programs.values.id(0);
@@ -230,6 +239,23 @@ impl Programs {
         self.handlers[cpu]
     }
 
+    /// `word` was given a smaller value.
+    pub(crate) fn lowers(&mut self, word: WordId) {
+        self.lowered |= bit(word);
+    }
+
+    /// Whether the value of `word` only grows: who waits for it to be large
+    /// enough cannot miss that.
+    pub(crate) fn only_grows(&self, word: WordId) -> bool {
+        self.assumed_lowered & bit(word) == 0
+    }
+
+    /// Words that somebody waits for somewhere: their values are kept to the end,
+    /// or it would not be seen that one becomes smaller.
+    pub(crate) fn waited_for(&self) -> Words {
+        self.assumed_waited
+    }
+
     /// Takes the futures from the tree as it is now, and says whether what was
     /// assumed of them in the pass that just ended held.
     pub(crate) fn settle(&mut self) -> bool {
@@ -248,8 +274,12 @@ impl Programs {
         let covered = |assumed: &Future, found: &Future| assumed.or(*found) == *assumed;
         let held = self.futures.iter().zip(&futures).all(|(assumed, found)| covered(assumed, found))
             && self.handlers.iter().zip(&handlers).all(|(assumed, found)| covered(assumed, found));
+        let held =
+            held && self.lowered & !self.assumed_lowered == 0 && self.waited & !self.assumed_waited == 0;
         self.futures = futures;
         self.handlers = handlers;
+        self.assumed_lowered = self.lowered;
+        self.assumed_waited = self.waited;
         held
     }
 
@@ -289,6 +319,9 @@ impl Programs {
             self.past.reverse();
         }
         let request = self.replay(root);
+        if let Op::Wait { word, .. } = request.op {
+            self.waited |= bit(word);
+        }
         self.places.push(Place { request, parent, answer, root, children: Vec::new() });
         self.initial = replay::initial();
         assert!(self.initial.memory.len() <= 64, "at most 64 words");

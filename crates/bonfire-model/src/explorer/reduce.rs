@@ -10,12 +10,15 @@
 //! - Barriers and core serialisations: once they can be done, doing them at
 //!   once leaves more open than doing them later, for they make *now* the
 //!   oldest moment that the CPU can read.
-//! - Loads with a single value that nobody else will change.
+//! - Loads with a single value that nobody else will change, and
+//!   read-modify-writes of words that nobody else will touch.
 //!
 //! That interrupts cannot come between is known when they are off, or when
 //! nobody can poke the CPU any more ([`Future::pokes`]). A wait that is over is
 //! such a step even with interrupts on, if they still are after it: an interrupt
-//! before it may as well come after it.
+//! before it may as well come after it. That holds only for words that never
+//! become smaller, or the wait might be missed by waiting; which those are is an
+//! assumption like the futures ([`Programs::only_grows`]).
 
 use super::op::{Barrier, Op};
 use super::program::{Future, Node, Programs, bit};
@@ -73,12 +76,18 @@ impl Stepper<'_> {
         let request = *self.programs.at(node);
         let is_quiet = !request.open || futures.pokeable >> cpu & 1 == 0;
         let is_alone = match request.op {
-            Op::Wait { inbox, .. } => request.open || inbox.is_none(),
+            Op::Wait { word, inbox, .. } => {
+                (request.open || inbox.is_none()) && self.programs.only_grows(word)
+            }
             _ if !is_quiet => false,
             Op::Store { .. } | Op::Poke(_) => self.rules.has_window(),
             Op::Observe { .. } | Op::Modify { used: false, .. } if self.rules.loads_are_early() => true,
             Op::Gate | Op::CoreSync => true,
             Op::Fence(Barrier::Full | Barrier::Acquire | Barrier::Write | Barrier::Release) => true,
+            Op::Modify { word, .. } | Op::Lock { word } => {
+                let others = futures.others(cpu);
+                (others.reads() | others.writes()) & bit(word) == 0
+            }
             Op::Load { word, .. } | Op::Observe { word, .. } => futures.others(cpu).writes() & bit(word) == 0,
             _ => false,
         };

@@ -187,6 +187,12 @@ impl Shared {
         with(|session| self.number(session))
     }
 
+    /// Whether anything has touched the word yet.
+    #[must_use]
+    pub fn is_touched(&self) -> bool {
+        self.number.get().is_some()
+    }
+
     fn number(&self, session: &mut Session) -> WordId {
         self.number.get().unwrap_or_else(|| {
             let number = session.initial.memory.len();

@@ -1,14 +1,13 @@
-//! The search: every state that can be reached, breadth first.
+//! The search: every state that can be reached.
 //!
-//! States are kept as bytes, one after the other, in the order in which they
-//! were found, which is also the order in which they are looked at: the queue
-//! is the store. Being breadth first makes every counter-example a shortest
-//! one.
+//! Breadth first, a way to a flaw is a shortest one, but nearly everything has
+//! been seen when it is found, for outcomes come last. Depth first, it is found
+//! early, and long. What is found if there is no flaw is the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::op::Op;
-use super::program::{Future, Programs};
+use super::program::{Future, Programs, Words};
 use super::reduce::Futures;
 use super::state::{MAX_CPUS, Shape, State};
 use super::step::{Rules, Step, Stepper};
@@ -17,6 +16,24 @@ use super::store::Store;
 /// What is left when everything has happened: the registers, then the memory
 /// that the test shows.
 pub type Outcome = Vec<u64>;
+
+/// Which state is looked at next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// The one that was found first.
+    BreadthFirst,
+    /// The one that was found last.
+    DepthFirst,
+}
+
+impl Order {
+    fn next(self, waiting: &mut VecDeque<u32>) -> Option<u32> {
+        match self {
+            Self::BreadthFirst => waiting.pop_front(),
+            Self::DepthFirst => waiting.pop_back(),
+        }
+    }
+}
 
 /// What a search looks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +62,13 @@ pub(crate) struct Search<'a> {
     programs: &'a mut Programs,
     rules: Rules,
     shape: Shape,
+    /// Words whose values count to the end.
+    kept: Words,
     bytes: Vec<u8>,
-    pub(crate) states: Store,
+    alone: Vec<(Step, State)>,
+    /// How many states were passed on the way from one kept state to the next.
+    passed: u64,
+    states: Store,
     pub(crate) outcomes: BTreeSet<Outcome>,
 }
 
@@ -54,24 +76,33 @@ impl<'a> Search<'a> {
     pub(crate) fn new(programs: &'a mut Programs, rules: Rules, registers: usize) -> Self {
         let initial = programs.initial.clone();
         let first = initial.memory.iter().map(|&value| programs.values.id(value)).collect();
+        let kept = initial.observed.iter().fold(programs.waited_for(), |kept, &word| kept | 1 << word);
         let shape = Shape { cpus: programs.cpus(), registers, code: initial.code, first };
         Self {
             programs,
             rules,
             shape,
+            kept,
             bytes: Vec::new(),
+            alone: Vec::new(),
+            passed: 0,
             states: Store::default(),
             outcomes: BTreeSet::new(),
         }
     }
 
+    /// How many states were looked at.
+    pub(crate) fn looked_at(&self) -> u64 {
+        self.passed + u64::from(self.states.len())
+    }
+
     /// Looks at every state, until `is_flaw` says that an outcome is one.
-    pub(crate) fn run(&mut self, limit_bytes: usize, is_flaw: &dyn Fn(&[u64]) -> bool) -> End {
+    pub(crate) fn run(&mut self, order: Order, limit_bytes: usize, is_flaw: &dyn Fn(&[u64]) -> bool) -> End {
         let mut state = self.first_state();
-        self.keep(state, 0);
+        let mut waiting = VecDeque::new();
+        waiting.extend(self.keep(&mut state.clone(), 0));
         let mut steps = Vec::new();
-        let mut current = 0;
-        while current < self.states.len() {
+        while let Some(current) = order.next(&mut waiting) {
             state.decode(&self.shape, self.states.get(current));
             steps = self.steps(&state, steps);
             if steps.is_empty()
@@ -79,22 +110,22 @@ impl<'a> Search<'a> {
             {
                 return End::Found(flaw, current);
             }
-            for (_, next) in steps.drain(..) {
+            for (_, next) in &mut steps {
                 if !next.has_room(self.shape.cpus) || self.states.size() > limit_bytes {
                     return End::OutOfMemory;
                 }
-                self.keep(next, current);
+                waiting.extend(self.keep(next, current));
             }
+            steps.clear();
             if self.programs.initial.memory.len() != self.shape.first.len() {
                 return End::Stale;
             }
-            current += 1;
         }
         End::Complete
     }
 
-    /// The steps that lead to the state of this number, and their results.
-    pub(crate) fn path(&mut self, last: u32) -> Vec<(Step, State)> {
+    /// The steps that lead to the state of this number.
+    pub(crate) fn path(&mut self, last: u32) -> Vec<Step> {
         let mut numbers = vec![last];
         while let Some(&number) = numbers.last()
             && number != 0
@@ -102,28 +133,26 @@ impl<'a> Search<'a> {
             numbers.push(self.states.parent(number));
         }
         numbers.reverse();
-        numbers.windows(2).map(|pair| self.step_between(pair[0], pair[1])).collect()
+        let mut path = Vec::new();
+        self.settle(&mut self.first_state(), Some(&mut path));
+        for pair in numbers.windows(2) {
+            path.extend(self.steps_between(pair[0], pair[1]));
+        }
+        path
     }
 
-    /// The state of this number.
-    pub(crate) fn state(&self, number: u32) -> State {
+    fn steps_between(&mut self, parent: u32, child: u32) -> Vec<Step> {
         let mut state = State::new(&self.shape);
-        state.decode(&self.shape, self.states.get(number));
-        state
-    }
-
-    pub(crate) fn programs(&self) -> &Programs {
-        self.programs
-    }
-
-    fn step_between(&mut self, parent: u32, child: u32) -> (Step, State) {
-        let state = self.state(parent);
-        let steps = self.steps(&state, Vec::new());
-        let leads = steps.into_iter().find(|(_, next)| {
-            self.write_bytes(*next);
-            self.bytes == self.states.get(child)
-        });
-        leads.expect("a state was found by a step from its parent")
+        state.decode(&self.shape, self.states.get(parent));
+        for (step, mut next) in self.steps(&state, Vec::new()) {
+            let mut path = vec![step];
+            self.settle(&mut next, Some(&mut path));
+            self.write_bytes(&mut next);
+            if self.bytes == self.states.get(child) {
+                return path;
+            }
+        }
+        unreachable!("a state was found by a step from its parent")
     }
 
     fn first_state(&self) -> State {
@@ -135,19 +164,34 @@ impl<'a> Search<'a> {
         state
     }
 
-    /// The steps out of `state`: of one CPU if those suffice, else of all.
+    /// The steps out of `state`.
     fn steps(&mut self, state: &State, reused: Vec<(Step, State)>) -> Vec<(Step, State)> {
         let mut stepper = Stepper { programs: self.programs, rules: self.rules, found: reused };
-        if self.rules.reduce {
-            let futures = Futures::of(stepper.programs, state);
-            if stepper.alone(state, &futures) {
-                return stepper.found;
-            }
-        }
         for cpu in 0..self.shape.cpus {
             stepper.of_cpu(state, cpu);
         }
         stepper.found
+    }
+
+    /// Takes the steps that can be taken alone, one after the other, to where
+    /// there is a choice; tells which, if asked.
+    fn settle(&mut self, state: &mut State, mut told: Option<&mut Vec<Step>>) -> Futures {
+        loop {
+            let futures = Futures::of(self.programs, state);
+            if !self.rules.reduce || !state.has_room(self.shape.cpus) {
+                return futures;
+            }
+            let found = std::mem::take(&mut self.alone);
+            let mut stepper = Stepper { programs: self.programs, rules: self.rules, found };
+            stepper.alone(state, &futures);
+            self.alone = stepper.found;
+            let Some((step, next)) = self.alone.pop() else { return futures };
+            *state = next;
+            self.passed += 1;
+            if let Some(told) = &mut told {
+                told.push(step);
+            }
+        }
     }
 
     /// Nothing can happen any more: an outcome, or a hang.
@@ -167,20 +211,21 @@ impl<'a> Search<'a> {
         flaw
     }
 
-    fn keep(&mut self, state: State, parent: u32) {
+    /// Keeps the state that `state` leads to, unless it is known; its number.
+    fn keep(&mut self, state: &mut State, parent: u32) -> Option<u32> {
         self.write_bytes(state);
-        self.states.insert(&self.bytes, parent);
+        self.states.insert(&self.bytes, parent)
     }
 
-    /// Writes the bytes of `state`, without what nobody can tell apart.
-    fn write_bytes(&mut self, mut state: State) {
-        let futures = Futures::of(self.programs, &state);
+    /// Writes the bytes of the state that `state` leads to, without what nobody
+    /// can tell apart.
+    fn write_bytes(&mut self, state: &mut State) {
+        let futures = self.settle(state, None);
         let mut all = [Future::default(); MAX_CPUS];
         for (future, &known) in all.iter_mut().zip(futures.all(self.shape.cpus)) {
             *future = if self.rules.loads_are_early() { known } else { known.reading_the_newest() };
         }
-        let kept = self.programs.initial.observed.iter().fold(0, |kept, &word| kept | 1 << word);
-        state.fold(&all[..self.shape.cpus], &self.shape.code, kept);
+        state.fold(&all[..self.shape.cpus], &self.shape.code, self.kept);
         self.bytes.clear();
         state.encode(&self.shape, &mut self.bytes);
     }

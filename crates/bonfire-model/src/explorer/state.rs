@@ -8,7 +8,7 @@ use super::op::{Barrier, Change, Register, WordId};
 use super::program::{Answer, Node, Words, bit};
 
 /// The most CPUs that a state can hold.
-pub(crate) const MAX_CPUS: usize = 4;
+pub const MAX_CPUS: usize = 4;
 /// The most registers of a test.
 pub(crate) const MAX_REGISTERS: usize = 12;
 const MAX_WORDS: usize = 64;
@@ -91,6 +91,7 @@ pub(crate) enum Posted {
     Swap,
     Set,
     Clear,
+    Add,
 }
 
 impl Posted {
@@ -99,6 +100,7 @@ impl Posted {
             Change::Swap(new) => (Self::Swap, new),
             Change::Set(bits) => (Self::Set, bits),
             Change::Clear(bits) => (Self::Clear, bits),
+            Change::Add(count) => (Self::Add, count),
         }
     }
 
@@ -107,6 +109,7 @@ impl Posted {
             Self::Swap => Change::Swap(operand),
             Self::Set => Change::Set(operand),
             Self::Clear => Change::Clear(operand),
+            Self::Add => Change::Add(operand),
         }
     }
 }
@@ -281,10 +284,10 @@ impl Entry {
             Self::Store { word, value, release } => [1 + u8::from(release), word, value],
             Self::Exclusive { word, value } => [3, word, value],
             Self::Posted { word, change, bits, release } => {
-                [4 + change as u8 + 3 * u8::from(release), word, bits]
+                [4 + change as u8 + 4 * u8::from(release), word, bits]
             }
-            Self::Fence(barrier) => [10, barrier as u8, 0],
-            Self::Poke(cpu) => [11, cpu, 0],
+            Self::Fence(barrier) => [12, barrier as u8, 0],
+            Self::Poke(cpu) => [13, cpu, 0],
         }
     }
 
@@ -294,11 +297,12 @@ impl Entry {
             0 => Self::Observe { word, register: operand },
             kind @ 1..=2 => Self::Store { word, value: operand, release: kind == 2 },
             3 => Self::Exclusive { word, value: operand },
-            kind @ 4..=9 => {
-                let change = [Posted::Swap, Posted::Set, Posted::Clear][usize::from((kind - 4) % 3)];
-                Self::Posted { word, change, bits: operand, release: kind >= 7 }
+            kind @ 4..=11 => {
+                let change =
+                    [Posted::Swap, Posted::Set, Posted::Clear, Posted::Add][usize::from((kind - 4) % 4)];
+                Self::Posted { word, change, bits: operand, release: kind >= 8 }
             }
-            10 => Self::Fence(Self::BARRIERS[usize::from(word)]),
+            12 => Self::Fence(Self::BARRIERS[usize::from(word)]),
             _ => Self::Poke(word),
         }
     }

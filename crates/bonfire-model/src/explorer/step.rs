@@ -8,6 +8,7 @@
 
 use super::op::{Barrier, Op, Register, WordId};
 use super::program::{Answer, Future, Node, Programs, bit};
+use super::search::Order;
 use super::state::{Entry, Posted, State};
 
 /// How memory behaves.
@@ -45,11 +46,14 @@ pub struct Rules {
     pub pokes: PokeOrder,
     /// Skip steps that need not be told apart. Off only to check itself.
     pub reduce: bool,
+    /// Which state is looked at next. Breadth first for shortest ways to flaws.
+    pub order: Order,
 }
 
 impl Rules {
     /// The weakest machine.
-    pub const WEAK: Self = Self { memory: Memory::Weak, pokes: PokeOrder::None, reduce: true };
+    pub const WEAK: Self =
+        Self { memory: Memory::Weak, pokes: PokeOrder::None, reduce: true, order: Order::DepthFirst };
 
     /// Whether stores wait anywhere.
     pub(crate) fn has_window(self) -> bool {
@@ -73,6 +77,8 @@ pub(crate) enum What {
     Observed(WordId, Register, Answer),
     /// An interrupt was taken.
     Interrupt,
+    /// A wait read something newer than what would have ended it.
+    Missed(WordId),
 }
 
 /// A step: who, and what.
@@ -246,6 +252,13 @@ impl Stepper<'_> {
             next.learn(cpu, word, version, acquire);
             self.proceed(cpu, node, 0, next);
         }
+        let newest = state.latest(word);
+        if reached.is_some() && self.programs.values.get(newest) < at_least {
+            // It may also have missed that moment.
+            let mut next = *state;
+            next.reach(cpu, word, state.newest(word));
+            self.emit(cpu, What::Missed(word), next);
+        }
         let Some((word, wanted)) = inbox.filter(|_| !self.programs.at(node).open) else { return };
         let called = readable(state, cpu, word, end, early)
             .first(|value| self.programs.values.get(value) & wanted != 0);
@@ -267,16 +280,18 @@ impl Stepper<'_> {
         };
         let strong = !self.rules.loads_are_early();
         let old = state.latest(word);
-        let taken =
-            matches!(self.programs.at(node).op, Op::Lock { .. }) && self.programs.values.get(old) != 0;
+        let is_lock = matches!(self.programs.at(node).op, Op::Lock { .. });
+        let taken = is_lock && self.programs.values.get(old) != 0;
         if taken || !self.may_modify(state, cpu, word, release || strong) {
             return;
         }
         let mut next = *state;
         next.learn(cpu, word, state.newest(word), acquire);
         let value = self.programs.values.id(change.apply(self.programs.values.get(old)));
-        if strong {
-            next.write(cpu, word, value);
+        // Whether a lock that is taken is seen to be so, or merely cannot be taken,
+        // is the same to everybody.
+        if strong || is_lock {
+            self.write(&mut next, cpu, word, value);
         } else {
             next.cpus[cpu].window.push(Entry::Exclusive { word, value });
         }
@@ -365,13 +380,13 @@ impl Stepper<'_> {
         let mut next = *state;
         match next.cpus[cpu].window.remove(index) {
             Entry::Store { word, value, .. } | Entry::Exclusive { word, value } => {
-                next.write(cpu, word, value)
+                self.write(&mut next, cpu, word, value)
             }
             Entry::Posted { word, change, bits, .. } => {
                 let change = change.with(self.programs.values.get(bits));
                 let value = change.apply(self.programs.values.get(state.latest(word)));
                 let value = self.programs.values.id(value);
-                next.write(cpu, word, value);
+                self.write(&mut next, cpu, word, value);
             }
             Entry::Poke(target) => {
                 let target = &mut next.cpus[usize::from(target)];
@@ -381,6 +396,13 @@ impl Stepper<'_> {
         }
         next.settle_fences(cpu);
         next
+    }
+
+    fn write(&mut self, next: &mut State, cpu: usize, word: WordId, value: Answer) {
+        if self.programs.values.get(value) < self.programs.values.get(next.latest(word)) {
+            self.programs.lowers(word);
+        }
+        next.write(cpu, word, value);
     }
 
     /// A load for an observer happens at last, in each way that it can go.

@@ -37,8 +37,9 @@ impl Store {
         self.parents[number as usize]
     }
 
-    /// Adds a state that was reached from `parent`, unless it is there.
-    pub(crate) fn insert(&mut self, state: &[u8], parent: u32) {
+    /// Adds a state that was reached from `parent`; its number, unless it was
+    /// there.
+    pub(crate) fn insert(&mut self, state: &[u8], parent: u32) -> Option<u32> {
         if self.ends.len() * 3 >= self.table.len() * 2 {
             self.grow();
         }
@@ -48,7 +49,7 @@ impl Store {
         while self.table[slot] != 0 {
             let entry = self.table[slot];
             if entry >> 32 == hash >> 32 && self.get(entry as u32 - 1) == state {
-                return;
+                return None;
             }
             slot = (slot + 1) & mask;
         }
@@ -56,6 +57,7 @@ impl Store {
         self.ends.push(u32::try_from(self.bytes.len()).expect("at most 4 GiB of states"));
         self.parents.push(parent);
         self.table[slot] = hash >> 32 << 32 | u64::from(self.len());
+        Some(self.len() - 1)
     }
 
     fn grow(&mut self) {

@@ -2,7 +2,6 @@
 
 use super::op::{Barrier, Op, WordId};
 use super::program::Programs;
-use super::search::Search;
 use super::state::{Entry, Posted};
 use super::step::{Step, What};
 
@@ -29,11 +28,10 @@ pub struct Trace {
 }
 
 impl Trace {
-    pub(crate) fn of(search: &mut Search<'_>, last: u32) -> Self {
-        let path = search.path(last);
-        let teller = Teller { programs: search.programs() };
-        let events = path.iter().filter_map(|(step, _)| teller.tell(*step)).collect();
-        Self { cpus: search.programs().cpus(), events }
+    pub(crate) fn of(programs: &Programs, path: &[Step]) -> Self {
+        let teller = Teller { programs };
+        let events = path.iter().filter_map(|step| teller.tell(*step)).collect();
+        Self { cpus: programs.cpus(), events }
     }
 }
 
@@ -55,6 +53,10 @@ impl Teller<'_> {
                 let what =
                     format!("r{register} = {} reads {}", self.word(word), self.programs.values.get(value));
                 Some(Event { cpu, what, at: None, is_late: true })
+            }
+            What::Missed(word) => {
+                let what = format!("{} is no longer what it waits for", self.word(word));
+                Some(Event { cpu, what, at: None, is_late: false })
             }
             What::Interrupt => Some(Event { cpu, what: "interrupt".into(), at: None, is_late: false }),
         }
@@ -116,6 +118,7 @@ const fn verb(change: Posted) -> &'static str {
         Posted::Swap => "becomes",
         Posted::Set => "gains",
         Posted::Clear => "loses",
+        Posted::Add => "grows by",
     }
 }
 

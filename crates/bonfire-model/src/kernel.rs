@@ -1,0 +1,444 @@
+//! A kernel just large enough to call every hook of the engine, on a machine on
+//! which everything happens.
+//!
+//! It schedules nothing by itself: what each CPU does is a list of [`Act`]s,
+//! which a scenario gives. Each act is what a real kernel or program does there,
+//! with the hook that the engine asks for, interrupts off around it, and the
+//! run-queue lock held or the list of threads changed where the design wants
+//! that.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use bonfire_abi::{Call, Command, Cpu, FLAG_CPU};
+use bonfire_engine::core_sync::{Return, Settle};
+use bonfire_engine::{
+    AddressSpace, Engine, Everywhere, LockedMask, Mask, Occupant, RunQueues, Running, Targets, Task, Thread,
+    Threads, Users,
+};
+
+use crate::explorer::{
+    self, Register, Shared, declare_code, name_word, observe_memory, occupant, occupy, on_cpu, this_cpu,
+    without_interrupts,
+};
+use crate::machine::{Capabilities, Model, Mutant, THREADS};
+
+/// How many address spaces a scenario may have.
+pub(crate) const SPACES: usize = 3;
+
+/// A word of user memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Var {
+    /// Data.
+    X,
+    /// Data.
+    Y,
+    /// Data.
+    Z,
+    /// An instruction.
+    Code,
+}
+
+/// What a CPU is occupied by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum On {
+    /// A kernel thread on the kernel's page tables.
+    Kernel,
+    /// A kernel thread on the page tables of an address space.
+    Lazy(usize),
+    /// A thread that accesses an address space.
+    User {
+        /// Which address space.
+        space: usize,
+        /// Which thread.
+        thread: usize,
+    },
+}
+
+/// Thread `thread` of address space `space`.
+#[must_use]
+pub const fn user(space: usize, thread: usize) -> On {
+    On::User { space, thread }
+}
+
+/// What a CPU does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// A user store.
+    Write(Var, u64),
+    /// A user load.
+    Read(Var, Register),
+    /// Instructions are fetched from the word that holds code.
+    Fetch(Register),
+    /// The thread calls `membarrier`. If the call is refused, the rest of what
+    /// this CPU does up to the next [`Act::Rejoin`] is left out.
+    Call(Command),
+    /// The same, naming a CPU.
+    CallOne(i32),
+    /// The same as [`Act::Call`], as the sole thread of its address space.
+    CallAlone(Command),
+    /// Where a CPU goes on after a call that was refused.
+    Rejoin,
+    /// The scheduler switches.
+    Switch(On),
+    /// The thread exits; the CPU goes on in the kernel.
+    Exit,
+    /// The thread replaces its address space by this one.
+    Exec(usize),
+    /// The kernel thread begins to use an address space, as this thread.
+    Borrow {
+        /// Which address space.
+        space: usize,
+        /// As which thread.
+        thread: usize,
+    },
+    /// The kernel thread stops using it.
+    Return,
+    /// The CPU goes offline.
+    Offline,
+    /// The CPU comes online.
+    Online,
+    /// An rseq critical section begins.
+    Begin,
+    /// It ends by storing this, unless it was restarted.
+    Commit(Var, u64),
+    /// Other CPUs may go on: what was done here before is visible to them.
+    Signal(usize),
+    /// Waits for that.
+    Await(usize),
+    /// Other CPUs may go on, and that is all they know.
+    Tell(usize),
+    /// Waits for that.
+    Hear(usize),
+    /// Calls `membarrier` with interrupts off.
+    CallClosed(Command),
+    /// Serves the inbox by polling, with interrupts as they are: what a kernel
+    /// must not do.
+    Poll,
+}
+
+/// A way to choose CPUs, and what it asks of this kernel.
+pub trait Design<C: Capabilities>: Targets<Model<C>, 1> + 'static {
+    /// Whether hooks are called with the run queue locked.
+    const LOCKS: bool = false;
+    /// Whether threads are listed.
+    const LISTS: bool = false;
+
+    /// Makes the threads known to the machine.
+    fn enlist(_: &Model<C>, _: &Rc<[Thread<Model<C>, Self, 1>; THREADS]>) {}
+}
+
+impl<C: Capabilities> Design<C> for Everywhere {}
+impl<C: Capabilities> Design<C> for Running {}
+impl<C: Capabilities> Design<C> for Mask {}
+impl<C: Capabilities> Design<C> for LockedMask {
+    const LOCKS: bool = true;
+}
+impl<C: Capabilities> Design<C> for Threads {
+    const LISTS: bool = true;
+
+    fn enlist(machine: &Model<C>, threads: &Rc<[Thread<Model<C>, Self, 1>; THREADS]>) {
+        machine.enlist(Rc::clone(threads));
+    }
+}
+
+/// The kernel.
+pub(crate) struct Kernel<C: Capabilities, T: Design<C>> {
+    pub(crate) engine: Engine<Model<C>, T, 1>,
+    spaces: [AddressSpace<Model<C>, T, 1>; SPACES],
+    threads: Rc<[Thread<Model<C>, T, 1>; THREADS]>,
+    vars: [Shared; 4],
+    signals: [Shared; 4],
+}
+
+/// What a kernel is booted with.
+pub(crate) struct Boot<'a> {
+    /// What occupies each CPU; `None` for one that is offline.
+    pub(crate) cpus: &'a [Option<On>],
+    /// Which address spaces have registered for what.
+    pub(crate) registered: &'a [(usize, Command)],
+    /// The threads that there are, with their address spaces; `None` for kernel
+    /// threads.
+    pub(crate) threads: &'a [(usize, Option<usize>)],
+    /// The user words whose last values an outcome shows.
+    pub(crate) shown: &'a [Var],
+}
+
+impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
+    pub(crate) fn new(cpus: usize, mutant: Mutant) -> Self {
+        let kernel = Self {
+            engine: Engine::new(Model::new(cpus, mutant)),
+            spaces: [const { AddressSpace::new() }; SPACES],
+            threads: Rc::new([const { Thread::new() }; THREADS]),
+            vars: [const { Shared::new(0) }; 4],
+            signals: [const { Shared::new(0) }; 4],
+        };
+        T::enlist(kernel.engine.machine(), &kernel.threads);
+        kernel
+    }
+
+    /// Brings the machine to where a scenario begins.
+    pub(crate) fn boot(&self, boot: &Boot<'_>) {
+        for (var, name) in self.vars.iter().zip(["x", "y", "z", "code"]) {
+            name_word(var, name);
+        }
+        declare_code(self.var(Var::Code));
+        boot.shown.iter().for_each(|&var| observe_memory(self.var(var)));
+        if T::LISTS {
+            for &(thread, space) in boot.threads {
+                self.engine.machine().list(thread, space.map_or(0, |space| self.address(space)));
+            }
+        }
+        self.on_each(boot.cpus, |on| match on {
+            None => explorer::drop_pokes(true),
+            Some(_) => self.engine.online(here()).expect("few CPUs"),
+        });
+        on_cpu(0, || {
+            boot.registered.iter().for_each(|&(space, command)| self.register(space, command, boot))
+        });
+        self.on_each(boot.cpus, |on| on.into_iter().for_each(|on| self.change(on)));
+        self.engine.machine().forget_passed();
+    }
+
+    fn on_each(&self, cpus: &[Option<On>], body: impl Fn(Option<On>)) {
+        cpus.iter().enumerate().for_each(|(cpu, &on)| on_cpu(cpu, || body(on)));
+    }
+
+    /// Lets a thread of `space` register before the scenario begins.
+    fn register(&self, space: usize, command: Command, boot: &Boot<'_>) {
+        let known = boot.threads.iter().find(|(_, of)| *of == Some(space));
+        let thread = known.map_or(THREADS - 1, |(thread, _)| *thread);
+        self.change(user(space, thread));
+        self.call(Call::new(command), Users::Several).expect("registration is granted");
+        self.change(On::Kernel);
+    }
+
+    /// What a poke makes a CPU do.
+    pub(crate) fn interrupt(&self, cpu: usize, interrupted: u8) {
+        let on = On::from_number(interrupted);
+        self.engine.handle_poke(Cpu(cpu as u32), self.occupant(on));
+        if matches!(on, On::User { .. }) && interrupted & IN_KERNEL == 0 {
+            self.to_user(Return::Interrupt);
+        }
+    }
+
+    /// Does what `acts` say, one after the other.
+    pub(crate) fn run(&self, acts: &[Act]) {
+        let mut refused = false;
+        for &act in acts {
+            if act == Act::Rejoin {
+                refused = false;
+            } else if !refused {
+                refused = self.act(act).is_none();
+            }
+        }
+    }
+
+    /// Does one act; `None` if it was refused.
+    fn act(&self, act: Act) -> Option<()> {
+        match act {
+            Act::Write(var, value) => self.var(var).store(value, Relaxed),
+            Act::Read(var, register) => self.var(var).observe(register),
+            Act::Fetch(register) => self.var(Var::Code).fetch(register),
+            Act::Call(command) => return self.call(Call::new(command), Users::Several),
+            Act::CallAlone(command) => return self.call(Call::new(command), Users::Sole),
+            Act::CallOne(cpu_id) => {
+                let call = Call { flags: FLAG_CPU, cpu_id, ..Call::new(Command::Rseq) };
+                return self.call(call, Users::Several);
+            }
+            Act::CallClosed(command) => {
+                return without_interrupts(|| self.call(Call::new(command), Users::Several));
+            }
+            Act::Rejoin => {}
+            Act::Switch(to) => self.change(to),
+            Act::Exit => self.leave(|cpu, task| self.engine.exit(cpu, task)),
+            Act::Return => self.leave(|cpu, task| self.engine.return_space(cpu, task)),
+            Act::Exec(space) => self.exec(space),
+            Act::Borrow { space, thread } => self.borrow(space, thread),
+            Act::Offline => self.offline(),
+            Act::Online => self.online(),
+            Act::Begin => self.restart().store(0, Relaxed),
+            Act::Commit(var, value) => without_interrupts(|| {
+                if self.restart().load(Relaxed) == 0 {
+                    self.var(var).store(value, Relaxed);
+                }
+            }),
+            // As a scheduler hands a thread over: by a lock.
+            Act::Signal(number) => self.signals[number].store(1, Release),
+            Act::Await(number) => self.signals[number].wait(1, Acquire),
+            Act::Tell(number) => self.signals[number].store(1, Relaxed),
+            Act::Hear(number) => self.signals[number].wait(1, Relaxed),
+            Act::Poll => self.engine.handle_poke(here(), self.occupant(On::now())),
+        }
+        Some(())
+    }
+
+    fn call(&self, call: Call, users: Users) -> Option<()> {
+        let On::User { space, thread } = On::now() else { panic!("only a thread can call") };
+        if minds_returns::<C>(Return::SystemCall) {
+            occupy(occupant() | IN_KERNEL);
+        }
+        let granted = self.engine.membarrier(self.task(space, thread), users, call);
+        self.to_user(Return::SystemCall);
+        granted.ok().map(|_| ())
+    }
+
+    /// The scheduler switches.
+    fn change(&self, to: On) {
+        let from = On::now();
+        self.hook(to, |cpu| self.engine.switch(cpu, self.occupant(from), self.occupant(to)));
+        if C::RSEQ && matches!(from, On::User { .. }) {
+            self.restart().store(1, Relaxed);
+        }
+        self.enter(from, to);
+    }
+
+    fn leave(&self, hook: impl FnOnce(Cpu, Task<'_, Model<C>, T, 1>)) {
+        let On::User { space, thread } = On::now() else { panic!("nobody to leave") };
+        self.hook(On::Lazy(space), |cpu| hook(cpu, self.task(space, thread)));
+        if T::LISTS {
+            self.engine.machine().list(thread, 0);
+        }
+    }
+
+    fn exec(&self, new: usize) {
+        let On::User { space, thread } = On::now() else { panic!("nobody to exec") };
+        let task = self.task(space, thread);
+        self.hook(user(new, thread), |cpu| self.engine.exec(cpu, task, &self.spaces[new]));
+        if T::LISTS {
+            self.engine.machine().list(thread, self.address(new));
+        }
+        self.enter(user(space, thread), user(new, thread));
+    }
+
+    fn borrow(&self, space: usize, thread: usize) {
+        if T::LISTS {
+            self.engine.machine().list(thread, self.address(space));
+        }
+        let from = On::now();
+        let task = self.task(space, thread);
+        self.hook(user(space, thread), |cpu| self.engine.borrow_space(cpu, self.occupant(from), task));
+        self.enter(from, user(space, thread));
+    }
+
+    fn offline(&self) {
+        without_interrupts(|| {
+            self.engine.offline(here());
+            explorer::drop_pokes(true);
+        });
+    }
+
+    fn online(&self) {
+        without_interrupts(|| {
+            explorer::drop_pokes(false);
+            self.engine.online(here()).expect("few CPUs");
+        });
+    }
+
+    /// Calls a hook as the engine asks for it: interrupts off until the kernel
+    /// agrees with the hook, and the run queue locked where the design wants it.
+    fn hook(&self, to: On, hook: impl FnOnce(Cpu)) {
+        without_interrupts(|| {
+            if T::LOCKS {
+                self.engine.machine().with_run_queue(here(), || hook(here()));
+            } else {
+                hook(here());
+            }
+            occupy(to.number());
+        });
+    }
+
+    /// A thread enters user mode behind a change of occupant, by the way that
+    /// does least.
+    fn enter(&self, from: On, to: On) {
+        let On::User { space, .. } = to else { return };
+        if C::CORE.is_some_and(|(row, _)| row.space_change) && from.space() != Some(space) {
+            explorer::core_sync("page tables");
+        }
+        self.to_user(Return::SystemCall);
+    }
+
+    /// Returns to user mode, as far as that does anything.
+    fn to_user(&self, way: Return) {
+        if !minds_returns::<C>(way) {
+            return;
+        }
+        without_interrupts(|| {
+            self.engine.before_user(here(), way);
+            occupy(occupant() & !IN_KERNEL);
+            if C::CORE.is_some_and(|(row, _)| row.serialises(way)) {
+                explorer::core_sync("return to user mode");
+            }
+        });
+    }
+
+    fn restart(&self) -> &Shared {
+        &self.engine.machine().restart[this_cpu()]
+    }
+
+    fn var(&self, var: Var) -> &Shared {
+        &self.vars[var as usize]
+    }
+
+    fn address(&self, space: usize) -> u64 {
+        std::ptr::from_ref(&self.spaces[space]).addr() as u64
+    }
+
+    fn task(&self, space: usize, thread: usize) -> Task<'_, Model<C>, T, 1> {
+        Task { space: &self.spaces[space], thread: &self.threads[thread] }
+    }
+
+    fn occupant(&self, on: On) -> Occupant<'_, Model<C>, T, 1> {
+        match on {
+            On::Kernel => Occupant::Kernel,
+            On::Lazy(space) => Occupant::Borrower(&self.spaces[space]),
+            On::User { space, thread } => Occupant::User(self.task(space, thread)),
+        }
+    }
+}
+
+/// Whether anything happens on this way to user mode.
+fn minds_returns<C: Capabilities>(way: Return) -> bool {
+    C::CORE.is_some_and(|(row, settle)| settle == Settle::BeforeUser || row.serialises(way))
+}
+
+fn here() -> Cpu {
+    Cpu(this_cpu() as u32)
+}
+
+/// Added to the number of an occupant while it is in a system call.
+const IN_KERNEL: u8 = 1 << 7;
+
+impl On {
+    /// What this CPU is occupied by.
+    fn now() -> Self {
+        Self::from_number(occupant())
+    }
+
+    const fn number(self) -> u8 {
+        match self {
+            Self::Kernel => 0,
+            Self::Lazy(space) => 1 + space as u8,
+            Self::User { space, thread } => 8 + (space * THREADS + thread) as u8,
+        }
+    }
+
+    const fn from_number(number: u8) -> Self {
+        match number & !IN_KERNEL {
+            0 => Self::Kernel,
+            lazy @ 1..8 => Self::Lazy(lazy as usize - 1),
+            thread => {
+                let number = thread as usize - 8;
+                Self::User { space: number / THREADS, thread: number % THREADS }
+            }
+        }
+    }
+
+    /// The address space whose page tables are loaded.
+    const fn space(self) -> Option<usize> {
+        match self {
+            Self::Kernel => None,
+            Self::Lazy(space) | Self::User { space, .. } => Some(space),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The explorer as a machine of the engine's: its words, barriers, interrupts
+//! and waits are operations of the explorer. The engine is the crate that
+//! ships; nothing in it knows of this.
+
+use std::cell::{Cell, OnceCell};
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use bonfire_abi::Cpu;
+use bonfire_engine::core_sync::{CoreSync, Row, Settle};
+use bonfire_engine::{
+    AddressSpace, CpuSet, Machine, RunQueues, Site, Thread, ThreadList, Threads, Woken, Word,
+};
+
+use crate::explorer::{self, Barrier, MAX_CPUS, Shared};
+
+/// What a machine declares beyond the minimum.
+pub trait Capabilities: 'static {
+    /// How it serialises a core, and when.
+    const CORE: Option<(Row, Settle)> = None;
+    /// Whether it restarts rseq critical sections.
+    const RSEQ: bool = false;
+    /// Whether it has a grace period of its own.
+    const GRACE: bool = false;
+}
+
+/// What becomes of a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Change {
+    /// Nothing is left of it.
+    Deleted,
+    /// A weaker barrier is left of it.
+    Weakened(Barrier),
+}
+
+/// An engine with some sites changed: none, for the engine that ships.
+pub type Mutant = Vec<(Site, Change)>;
+
+/// A machine with the capabilities `C`.
+pub struct Model<C: Capabilities> {
+    cpus: usize,
+    mutant: Mutant,
+    /// The sites that were passed, a bit for each.
+    passed: Cell<u32>,
+    run_queues: [Shared; MAX_CPUS],
+    /// The lists of threads: who walks or changes one holds the lock.
+    list_lock: Shared,
+    /// For each thread, the address of its address space, or 0.
+    pub(crate) listed: [Shared; THREADS],
+    threads: OnceCell<Rc<[Thread<Self, Threads, 1>; THREADS]>>,
+    /// For each CPU, whether an rseq critical section must restart.
+    pub(crate) restart: [Shared; MAX_CPUS],
+    capabilities: PhantomData<C>,
+}
+
+/// How many threads a scenario may have.
+pub(crate) const THREADS: usize = 6;
+
+impl<C: Capabilities> Model<C> {
+    /// A machine of `cpus` CPUs.
+    pub(crate) fn new(cpus: usize, mutant: Mutant) -> Self {
+        Self {
+            cpus,
+            mutant,
+            passed: Cell::new(0),
+            run_queues: [const { Shared::new(0) }; MAX_CPUS],
+            list_lock: Shared::new(0),
+            listed: [const { Shared::new(0) }; THREADS],
+            threads: OnceCell::new(),
+            restart: [const { Shared::new(0) }; MAX_CPUS],
+            capabilities: PhantomData,
+        }
+    }
+
+    /// The sites that were passed so far.
+    pub(crate) fn passed(&self) -> Vec<Site> {
+        Site::ALL.into_iter().filter(|&site| self.passed.get() >> site as u32 & 1 != 0).collect()
+    }
+
+    /// Forgets the sites that were passed so far.
+    pub(crate) fn forget_passed(&self) {
+        self.passed.set(0);
+    }
+
+    /// Names the threads that may be in lists.
+    pub(crate) fn enlist(&self, threads: Rc<[Thread<Self, Threads, 1>; THREADS]>) {
+        self.threads.set(threads).ok().expect("once");
+    }
+
+    /// Changes a list of threads.
+    #[track_caller]
+    pub(crate) fn list(&self, thread: usize, space: u64) {
+        explorer::without_interrupts(|| {
+            self.list_lock.lock();
+            self.listed[thread].store(space, Ordering::Relaxed);
+            self.list_lock.unlock();
+        });
+    }
+
+    /// What is left of a site.
+    fn pass(&self, site: Site) -> Option<Barrier> {
+        self.passed.set(self.passed.get() | 1 << site as u32);
+        match self.mutant.iter().find(|(changed, _)| *changed == site) {
+            None => Some(Barrier::Full),
+            Some((_, Change::Deleted)) => None,
+            Some((_, Change::Weakened(barrier))) => Some(*barrier),
+        }
+    }
+
+    #[track_caller]
+    fn core_sync(&self, site: Site) {
+        if self.pass(site).is_some() {
+            explorer::core_sync(site.name());
+        }
+    }
+}
+
+impl<C: Capabilities> Machine for Model<C> {
+    type Word = Shared;
+    type Pin = ();
+
+    const CORE_SYNC: Option<CoreSync<Self>> = match C::CORE {
+        None => None,
+        Some((row, settle)) => Some(CoreSync { row, settle, sync: Self::core_sync }),
+    };
+    const RESTART_RSEQ: Option<fn(&Self)> = if C::RSEQ {
+        // Only this CPU looks at the word, and it is in program order.
+        Some(|machine: &Self| machine.restart[explorer::this_cpu()].store(1, Ordering::Relaxed))
+    } else {
+        None
+    };
+    const GRACE_PERIOD: Option<fn(&Self)> =
+        if C::GRACE { Some(|_| unreachable!("no scenario's machine has a grace period")) } else { None };
+
+    fn cpus(&self) -> usize {
+        self.cpus
+    }
+
+    fn pin(&self) {}
+
+    fn this_cpu(&self, (): &()) -> Cpu {
+        Cpu(explorer::this_cpu() as u32)
+    }
+
+    #[track_caller]
+    fn without_interrupts<R>(&self, body: impl FnOnce() -> R) -> R {
+        explorer::without_interrupts(body)
+    }
+
+    #[track_caller]
+    fn fence(&self, site: Site) {
+        if let Some(barrier) = self.pass(site) {
+            explorer::fence(barrier, site.name());
+        }
+    }
+
+    #[track_caller]
+    fn poke<const GROUPS: usize>(&self, cpus: &CpuSet<GROUPS>) {
+        explorer::poke(cpus.words()[0] as u8);
+    }
+
+    #[track_caller]
+    fn wait_until(&self, word: &Shared, at_least: u64, inbox: &Shared, wanted: u64) -> Woken {
+        if word.wait_or_inbox(at_least, inbox, wanted) { Woken::Inbox } else { Woken::Reached }
+    }
+}
+
+impl<C: Capabilities> RunQueues for Model<C> {
+    #[track_caller]
+    fn with_run_queue<R>(&self, cpu: Cpu, body: impl FnOnce() -> R) -> R {
+        explorer::without_interrupts(|| {
+            let lock = &self.run_queues[cpu.0 as usize];
+            lock.lock();
+            let result = body();
+            lock.unlock();
+            result
+        })
+    }
+}
+
+impl<C: Capabilities> ThreadList<1> for Model<C> {
+    #[track_caller]
+    fn for_each_thread(
+        &self,
+        space: &AddressSpace<Self, Threads, 1>,
+        mut visit: impl FnMut(&Thread<Self, Threads, 1>),
+    ) {
+        let threads = self.threads.get().expect("enlisted by the kernel");
+        let space = std::ptr::from_ref(space).addr() as u64;
+        explorer::without_interrupts(|| {
+            self.list_lock.lock();
+            for (thread, listed) in threads.iter().zip(&self.listed) {
+                if listed.is_touched() && listed.load(Ordering::Relaxed) == space {
+                    visit(thread);
+                }
+            }
+            self.list_lock.unlock();
+        });
+    }
+}
+
+impl Word for Shared {
+    const ZERO: Self = Self::new(0);
+    const TOP_BIT: Self = Self::new(1 << 63);
+
+    #[track_caller]
+    fn load(&self, order: Ordering) -> u64 {
+        self.load(order)
+    }
+
+    #[track_caller]
+    fn store(&self, value: u64, order: Ordering) {
+        self.store(value, order);
+    }
+
+    #[track_caller]
+    fn swap(&self, value: u64, order: Ordering) -> u64 {
+        self.swap(value, order)
+    }
+
+    #[track_caller]
+    fn fetch_or(&self, bits: u64, order: Ordering) -> u64 {
+        self.fetch_or(bits, order)
+    }
+
+    #[track_caller]
+    fn set(&self, bits: u64, order: Ordering) {
+        self.set(bits, order);
+    }
+
+    #[track_caller]
+    fn clear(&self, bits: u64, order: Ordering) {
+        self.clear(bits, order);
+    }
+}

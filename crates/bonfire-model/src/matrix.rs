@@ -1,0 +1,230 @@
+//! The kill matrix: every site of every design, taken out or weakened, against
+//! every scenario that passes it.
+//!
+//! A barrier is *needed* if some scenario breaks without it. One that no
+//! scenario needs is a survivor, and a survivor must be [excused](crate::excuse)
+//! or the run fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bonfire_engine::Site;
+
+use crate::explorer::{Barrier, Flaw, Rules, Trace, Verdict};
+use crate::machine::{Change, Mutant};
+use crate::run::{Design, run};
+use crate::scenario::Scenario;
+
+/// One run that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// The way to choose CPUs.
+    pub design: Design,
+    /// The scenario, by its place in the suite.
+    pub scenario: usize,
+    /// What is changed.
+    pub mutant: Mutant,
+    /// The machine.
+    pub rules: Rules,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing forbidden, and all that was expected.
+    Holds,
+    /// Nothing forbidden, but not all that was expected: it shows nothing.
+    Vacuous,
+    /// A forbidden outcome, or a hang.
+    Flawed(Flaw),
+    /// It would have taken more memory.
+    CouldNotFinish,
+}
+
+/// A run that was made.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// What was asked for.
+    pub job: Job,
+    /// What came of it.
+    pub found: Found,
+    /// A way to the flaw, if there is one.
+    pub trace: Option<Box<Trace>>,
+    /// The sites that were passed.
+    pub passed: Vec<Site>,
+    /// How many states were looked at.
+    pub states: u64,
+}
+
+/// How runs are made.
+pub struct Runner<'a> {
+    /// The suite.
+    pub scenarios: &'a [Scenario],
+    /// How many runs at a time.
+    pub threads: usize,
+    /// How much memory all of them may take.
+    pub limit_bytes: usize,
+    /// Told of every run that was made, in the order in which they end.
+    pub progress: &'a (dyn Fn(&Record) + Sync),
+}
+
+impl Runner<'_> {
+    /// Makes these runs, those of each group up to the first that breaks; what
+    /// came of them, in the order of the groups.
+    #[must_use]
+    pub fn run(&self, groups: &[Group]) -> Vec<Record> {
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(Vec::new());
+        let work = || {
+            while let Some((number, group)) = take(groups, &next) {
+                for job in group {
+                    let record = self.run_one(job);
+                    let is_flawed = matches!(record.found, Found::Flawed(_));
+                    (self.progress)(&record);
+                    done.lock().expect("no run panics").push((number, record));
+                    if is_flawed {
+                        break;
+                    }
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..self.threads.max(1) {
+                scope.spawn(work);
+            }
+        });
+        let mut records = done.into_inner().expect("no run panics");
+        records.sort_by_key(|(number, _)| *number);
+        records.into_iter().map(|(_, record)| record).collect()
+    }
+
+    fn run_one(&self, job: &Job) -> Record {
+        let scenario = &self.scenarios[job.scenario];
+        let limit = self.limit_bytes / self.threads.max(1);
+        let made = run(job.design, scenario, &job.mutant, job.rules, limit);
+        let (found, trace) = match made.exploration.verdict {
+            Verdict::Flawed(flaw, trace) => (Found::Flawed(flaw), Some(trace)),
+            Verdict::CouldNotFinish => (Found::CouldNotFinish, None),
+            Verdict::Holds if made.missing.is_empty() => (Found::Holds, None),
+            Verdict::Holds => (Found::Vacuous, None),
+        };
+        Record { job: job.clone(), found, trace, passed: made.passed, states: made.exploration.states }
+    }
+}
+
+fn take<'a>(groups: &'a [Group], next: &AtomicUsize) -> Option<(usize, &'a Group)> {
+    let number = next.fetch_add(1, Ordering::Relaxed);
+    groups.get(number).map(|group| (number, group))
+}
+
+/// Runs that are made one after the other until one breaks.
+pub type Group = Vec<Job>;
+
+/// The runs of the engine as it ships, on every design of `designs`.
+#[must_use]
+pub fn unchanged(scenarios: &[Scenario], designs: &[Design], rules: Rules) -> Vec<Group> {
+    let groups = designs.iter().flat_map(|&design| {
+        let about = (0..scenarios.len()).filter(move |&place| scenarios[place].is_about(design));
+        about.map(move |scenario| vec![Job { design, scenario, mutant: vec![], rules }])
+    });
+    groups.collect()
+}
+
+/// The runs of the engine of `design` with `mutant`, in every scenario that
+/// passes all the sites it changes; the shortest first.
+#[must_use]
+pub fn against(unchanged: &[Record], design: Design, mutant: &Mutant) -> Group {
+    let passes = |record: &&Record| mutant.iter().all(|(site, _)| record.passed.contains(site));
+    let mut records: Vec<&Record> = unchanged
+        .iter()
+        .filter(|record| record.job.design == design && record.found == Found::Holds)
+        .collect();
+    records.retain(passes);
+    records.sort_by_key(|record| record.states);
+    records.iter().map(|record| Job { mutant: mutant.clone(), ..record.job.clone() }).collect()
+}
+
+/// For every design and every site that it passed, the runs in which the site is
+/// changed.
+#[must_use]
+pub fn changed(unchanged: &[Record], sites: &[Site], changes: &[Change]) -> Vec<Group> {
+    let passed = passed(unchanged);
+    let mut groups = Vec::new();
+    for (&design, passed) in &passed {
+        for &site in passed.iter().filter(|site| sites.contains(site)) {
+            for &change in changes.iter().filter(|&&change| applies(site, change)) {
+                groups.push(against(unchanged, design, &vec![(site, change)]));
+            }
+        }
+    }
+    groups
+}
+
+/// The same runs, each for itself: none is left out because an earlier one
+/// broke. The long ones first, so that none is left alone at the end.
+#[must_use]
+pub fn each_for_itself(groups: Vec<Group>) -> Vec<Group> {
+    let mut runs: Vec<(usize, Job)> =
+        groups.into_iter().flat_map(|group| group.into_iter().enumerate()).collect();
+    runs.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+    runs.into_iter().map(|(_, job)| vec![job]).collect()
+}
+
+/// A core serialisation has no weaker form.
+#[must_use]
+pub const fn applies(site: Site, change: Change) -> bool {
+    !site.is_core_sync() || matches!(change, Change::Deleted)
+}
+
+/// Taking a site out.
+pub const DELETED: &[Change] = &[Change::Deleted];
+
+/// Taking a site out, and every weaker barrier in its place.
+pub const ALL_CHANGES: &[Change] = &[
+    Change::Deleted,
+    Change::Weakened(Barrier::Write),
+    Change::Weakened(Barrier::Acquire),
+    Change::Weakened(Barrier::Release),
+];
+
+/// What became of one changed site in one design.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    /// The scenarios that broke, by their places.
+    pub killed_by: Vec<usize>,
+    /// How many scenarios passed the site.
+    pub tried: usize,
+    /// How many could not finish.
+    pub unfinished: usize,
+}
+
+/// The matrix.
+pub type Matrix = BTreeMap<(Design, Site, Change), Cell>;
+
+/// Sums up the runs with one change each.
+#[must_use]
+pub fn matrix(changed: &[Record]) -> Matrix {
+    let mut matrix = Matrix::new();
+    for record in changed {
+        let [(site, change)] = record.job.mutant[..] else { continue };
+        let cell = matrix.entry((record.job.design, site, change)).or_default();
+        cell.tried += 1;
+        match record.found {
+            Found::Flawed(_) => cell.killed_by.push(record.job.scenario),
+            Found::CouldNotFinish => cell.unfinished += 1,
+            Found::Holds | Found::Vacuous => {}
+        }
+    }
+    matrix
+}
+
+/// The sites that each design passed.
+#[must_use]
+pub fn passed(unchanged: &[Record]) -> BTreeMap<Design, BTreeSet<Site>> {
+    let mut passed: BTreeMap<Design, BTreeSet<Site>> = BTreeMap::new();
+    for record in unchanged {
+        passed.entry(record.job.design).or_default().extend(&record.passed);
+    }
+    passed
+}

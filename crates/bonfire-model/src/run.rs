@@ -1,0 +1,150 @@
+//! One run: a scenario, a design, an engine with or without its sites.
+
+use std::rc::Rc;
+
+use bonfire_engine::core_sync::{RISCV, Row, Settle, X86};
+use bonfire_engine::{Everywhere, LockedMask, Mask, Running, Site, Threads};
+
+use crate::explorer::{self, Body, Exploration, Flaw, Outcome, Rules, Test, Trace, Verdict};
+use crate::kernel::{self, Boot, Kernel};
+use crate::machine::{Capabilities, Mutant};
+use crate::scenario::{Needs, Scenario};
+
+/// A way to choose CPUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Design {
+    /// [`bonfire_engine::Everywhere`].
+    Everywhere,
+    /// [`bonfire_engine::Running`].
+    Running,
+    /// [`bonfire_engine::Mask`].
+    Mask,
+    /// [`bonfire_engine::LockedMask`].
+    LockedMask,
+    /// [`bonfire_engine::Threads`].
+    Threads,
+}
+
+impl Design {
+    /// All five.
+    pub const ALL: [Self; 5] = [Self::Everywhere, Self::Running, Self::Mask, Self::LockedMask, Self::Threads];
+
+    /// The name on command lines and in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Everywhere => "everywhere",
+            Self::Running => "running",
+            Self::Mask => "mask",
+            Self::LockedMask => "locked-mask",
+            Self::Threads => "threads",
+        }
+    }
+}
+
+/// What a run found.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// What it came to.
+    pub exploration: Exploration,
+    /// The sites that were passed on some way.
+    pub passed: Vec<Site>,
+    /// The outcomes that were expected and never seen. Of no account if a flaw
+    /// ended the run.
+    pub missing: Vec<Outcome>,
+}
+
+impl Run {
+    /// The flaw that ended the run, and a way to it.
+    #[must_use]
+    pub fn flaw(&self) -> Option<(&Flaw, &Trace)> {
+        match &self.exploration.verdict {
+            Verdict::Flawed(flaw, trace) => Some((flaw, trace)),
+            Verdict::Holds | Verdict::CouldNotFinish => None,
+        }
+    }
+}
+
+/// Explores `scenario` on an engine of `design`, with some sites changed.
+#[must_use]
+pub fn run(design: Design, scenario: &Scenario, mutant: &Mutant, rules: Rules, limit_bytes: usize) -> Run {
+    match scenario.needs {
+        Needs::Nothing => run_with::<Minimal>(design, scenario, mutant, rules, limit_bytes),
+        Needs::CoreSync => run_with::<CoreSync>(design, scenario, mutant, rules, limit_bytes),
+        Needs::CoreSyncLate => run_with::<CoreSyncLate>(design, scenario, mutant, rules, limit_bytes),
+        Needs::CoreSyncX86 => run_with::<CoreSyncX86>(design, scenario, mutant, rules, limit_bytes),
+        Needs::CoreSyncX86Late => run_with::<CoreSyncX86Late>(design, scenario, mutant, rules, limit_bytes),
+        Needs::Rseq => run_with::<Rseq>(design, scenario, mutant, rules, limit_bytes),
+    }
+}
+
+fn run_with<C: Capabilities>(
+    design: Design,
+    scenario: &Scenario,
+    mutant: &Mutant,
+    rules: Rules,
+    limit_bytes: usize,
+) -> Run {
+    match design {
+        Design::Everywhere => explore::<C, Everywhere>(scenario, mutant, rules, limit_bytes),
+        Design::Running => explore::<C, Running>(scenario, mutant, rules, limit_bytes),
+        Design::Mask => explore::<C, Mask>(scenario, mutant, rules, limit_bytes),
+        Design::LockedMask => explore::<C, LockedMask>(scenario, mutant, rules, limit_bytes),
+        Design::Threads => explore::<C, Threads>(scenario, mutant, rules, limit_bytes),
+    }
+}
+
+fn explore<C: Capabilities, T: kernel::Design<C>>(
+    scenario: &Scenario,
+    mutant: &Mutant,
+    rules: Rules,
+    limit_bytes: usize,
+) -> Run {
+    let kernel = Rc::new(Kernel::<C, T>::new(scenario.parts.len(), mutant.clone()));
+    let bodies = scenario.parts.iter().map(|part| {
+        let (kernel, acts) = (Rc::clone(&kernel), part.acts.clone());
+        Box::new(move || kernel.run(&acts)) as Body
+    });
+    let (booted, interrupted) = (Rc::clone(&kernel), Rc::clone(&kernel));
+    let boot = scenario.clone();
+    let forbidden = scenario.forbidden.clone();
+    let test = Test {
+        set_up: Box::new(move || {
+            booted.boot(&Boot {
+                cpus: &boot.parts.iter().map(|part| part.on).collect::<Vec<_>>(),
+                registered: &boot.registered,
+                threads: &boot.threads(),
+                shown: &boot.shown,
+            });
+        }),
+        bodies: bodies.collect(),
+        handler: Rc::new(move |cpu, occupant| interrupted.interrupt(cpu, occupant)),
+        registers: scenario.registers,
+        is_flaw: Box::new(move |outcome| forbidden.contains(outcome)),
+    };
+    let exploration = explorer::explore(test, rules, limit_bytes);
+    let missing = scenario.expected.difference(&exploration.outcomes).cloned().collect();
+    Run { exploration, passed: kernel.engine.machine().passed(), missing }
+}
+
+/// The minimum.
+struct Minimal;
+impl Capabilities for Minimal {}
+
+macro_rules! core_sync {
+    ($name:ident, $row:expr, $settle:expr) => {
+        struct $name;
+        impl Capabilities for $name {
+            const CORE: Option<(Row, Settle)> = Some(($row, $settle));
+        }
+    };
+}
+core_sync!(CoreSync, RISCV, Settle::AtOnce);
+core_sync!(CoreSyncLate, RISCV, Settle::BeforeUser);
+core_sync!(CoreSyncX86, X86, Settle::AtOnce);
+core_sync!(CoreSyncX86Late, X86, Settle::BeforeUser);
+
+struct Rseq;
+impl Capabilities for Rseq {
+    const RSEQ: bool = true;
+}

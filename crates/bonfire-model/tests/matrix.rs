@@ -1,0 +1,145 @@
+//! Every scenario of two CPUs holds for every design, and every barrier of the
+//! engine is needed by one of them, or excused.
+
+use std::collections::BTreeSet;
+
+use bonfire_engine::Site;
+use bonfire_model::diagram;
+use bonfire_model::excuse::{self, Excuse};
+use bonfire_model::explorer::{Memory, Order, PokeOrder, Rules};
+use bonfire_model::matrix::{self, Found, Record, Runner};
+use bonfire_model::run::Design;
+use bonfire_model::scenario::{self, Scenario, shape::Shape, situation};
+
+const LIMIT: usize = 2 << 30;
+
+fn runner(scenarios: &[Scenario]) -> Runner<'_> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
+    Runner { scenarios, threads, limit_bytes: LIMIT, progress: &|_| () }
+}
+
+fn holds(scenarios: &[Scenario], records: &[Record]) {
+    for record in records {
+        let name = &scenarios[record.job.scenario].name;
+        let way = record.trace.as_ref().map(|trace| diagram::text(trace, 40)).unwrap_or_default();
+        assert_eq!(record.found, Found::Holds, "{} {name}\n{way}", record.job.design.name());
+    }
+}
+
+/// The designs whose matrix is small enough for every test run.
+const DESIGNS: [Design; 3] = [Design::Everywhere, Design::Running, Design::Mask];
+
+#[test]
+fn every_barrier_of_every_design_is_needed_or_excused() {
+    let scenarios = scenario::two_cpus();
+    let runner = runner(&scenarios);
+    let unchanged = runner.run(&matrix::unchanged(&scenarios, &DESIGNS, Rules::WEAK));
+    holds(&scenarios, &unchanged);
+
+    let changed = runner.run(&matrix::changed(&unchanged, &Site::ALL, matrix::DELETED));
+    let kills = matrix::matrix(&changed);
+    assert_eq!(excuse::failures(&kills), []);
+    for &(design, site, change) in kills.keys() {
+        if let Some(pair) = excuse::excuse(design, site, change).and_then(|excuse| excuse.pair(site)) {
+            let records = runner.run(&[matrix::against(&unchanged, design, &pair)]);
+            let dies = records.iter().any(|record| matches!(record.found, Found::Flawed(_)));
+            assert!(dies, "{} {pair:?}", design.name());
+        }
+    }
+    every_site_is_accounted_for(&unchanged, &kills);
+}
+
+/// A site that a design does not pass has a reason, one that it passes has none,
+/// and each is needed somewhere.
+fn every_site_is_accounted_for(unchanged: &[Record], kills: &matrix::Matrix) {
+    for (design, passed) in matrix::passed(unchanged) {
+        for site in Site::ALL {
+            let reason = excuse::not_passed(design, site);
+            assert_eq!(reason.is_none(), passed.contains(&site), "{} {}", design.name(), site.name());
+        }
+    }
+    let needed: BTreeSet<Site> =
+        kills.iter().filter(|(_, cell)| !cell.killed_by.is_empty()).map(|((_, site, _), _)| *site).collect();
+    let elsewhere = BTreeSet::from([Site::SameSwitch]);
+    assert_eq!(needed, BTreeSet::from(Site::ALL).difference(&elsewhere).copied().collect());
+}
+
+/// The other two, without their matrix: locks and lists make many states.
+#[test]
+fn the_designs_with_locks_hold_in_every_situation() {
+    let scenarios: Vec<Scenario> = situation::situations()
+        .iter()
+        .map(|around| situation::place(around, Shape::Sb, situation::PRIVATE))
+        .collect();
+    let designs = [Design::LockedMask, Design::Threads];
+    holds(&scenarios, &runner(&scenarios).run(&matrix::unchanged(&scenarios, &designs, Rules::WEAK)));
+}
+
+#[test]
+fn an_excuse_says_which_kind_it_is() {
+    let gate = excuse::excuse(Design::Everywhere, Site::RegEntry, matrix::DELETED[0]);
+    assert!(matches!(gate, Some(Excuse::NotNeeded(_))));
+    assert_eq!(excuse::excuse(Design::Running, Site::SysEntry, matrix::DELETED[0]), None);
+}
+
+/// What a check on x86 alone would miss, as a check of the model.
+#[test]
+fn stronger_machines_miss_what_they_are_expected_to_miss() {
+    use Site::{ExecMb, ExitMm, IpiMb, OffPre, RegEntry, RegExit, SchedBefore, SysExit, UnuseMm};
+    let scenarios = scenario::two_cpus();
+    let small = |scenario: &Scenario| !scenario.name.starts_with("h5o");
+    let scenarios: Vec<Scenario> = scenarios.into_iter().filter(small).collect();
+    let fences: Vec<Site> = Site::ALL.into_iter().filter(|site| !site.is_core_sync()).collect();
+    let survivors = |memory| {
+        let runner = runner(&scenarios);
+        let rules = Rules { memory, ..Rules::WEAK };
+        let unchanged = runner.run(&matrix::unchanged(&scenarios, &[Design::Running], rules));
+        assert!(unchanged.iter().all(|record| !matches!(record.found, Found::Flawed(_))), "{memory:?}");
+        let kills = matrix::matrix(&runner.run(&matrix::changed(&unchanged, &fences, matrix::DELETED)));
+        let survive =
+            kills.iter().filter(|(_, cell)| cell.killed_by.is_empty()).map(|((_, site, _), _)| *site);
+        (survive.collect::<BTreeSet<_>>(), kills.len())
+    };
+    let (tso, _) = survivors(Memory::Tso);
+    // Only barriers between a store and a load count there, and a read-modify-write
+    // is one: the swap of the handler, the OR of an intent.
+    let missed = [SysExit, IpiMb, SchedBefore, ExitMm, ExecMb, UnuseMm, RegEntry, RegExit, OffPre];
+    assert_eq!(tso, BTreeSet::from(missed));
+    let (sc, all) = survivors(Memory::Sc);
+    assert_eq!(sc.len(), all, "under sequential consistency no barrier is missed");
+}
+
+/// The proof does not lean on what a poke orders.
+#[test]
+fn the_engine_holds_with_the_strongest_pokes_too() {
+    let scenarios = scenario::two_cpus();
+    let scenarios: Vec<Scenario> =
+        scenarios.into_iter().filter(|scenario| scenario.name.ends_with("/SB")).collect();
+    let rules = Rules { pokes: PokeOrder::Full, ..Rules::WEAK };
+    let records = runner(&scenarios).run(&matrix::unchanged(&scenarios, &[Design::Running], rules));
+    assert!(records.iter().all(|record| !matches!(record.found, Found::Flawed(_) | Found::CouldNotFinish)));
+}
+
+/// The reductions lose nothing: same outcomes, same verdicts without them.
+#[test]
+fn reduction_off_agrees() {
+    let scenarios: Vec<Scenario> = scenario::two_cpus()
+        .into_iter()
+        .filter(|scenario| {
+            ["AB/SB", "AB/MP", "C3/LB", "C2/SB", "h1/MP", "S1", "R1"].contains(&scenario.name.as_str())
+        })
+        .collect();
+    assert_eq!(scenarios.len(), 7);
+    let runner = runner(&scenarios);
+    for mutant in [vec![], vec![(Site::SysExit, matrix::DELETED[0])], vec![(Site::IpiMb, matrix::DELETED[0])]]
+    {
+        let verdicts = |reduce| {
+            let rules = Rules { reduce, order: Order::DepthFirst, ..Rules::WEAK };
+            let mut groups = matrix::unchanged(&scenarios, &[Design::Running], rules);
+            groups.iter_mut().flatten().for_each(|job| job.mutant.clone_from(&mutant));
+            let flawed = |record: Record| matches!(record.found, Found::Flawed(_));
+            runner.run(&groups).into_iter().map(flawed).collect::<Vec<_>>()
+        };
+        assert_eq!(verdicts(true), verdicts(false), "{mutant:?}");
+    }
+}
