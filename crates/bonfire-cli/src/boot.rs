@@ -113,6 +113,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let destinations = check::destinations(options.json.as_ref(), options.junit.as_ref())?;
     match judge(options, &selected) {
         Ok(None) => Ok(interrupt::exit()),
+        // Other programs than the suite have nothing to report but their end.
+        Ok(Some(_)) if options.program.is_some() => Ok(ExitCode::SUCCESS),
         Ok(Some(report)) => write(&report, destinations),
         Err(error) => {
             anstream::eprintln!("error: {error:#}");

@@ -93,6 +93,15 @@ fn registrations_live_as_long_as_their_address_space() {
     }
 }
 
+/// Processes are killed at any moment, also while they fork: none escapes, or
+/// the program waits for it until the watchdog barks.
+#[test]
+fn nobody_escapes_a_kill() {
+    if has_qemu() {
+        check(&["--program", "churn"], 0, "");
+    }
+}
+
 #[test]
 fn a_machine_that_fails_says_why() {
     check(&["--kernel", "/nowhere"], 3, "there is no file /nowhere");

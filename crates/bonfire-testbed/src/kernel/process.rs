@@ -63,15 +63,20 @@ impl Process {
 
     /// Tells every thread to end, with this status for the parent.
     pub(crate) fn kill(&self, status: i32) {
-        if !self.is_killed.swap(true, Relaxed) {
-            self.status.store(status, Relaxed);
-        }
+        self.condemn(status);
         let threads: Vec<_> = self.threads.lock().clone();
         for thread in threads {
             wait::interrupt(&thread);
             if thread.on_cpu.load(Relaxed) {
                 sched::kick(thread.last_cpu.load(Relaxed));
             }
+        }
+    }
+
+    /// From here on each of its threads ends at its next way out of the kernel.
+    fn condemn(&self, status: i32) {
+        if !self.is_killed.swap(true, Relaxed) {
+            self.status.store(status, Relaxed);
         }
     }
 
@@ -87,16 +92,23 @@ impl Process {
     }
 }
 
-/// The processes that are meant: one of that number, or the group of that
-/// number if it is negative. Those that have ended are left out.
-pub(crate) fn find(id: i32) -> Vec<Arc<Process>> {
+/// Kills the process of that number, or the group of that number if it is
+/// negative; says whether there was one.
+///
+/// All are condemned before any other can be born, and who is born to a
+/// condemned parent is condemned (see [`start`]): nobody escapes by forking.
+pub(crate) fn kill_all(id: i32, signal: i32) -> bool {
     let is_meant = |process: &Process| match u32::try_from(id) {
         Ok(id) => process.id == id,
         Err(_) => process.group.load(Relaxed) == id.unsigned_abs(),
     };
     let processes = PROCESSES.lock();
     let alive = processes.values().filter(|process| !process.has_ended.load(Relaxed));
-    alive.filter(|process| is_meant(process)).cloned().collect()
+    let found: Vec<_> = alive.filter(|process| is_meant(process)).cloned().collect();
+    found.iter().for_each(|process| process.condemn(signal));
+    drop(processes);
+    found.iter().for_each(|process| process.kill(signal));
+    !found.is_empty()
 }
 
 /// Starts the first process.
@@ -105,7 +117,7 @@ pub(crate) fn start_init(arguments: &[&[u8]]) -> Result<(), OutOfMemory> {
     let frame = load_program(&space, arguments)?;
     let process = Process::new(Thread::next_id(), 0, INIT);
     assert_eq!(process.id, INIT);
-    start(Thread::user(INIT, process, space, frame));
+    start(Thread::user(INIT, process, space, frame), None);
     Ok(())
 }
 
@@ -150,14 +162,19 @@ pub(crate) fn spawn(
     *child.float.lock() = parent.float.lock().clone();
     child.affinity.store(parent.affinity.load(Relaxed), Relaxed);
     child.clear_at_exit.store(clear_at_exit, Relaxed);
-    start(child.clone());
+    start(child.clone(), Some(owner));
     Ok(child)
 }
 
-fn start(thread: Arc<Thread>) {
+fn start(thread: Arc<Thread>, parent: Option<&Process>) {
     let process = thread.process.as_ref().expect("a program's thread").clone();
     process.threads.lock().push(thread.clone());
-    PROCESSES.lock().entry(process.id).or_insert(process);
+    let mut processes = PROCESSES.lock();
+    if parent.is_some_and(Process::is_killed) {
+        process.condemn(SIGKILL);
+    }
+    processes.entry(process.id).or_insert(process);
+    drop(processes);
     sched::make_ready(thread);
 }
 

@@ -316,9 +316,7 @@ fn kill_process(id: u64, signal: u64) -> Answer {
     if signal != process::SIGKILL as u64 {
         return Err(EINVAL);
     }
-    let processes = process::find(id as i32);
-    processes.iter().for_each(|process| process.kill(process::SIGKILL));
-    if processes.is_empty() { Err(ESRCH) } else { Ok(0) }
+    if process::kill_all(id as i32, process::SIGKILL) { Ok(0) } else { Err(ESRCH) }
 }
 
 fn futex(thread: &Thread, [address, operation, value, timeout, _, _]: [u64; 6]) -> Answer {
