@@ -3,7 +3,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, boot, check, explain, generate};
+use crate::{bench, boot, check, explain, explore, generate};
 
 /// Tell whether this kernel's membarrier(2) is right: its answers, its lifetimes, its ordering
 ///
@@ -30,6 +30,7 @@ pub(crate) enum Verb {
     Bench(bench::Options),
     Boot(boot::Options),
     Explain(explain::Options),
+    Explore(explore::Options),
     Generate(generate::Options),
 }
 
@@ -68,6 +69,8 @@ pub(crate) const SECTIONS: [Section; 2] = [
             ("bonfire --json report.json", "a report for a machine, beside the one for people"),
             ("bonfire bench --html costs.html", "what fences cost on this machine, with plots"),
             ("bonfire boot --cpus 4", "the engine in a kernel of its own, in QEMU"),
+            ("bonfire explore --design running", "every barrier of the engine, on every interleaving"),
+            ("bonfire explore --scenario D/ --mutant ExitMm", "what breaks without one of them"),
             ("bonfire explain abi/RSEQ/registered/flags", "what a case tries, why, and what a failure means"),
         ],
     },

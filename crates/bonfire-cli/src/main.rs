@@ -14,6 +14,7 @@ mod boot;
 mod check;
 mod environment;
 mod explain;
+mod explore;
 mod generate;
 mod host;
 mod hypervisor;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Verb::Boot(options) => boot::run(&options),
         Verb::Check(options) => check::run(&options),
         Verb::Explain(options) => explain::run(&options),
+        Verb::Explore(options) => explore::run(&options),
         Verb::Generate(options) => generate::run(&options),
     };
     outcome.unwrap_or_else(|error| {
