@@ -2,6 +2,7 @@
 //! chance.
 
 mod allocations;
+mod generations;
 mod inline;
 mod pokes;
 mod sites;
