@@ -135,11 +135,28 @@ impl<'a> Runner<'a> {
     }
 
     fn judge(&mut self, number: u16, case: &Case) -> Outcome {
-        let allowance = self.allowance(case);
+        let share_ns = self.share_ns(case);
         match self.deaf.or_else(|| self.obstacle(case)) {
             Some(reason) => Outcome::new(Some(reason), Evidence::default()),
-            None => self.play(number, case, allowance),
+            None => self.persist(number, case, share_ns),
         }
+    }
+
+    /// Plays `case` until it tells something, in a fresh process each time: what
+    /// keeps a twin silent (where its threads and its memory came to lie) stays
+    /// with a process, and seldom meets two in a row. A violation ends it at once,
+    /// whichever process saw it.
+    fn persist(&mut self, number: u16, case: &Case, share_ns: u64) -> Outcome {
+        const PROCESSES: u32 = 3;
+        let mut outcome = not_run();
+        for _ in 0..PROCESSES {
+            let allowance = self.allowance(case, share_ns);
+            outcome = self.play(number, case, allowance);
+            if outcome.reason != Some(Reason::TwinSilent) || self.subject.now_ns() >= self.end_ns {
+                break;
+            }
+        }
+        outcome
     }
 
     /// Why `case` cannot even be tried.
@@ -171,27 +188,31 @@ impl<'a> Runner<'a> {
         Outcome::new(reason, evidence)
     }
 
-    /// What `case` may use: its share of what is left of the plan, and if that
-    /// tells nothing, some more.
-    fn allowance(&mut self, case: &Case) -> Allowance {
-        const SHARES_IN_NEED: u64 = 6;
-        let order = self.subject.memory_order();
-        let Cost { weight, rounds, most_ns } = case.cost(order);
-        let now_ns = self.subject.now_ns();
+    /// The share of `case` in what is left of the plan.
+    fn share_ns(&mut self, case: &Case) -> u64 {
+        let Cost { weight, rounds, most_ns } = case.cost(self.subject.memory_order());
         // A hunt has never enough rounds, and would leave most of the reserve.
         let is_insatiable = rounds == u64::MAX;
         let plan_end_ns =
             if is_insatiable { u64::midpoint(self.plan_end_ns, self.end_ns) } else { self.plan_end_ns };
-        let left_ns = plan_end_ns.saturating_sub(now_ns);
+        let left_ns = plan_end_ns.saturating_sub(self.subject.now_ns());
         let unit_ns = u64::max(left_ns / self.weight_left.max(1), self.least_ns);
         self.weight_left -= weight;
-        let share_ns = most_ns.min(unit_ns * weight);
+        most_ns.min(unit_ns * weight)
+    }
+
+    /// What one process of `case` may use: the share, and if that tells nothing,
+    /// some more.
+    fn allowance(&mut self, case: &Case, share_ns: u64) -> Allowance {
+        const SHARES_IN_NEED: u64 = 2;
+        let order = self.subject.memory_order();
+        let now_ns = self.subject.now_ns();
         let need_ns = if case.always_tells(order) { share_ns * SHARES_IN_NEED } else { share_ns };
         Allowance {
             seed: self.seeds.next(),
             deadline_ns: self.end_ns.min(now_ns + share_ns),
             limit_ns: self.end_ns.min(now_ns + need_ns),
-            rounds,
+            rounds: case.cost(order).rounds,
         }
     }
 }
