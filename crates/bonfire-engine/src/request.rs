@@ -29,8 +29,10 @@
 //!    behind [`Site::OffPre`] or ahead of the serve with which it comes online.
 //!
 //! So at most one interrupt is undelivered for each CPU however many threads
-//! call, and a caller waits for the CPUs it asked and for no others. The words
-//! are relaxed but for one release, which edge P needs.
+//! call (a second only where the CPU served without taking the first: when it
+//! comes online, and in a wait with interrupts off), and a caller waits for the
+//! CPUs it asked and for no others. The words are relaxed but for one release,
+//! which edge P needs.
 
 use core::sync::atomic::Ordering::{Relaxed, Release};
 

@@ -51,7 +51,8 @@ fn partnerless(file: &Path, text: &str) -> Vec<Finding> {
     lonely.into_iter().map(|line| Finding::new(file, line, says)).collect()
 }
 
-/// The lines of code that use an ordering, not those that only import or match it.
+/// The lines of code that use an ordering, not those that only import or match it,
+/// nor those that name a variant of another type.
 fn ordered_lines(text: &str) -> Vec<usize> {
     let tokens = rust::tokens(text).unwrap_or_default();
     let mut importing = false;
@@ -59,7 +60,12 @@ fn ordered_lines(text: &str) -> Vec<usize> {
     for (at, token) in tokens.iter().enumerate() {
         importing = token.text == "use" || importing && token.text != ";";
         let matched = tokens.get(at + 1).is_some_and(|next| next.text == "=" || next.text == "|");
-        if ORDERINGS.contains(&token.text.as_str()) && !importing && !matched && !token.in_tests {
+        let of_another = at >= 3
+            && tokens[at - 1].text == ":"
+            && tokens[at - 2].text == ":"
+            && tokens[at - 3].text != "Ordering";
+        let uses = !importing && !matched && !of_another;
+        if ORDERINGS.contains(&token.text.as_str()) && uses && !token.in_tests {
             lines.push(token.line);
         }
     }
@@ -105,6 +111,8 @@ mod tests {
         assert_eq!(says("use core::sync::atomic::Ordering::{Acquire,\n    Release};"), []);
         assert_eq!(says("#[cfg(test)]\nmod tests { fn f() { WORD.store(1, Release); } }"), []);
         assert_eq!(says("fn f() { match order { Release => g(), _ => h() } }"), []);
+        assert_eq!(says("fn f() { WORD.store(1, Ordering::Release) }"), [(1, false)]);
+        assert_eq!(says("fn f() { Weakened(Barrier::Release) }"), []);
     }
 
     #[test]
