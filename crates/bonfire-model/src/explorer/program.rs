@@ -60,6 +60,11 @@ impl Future {
         }
     }
 
+    /// Whether all of `other` was expected.
+    pub(crate) fn covers(self, other: Self) -> bool {
+        self.or(other) == self
+    }
+
     /// The same on a machine whose loads return the newest value.
     pub(crate) const fn reading_the_newest(self) -> Self {
         Self { loads: 0, acquires: 0, modifies: self.modifies | self.loads, ..self }
@@ -164,6 +169,8 @@ pub(crate) struct Programs {
     waited: Words,
     assumed_waited: Words,
     past: Vec<u64>,
+    /// Whether some node did what was not expected of those above it.
+    has_misguessed: bool,
 }
 
 impl Programs {
@@ -186,6 +193,7 @@ impl Programs {
             waited: 0,
             assumed_waited: !0,
             past: Vec::new(),
+            has_misguessed: false,
         };
         programs.values.id(0);
         for cpu in 0..programs.cpus() {
@@ -231,7 +239,12 @@ impl Programs {
 
     /// What the program may still do from `node` on.
     pub(crate) fn future(&self, node: Node) -> Future {
-        self.futures.get(node as usize).copied().unwrap_or(Future::ANYTHING)
+        self.futures[node as usize]
+    }
+
+    /// Whether some node did what was not expected of those above it.
+    pub(crate) fn has_misguessed(&self) -> bool {
+        self.has_misguessed
     }
 
     /// What the handlers of `cpu` may do.
@@ -271,11 +284,12 @@ impl Programs {
         for root in self.roots.iter().filter(|root| root.interrupted.is_some()) {
             handlers[root.cpu] = handlers[root.cpu].or(futures[root.node as usize]);
         }
-        let covered = |assumed: &Future, found: &Future| assumed.or(*found) == *assumed;
-        let held = self.futures.iter().zip(&futures).all(|(assumed, found)| covered(assumed, found))
-            && self.handlers.iter().zip(&handlers).all(|(assumed, found)| covered(assumed, found));
-        let held =
-            held && self.lowered & !self.assumed_lowered == 0 && self.waited & !self.assumed_waited == 0;
+        let covers = |assumed: &Future, found: &Future| assumed.covers(*found);
+        let held = !std::mem::take(&mut self.has_misguessed)
+            && self.futures.iter().zip(&futures).all(|(assumed, found)| covers(assumed, found))
+            && self.handlers.iter().zip(&handlers).all(|(assumed, found)| covers(assumed, found))
+            && self.lowered & !self.assumed_lowered == 0
+            && self.waited & !self.assumed_waited == 0;
         self.futures = futures;
         self.handlers = handlers;
         self.assumed_lowered = self.lowered;
@@ -323,9 +337,25 @@ impl Programs {
             self.waited |= bit(word);
         }
         self.places.push(Place { request, parent, answer, root, children: Vec::new() });
+        self.guess(node);
         self.initial = replay::initial();
         assert!(self.initial.memory.len() <= 64, "at most 64 words");
         node
+    }
+
+    /// Guesses the future of a node that was not met before: what its parent
+    /// was thought to do. If that was too little, it was so all the way up.
+    fn guess(&mut self, node: Node) {
+        let Place { request, parent, .. } = &self.places[node as usize];
+        let (own, mut above) = (Future::of(request.op), *parent);
+        let guess = if above == node { Future::default() } else { self.futures[above as usize] };
+        self.futures.push(guess.or(own));
+        let mut below = node;
+        while above != below && !self.futures[above as usize].covers(own) {
+            self.has_misguessed = true;
+            self.futures[above as usize] = self.futures[above as usize].or(own);
+            (below, above) = (above, self.places[above as usize].parent);
+        }
     }
 
     fn replay(&self, root: u16) -> Request {

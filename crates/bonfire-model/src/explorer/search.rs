@@ -96,6 +96,12 @@ impl<'a> Search<'a> {
         self.passed + u64::from(self.states.len())
     }
 
+    /// Whether a program did what was not expected of it: this search counts for
+    /// nothing then.
+    pub(crate) fn has_misguessed(&self) -> bool {
+        self.rules.reduce && self.programs.has_misguessed()
+    }
+
     /// Looks at every state, until `is_flaw` says that an outcome is one.
     pub(crate) fn run(&mut self, order: Order, limit_bytes: usize, is_flaw: &dyn Fn(&[u64]) -> bool) -> End {
         let mut state = self.first_state();
@@ -170,6 +176,10 @@ impl<'a> Search<'a> {
         for cpu in 0..self.shape.cpus {
             stepper.of_cpu(state, cpu);
         }
+        if stepper.found.is_empty() {
+            // Nobody looks for what is left.
+            (0..self.shape.cpus).for_each(|cpu| stepper.window(state, cpu));
+        }
         stepper.found
     }
 
@@ -177,8 +187,11 @@ impl<'a> Search<'a> {
     /// there is a choice; tells which, if asked.
     fn settle(&mut self, state: &mut State, mut told: Option<&mut Vec<Step>>) -> Futures {
         loop {
+            if !self.rules.reduce {
+                return Futures::ANYTHING;
+            }
             let futures = Futures::of(self.programs, state);
-            if !self.rules.reduce || !state.has_room(self.shape.cpus) {
+            if !state.has_room(self.shape.cpus) {
                 return futures;
             }
             let found = std::mem::take(&mut self.alone);

@@ -100,14 +100,14 @@ impl Stepper<'_> {
     pub(crate) fn of_cpu(&mut self, state: &State, cpu: usize) {
         self.interrupt(state, cpu);
         self.operation(state, cpu);
-        self.window(state, cpu);
+        if self.rules.reduce { self.window_on_demand(state, cpu) } else { self.window(state, cpu) }
     }
 
     fn emit(&mut self, cpu: usize, what: What, state: State) {
         self.found.push((Step { cpu, what }, state));
     }
 
-    fn top(state: &State, cpu: usize) -> Node {
+    pub(crate) fn top(state: &State, cpu: usize) -> Node {
         *state.cpus[cpu].frames.last().expect("every CPU has a body")
     }
 
@@ -327,12 +327,7 @@ impl Stepper<'_> {
 
     /// Lets something out of the window, whatever may leave.
     pub(crate) fn window(&mut self, state: &State, cpu: usize) {
-        for index in 0..state.cpus[cpu].window.len() {
-            let is_load = matches!(state.cpus[cpu].window[index], Entry::Observe { .. });
-            if !is_load || !self.rules.reduce || self.is_awaited(state, cpu, index) {
-                self.entry(state, cpu, index);
-            }
-        }
+        (0..state.cpus[cpu].window.len()).for_each(|index| self.entry(state, cpu, index));
     }
 
     /// Lets the entry at `index` out of the window, if it may leave.
@@ -368,7 +363,7 @@ impl Stepper<'_> {
     }
 
     /// Whether a poke may not overtake `earlier`.
-    fn holds_poke(&self, earlier: Entry) -> bool {
+    pub(crate) fn holds_poke(&self, earlier: Entry) -> bool {
         match self.rules.pokes {
             PokeOrder::None => matches!(earlier, Entry::Exclusive { .. }),
             PokeOrder::Full => earlier.writes().is_some(),
@@ -422,36 +417,6 @@ impl Stepper<'_> {
             next.settle_fences(cpu);
             self.emit(cpu, What::Observed(word, register, value), next);
         });
-    }
-
-    /// Whether something waits for the load at `index` to happen. Until then
-    /// nothing is lost by not doing it: the later it happens the more it can
-    /// read, old values included. Of several that are awaited by the program
-    /// the first will do: in which order loads of different words are looked at
-    /// makes no difference.
-    fn is_awaited(&self, state: &State, cpu: usize, index: usize) -> bool {
-        let window = &state.cpus[cpu].window;
-        let word = match window[index] {
-            Entry::Observe { word, .. } => word,
-            entry => unreachable!("{entry:?} is no load"),
-        };
-        let held = |later: &Entry| match *later {
-            Entry::Fence(_) => true,
-            later => {
-                later.writes() == Some(word)
-                    || later.releases()
-                    || later.writes().is_some() && self.rules.memory == Memory::NoLoadBuffering
-            }
-        };
-        let is_first = !window[..index].iter().any(|entry| matches!(entry, Entry::Observe { .. }));
-        let program = match self.programs.at(Self::top(state, cpu)).op {
-            Op::Fence(Barrier::Full | Barrier::Acquire) | Op::End => is_first,
-            Op::Load { acquire: true, .. } | Op::Wait { acquire: true, .. } | Op::Lock { .. } => true,
-            Op::Modify { word: modified, acquire, release, .. } => acquire || release || modified == word,
-            Op::Load { word: loaded, .. } => loaded == word,
-            _ => false,
-        };
-        program || window[index + 1..].iter().any(held)
     }
 }
 
