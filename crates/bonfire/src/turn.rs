@@ -29,7 +29,8 @@ impl Turn {
         let holder = self.0.load(Relaxed);
         // Acquire. PAIRS(turn): with `drop`; what the turn before wrote is seen.
         let taken = holder != this && self.0.compare_exchange(holder, this, Acquire, Relaxed).is_ok();
-        taken.then_some(Taken(self))
+        // Made only if taken: one that is dropped gives the turn back.
+        taken.then(|| Taken(self))
     }
 }
 
@@ -52,7 +53,8 @@ mod tests {
         let turn = Turn::new();
         let taken = turn.take();
         assert!(taken.is_some());
-        assert!(turn.take().is_none());
+        // Being refused takes nothing from who has it.
+        assert!(turn.take().is_none() && turn.take().is_none());
         drop(taken);
         assert!(turn.take().is_some());
     }
