@@ -155,6 +155,7 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
     Ok(Some(Report {
         subject: format!("testbed={}", options.design),
         title: format!("bonfire-engine in a kernel of its own, design {}", options.design),
+        judged: "This kernel",
         environment: environment(options),
         seed,
         seed_given: options.seed.is_some(),

@@ -17,7 +17,11 @@ use crate::subject::Choice;
 /// Check the running kernel (the default)
 #[derive(Args)]
 pub(crate) struct Options {
-    /// What to check: host, engine, or engine=DESIGN
+    /// What to check: host, fences, fences=PAIR, engine, or engine=DESIGN
+    ///
+    /// Fences are those that the crate bonfire offers programs, on the running kernel. PAIR says
+    /// what a program does without the kernel's barrier: refuse (the default), full (fences on
+    /// both sides), signal (one to every thread), or process (the fences that need no token).
     ///
     /// The engine is bonfire's own implementation of the call, for kernels, on virtual CPUs made
     /// of threads and signals. DESIGN says how it chooses CPUs: running (the default),
@@ -118,6 +122,7 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
     Ok(Some(Report {
         subject: options.subject.to_string(),
         title: options.subject.title(),
+        judged: options.subject.judged(),
         counted: Vec::new(),
         environment: Environment::read(),
         seed,
@@ -134,7 +139,12 @@ impl Options {
     /// The cases that were asked for. None is an error: nothing would be judged.
     fn selected(&self) -> Result<Vec<Case>> {
         let found: Vec<Case> = cases().filter(|case| self.matches(case)).collect();
-        let (hunts, others): (Vec<Case>, Vec<Case>) = found.into_iter().partition(is_hunt);
+        ensure!(
+            found.is_empty() || found.iter().any(|case| self.is_judged_by(case)),
+            "no case that is selected judges fences; those of ordering, sync_core and rseq do"
+        );
+        let found = found.into_iter().filter(|case| self.is_judged_by(case));
+        let (hunts, others): (Vec<Case>, Vec<Case>) = found.partition(is_hunt);
         match (self.hunt, hunts.is_empty(), others.is_empty()) {
             (true, false, _) => Ok(hunts),
             (false, _, false) => Ok(others),
@@ -148,7 +158,12 @@ impl Options {
 
     /// The hunts that this run leaves out, to be named as such.
     fn not_run(&self) -> Vec<Case> {
-        cases().filter(is_hunt).filter(|case| !self.hunt && self.matches(case)).collect()
+        let left_out = |case: &Case| !self.hunt && self.matches(case) && self.is_judged_by(case);
+        cases().filter(is_hunt).filter(left_out).collect()
+    }
+
+    fn is_judged_by(&self, case: &Case) -> bool {
+        self.subject.is_judged_by(case.group())
     }
 
     /// By group if the filter is the name of one, else by a part of the id.

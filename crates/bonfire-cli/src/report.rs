@@ -22,6 +22,8 @@ pub(crate) struct Report {
     /// What was judged, by its name and in words.
     pub(crate) subject: String,
     pub(crate) title: String,
+    /// What the verdict is on, at the start of a sentence.
+    pub(crate) judged: &'static str,
     pub(crate) environment: Environment,
     /// Where the random delays started, given or drawn.
     pub(crate) seed: u64,

@@ -1,14 +1,15 @@
-//! What is judged: the kernel that runs, or the engine on a machine of threads.
+//! What is judged: the kernel that runs, the engine on a machine of threads, or
+//! the fences that programs use.
 
 use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
-use bonfire_conformance::Subject;
+use bonfire_conformance::{Group, Subject};
 use bonfire_threads::engine::{Everywhere, LockedMask, Mask, Running, Threads};
 use bonfire_threads::{Design, Options, Virtual};
 
-use crate::host::Host;
+use crate::host::{Caller, Fences, Host, Pair};
 
 /// The choices of `--subject`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(crate) enum Choice {
     Host,
     /// `bonfire-engine`, on virtual CPUs, with this way to choose CPUs.
     Engine(&'static Choosing),
+    /// The crate `bonfire`, with this pair of fences.
+    Fences(Pair),
 }
 
 /// A design, by name.
@@ -55,13 +58,31 @@ impl Choice {
         match self {
             Self::Host => "the running kernel".to_owned(),
             Self::Engine(_) => format!("{self}, on virtual CPUs made of threads"),
+            Self::Fences(_) => format!("{self}, the crate bonfire on the running kernel"),
+        }
+    }
+
+    /// What a verdict is on.
+    pub(crate) fn judged(self) -> &'static str {
+        match self {
+            Self::Host | Self::Engine(_) => "This kernel",
+            Self::Fences(_) => "This pair of fences",
+        }
+    }
+
+    /// Whether the cases of this group can judge it.
+    pub(crate) fn is_judged_by(self, group: Group) -> bool {
+        match self {
+            Self::Host | Self::Engine(_) => true,
+            Self::Fences(_) => Pair::is_judged_by(group),
         }
     }
 
     /// Gets hold of the subject. Its chances come from `seed`.
     pub(crate) fn open(self, seed: u64) -> Result<Box<dyn Subject>> {
         match self {
-            Self::Host => Ok(Box::new(Host::new().context("cannot check this kernel")?)),
+            Self::Host => host(Caller::Kernel),
+            Self::Fences(pair) => host(Caller::Fences(Fences::new(pair))),
             Self::Engine(design) => {
                 let cpus = std::thread::available_parallelism().map_or(2, |cpus| cpus.get().clamp(2, 4));
                 // With priority, if that is allowed: on a busy host virtual CPUs hardly meet.
@@ -72,6 +93,10 @@ impl Choice {
     }
 }
 
+fn host(caller: Caller) -> Result<Box<dyn Subject>> {
+    Ok(Box::new(Host::new(caller).context("cannot check this kernel")?))
+}
+
 impl FromStr for Choice {
     type Err = String;
 
@@ -80,7 +105,9 @@ impl FromStr for Choice {
             None if text == "host" => return Ok(Self::Host),
             None if text == "engine" => DESIGNS[0].name,
             Some(("engine", name)) => name,
-            _ => return Err(format!("no such subject; it is host, engine, or engine={}", names())),
+            None if text == "fences" => return Ok(Self::Fences(Pair::ALL[0])),
+            Some(("fences", name)) => return name.parse().map(Self::Fences),
+            _ => return Err(format!("no such subject; it is host, fences, engine, or engine={}", names())),
         };
         let design = DESIGNS.iter().find(|design| design.name == name);
         design.map(Self::Engine).ok_or_else(|| format!("no such design; it is one of {}", names()))
@@ -96,6 +123,7 @@ impl fmt::Display for Choice {
         match self {
             Self::Host => f.write_str("host"),
             Self::Engine(design) => write!(f, "engine={}", design.name),
+            Self::Fences(pair) => write!(f, "fences={pair}"),
         }
     }
 }
@@ -106,11 +134,14 @@ mod tests {
 
     #[test]
     fn a_subject_is_read_as_it_is_shown() {
-        let all = ["host", "engine=running", "engine=everywhere", "engine=locked-mask", "engine=threads"];
-        for text in all {
+        let host = ["host", "fences=refuse", "fences=full", "fences=signal", "fences=process"];
+        let engine = ["engine=running", "engine=everywhere", "engine=locked-mask", "engine=threads"];
+        for text in host.into_iter().chain(engine) {
             assert_eq!(text.parse::<Choice>().map(|choice| choice.to_string()), Ok(text.to_owned()));
         }
         assert_eq!("engine".parse::<Choice>(), "engine=running".parse());
+        assert_eq!("fences".parse::<Choice>(), "fences=refuse".parse());
+        assert!("fences=none".parse::<Choice>().is_err_and(|error| error.contains("refuse|full")));
         for nonsense in ["", "hosts", "engine=", "engine=walk", "host=mask"] {
             assert!(
                 nonsense.parse::<Choice>().is_err_and(|error| error.contains("locked-mask")),

@@ -18,7 +18,7 @@ mod spec;
 mod subject;
 mod verdict;
 
-pub use arch::{CodePage, RseqArea};
+pub use arch::{CodePage, RseqArea, light};
 pub use arena::Arena;
 pub use case::{Case, Diagram, Explanation, Group, cases};
 pub use run::{Observer, Options, Summary, run};

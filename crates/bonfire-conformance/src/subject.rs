@@ -18,6 +18,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use crate::arch::light;
 use crate::{Arena, case};
 
 /// What a thread or process is to do, as a number.
@@ -118,6 +119,18 @@ pub trait World {
     /// `membarrier` with these three registers, and the raw value it returned:
     /// a negative one is an error's number.
     fn call(&self, registers: [u64; 3]) -> isize;
+
+    /// The light fence of a thread that issues no barrier. Where it is the call
+    /// itself that is judged, nothing but an order to the compiler; a library
+    /// that offers a pair of fences is judged by its own.
+    ///
+    /// In the `twin` too it is nothing but that, come by in the same way: a pair
+    /// of full fences is missing only where both are, and what a function call
+    /// stores is taken from the store buffer, which the twin is to show.
+    fn light(&self, twin: bool) {
+        let _ = twin;
+        light();
+    }
 
     /// Another system call, as cheap as there is, that promises no ordering. It
     /// stands where the barrier is missing.

@@ -7,11 +7,13 @@
 //! | a process in the same address space | `clone(CLONE_VM)`, with a stack of its own |
 //! | a new program image | this program again, with the task as a hidden argument |
 //! | shared memory | a memory file, mapped before the first fork |
+//! | the call | the kernel's, or what stands before it: [`Caller`] |
 //!
 //! This process itself never calls membarrier, so its children start without
 //! registrations. A case that does not end is killed with its whole process
 //! group; the group's orphans become our children and are reaped.
 
+mod caller;
 mod world;
 
 use std::fmt;
@@ -24,6 +26,7 @@ use rustix::process::{self, Pid, Signal, WaitOptions, WaitStatus};
 use rustix::thread::{self, ClockId, CpuSet};
 
 use crate::{hypervisor, interrupt, sys};
+pub(crate) use caller::{Caller, Fences, Pair};
 use world::HostWorld;
 
 /// The first of the hidden arguments with which this program starts itself.
@@ -44,6 +47,8 @@ pub(crate) struct Host {
     /// Whether evicting a line from the caches does anything: an emulator takes
     /// it for nothing.
     evicts: bool,
+    /// Who answers the calls.
+    caller: Caller,
 }
 
 /// Why the running kernel cannot be judged at all.
@@ -54,20 +59,20 @@ pub(crate) struct HostError {
 }
 
 impl Host {
-    /// Gets hold of what every case needs.
+    /// Gets hold of what every case needs; `caller` answers its calls.
     ///
     /// # Errors
     /// Without memory to share or knowledge of the CPUs there is no case to run.
-    pub(crate) fn new() -> Result<Self, HostError> {
+    pub(crate) fn new(caller: Caller) -> Result<Self, HostError> {
         let failed = |what| move |cause: io::Error| HostError { what, cause };
         let arena_file = sys::memory_file(size_of::<Arena>()).map_err(failed("no memory to share"))?;
-        let host = Self::with_arena(arena_file).map_err(failed("no memory to share"))?;
+        let host = Self::with_arena(arena_file, caller).map_err(failed("no memory to share"))?;
         process::set_child_subreaper(Some(process::getpid()))
             .map_err(|error| failed("children of children cannot be adopted")(error.into()))?;
         Ok(host)
     }
 
-    fn with_arena(arena_file: OwnedFd) -> io::Result<Self> {
+    fn with_arena(arena_file: OwnedFd, caller: Caller) -> io::Result<Self> {
         let set = thread::sched_getaffinity(None)?;
         let cpus = (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect();
         Ok(Self {
@@ -76,6 +81,7 @@ impl Host {
             cpus,
             code: sys::code_page(),
             evicts: !hypervisor::is_emulator(),
+            caller,
         })
     }
 
@@ -94,7 +100,8 @@ pub(crate) fn resume() -> bool {
     }
     let mut number = || arguments.next()?.parse::<u64>().ok();
     if let (Some(file), Some(task)) = (number(), number())
-        && let Ok(host) = sys::inherited_file(file).and_then(Host::with_arena)
+        // New images are made to judge the kernel's registrations only.
+        && let Ok(host) = sys::inherited_file(file).and_then(|file| Host::with_arena(file, Caller::Kernel))
     {
         host.enter(Task::from_number(task));
     }

@@ -251,17 +251,20 @@ fn conclusion(report: &Report) -> String {
     let [conform, do_not, cannot_tell, not_observable] = Verdict::ALL.map(|v| report.summary.count(v));
     let verdict = report.summary.verdict();
     let style = colour(verdict).bold();
-    let (says, next) = match verdict {
-        Verdict::Conforms => ("This kernel conforms in all that could be judged here.", ""),
-        Verdict::DoesNotConform => {
-            ("This kernel does not conform.", "\n`bonfire explain CASE` tells what a case means.")
+    let judged = report.judged;
+    let says = match verdict {
+        Verdict::Conforms => format!("{judged} conforms in all that could be judged here."),
+        Verdict::DoesNotConform => format!("{judged} does not conform."),
+        Verdict::CannotTell => {
+            "Nothing wrong was seen, but some cases could not be told; their reasons say what they lack."
+                .into()
         }
-        Verdict::CannotTell => (
-            "Nothing wrong was seen, but some cases could not be told; their reasons say what they lack.",
-            "",
-        ),
-        Verdict::NotObservable if !report.counted.is_empty() => ("Only barriers were counted.", ""),
-        Verdict::NotObservable => ("No case could be judged here.", ""),
+        Verdict::NotObservable if !report.counted.is_empty() => "Only barriers were counted.".into(),
+        Verdict::NotObservable => "No case could be judged here.".into(),
+    };
+    let next = match verdict {
+        Verdict::DoesNotConform => "\n`bonfire explain CASE` tells what a case means.",
+        _ => "",
     };
     let cases = report.outcomes.len();
     let seconds = report.duration.as_secs_f64();

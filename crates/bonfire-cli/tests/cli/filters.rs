@@ -5,7 +5,7 @@ use crate::support::{Filter, stderr, stdout};
 use bonfire_abi::Command;
 
 /// The commands that are barriers: all that a liar must fake to be useless.
-const BARRIERS: [Command; 5] =
+pub(crate) const BARRIERS: [Command; 5] =
     [Command::Global, Command::GlobalExpedited, Command::PrivateExpedited, Command::SyncCore, Command::Rseq];
 
 fn convicted(filter: &Filter, arguments: &[&str]) -> String {

@@ -3,6 +3,7 @@
 
 mod bench;
 mod command;
+mod fences;
 mod filters;
 mod report;
 mod support;

@@ -23,7 +23,7 @@ use crate::{Fetch, Restartable};
 /// It stands for "the barrier of another thread may be here": for opaque code
 /// that may read and write all memory.
 #[inline(always)]
-pub(crate) fn light() {
+pub fn light() {
     // SAFETY: there is no instruction in it.
     unsafe { asm!("", options(nostack, preserves_flags)) };
 }

@@ -7,7 +7,7 @@
 //!
 //! | edge | one side | other side | without it |
 //! |---|---|---|---|
-//! | meet | a thread announces round *n* | the others see it | rounds overlap, and values of an old one are taken for this one's |
+//! | meet | a thread announces round *n* | the others see it | rounds overlap, and values of an old one are taken for this one's; or a light thread does not know whose the round is |
 //! | done | a light thread leaves what it read | the judge takes it | the judge sees results of an older round, or not yet the last value of a variable |
 //! | registered | a thread has registered its process late | another stops waiting | it may play before the registration is done |
 //!
@@ -48,6 +48,8 @@ pub(crate) struct Table {
     /// The first round of this session, and the last that anyone played.
     first: AtomicU64,
     round: AtomicU64,
+    /// Whether this round is the twin's: 1 if it is.
+    twin: AtomicU64,
     /// The first round of the session whose late registration is done.
     registered: AtomicU64,
 }
@@ -86,6 +88,7 @@ impl Table {
             cold: [const { Line::new() }; COLD],
             first: AtomicU64::new(0),
             round: AtomicU64::new(0),
+            twin: AtomicU64::new(0),
             registered: AtomicU64::new(0),
         }
     }
@@ -141,12 +144,13 @@ impl<'a> Player<'a> {
     pub(super) fn heavy(mut self, first: u64, rounds: u64) {
         for round in first..first + rounds {
             self.table.round.store(round, Relaxed);
+            let twin = self.random.below(4) < self.twins();
+            self.table.twin.store(u64::from(twin), Relaxed);
             self.disturb(round);
             self.prepare(round);
             if !self.meet(round) {
                 break;
             }
-            let twin = self.random.below(4) < self.twins();
             let own = self.accesses(round, |player| player.barrier(twin));
             let Some(forbidden) = self.judge(round, own) else { break };
             self.world.arena().counts.add(twin, forbidden);
@@ -203,7 +207,8 @@ impl<'a> Player<'a> {
         if !self.meet(round) {
             return false;
         }
-        let reads = self.accesses(round, |_| arch::light());
+        let twin = self.table.twin.load(Relaxed) == 1;
+        let reads = self.accesses(round, |player| player.world.light(twin));
         let seat = &self.table.seats[self.seat];
         for (to, read) in seat.reads.iter().zip(reads) {
             to.store(read, Relaxed);

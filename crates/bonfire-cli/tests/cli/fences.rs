@@ -1,0 +1,67 @@
+//! The crate `bonfire` before the same judge as kernels: its fences play the
+//! litmus of the suite in each of the three modes of a kernel.
+//!
+//! | mode | the kernel's barrier | the verdict on the crate's fences |
+//! |---|---|---|
+//! | present | is there | they conform |
+//! | absent | a filter fails the call | those that fall back conform; the others refuse |
+//! | lying | a filter answers 0 | they do not conform, for they believe the kernel |
+//!
+//! That the crate itself finds the liar out is shown where its self-test is.
+
+use std::process::Output;
+
+use crate::filters::BARRIERS;
+use crate::support::{Filter, run, stderr, stdout};
+
+const PAIRS: [&str; 4] = ["refuse", "full", "signal", "process"];
+
+/// Store buffering with the memory fence in every situation: threads that spin,
+/// sleep, come and go, change CPUs, or register late.
+fn arguments(subject: &str) -> [&str; 6] {
+    ["--subject", subject, "--filter", "ordering/SB/PRIVATE_EXPEDITED/", "--budget", "5"]
+}
+
+/// What came of a run that could tell: on busy CPUs one budget may not do.
+fn told(run: impl Fn() -> Output) -> Option<(i32, String)> {
+    let mut outputs = (0..5).map(|_| run());
+    let told = outputs.find(|output| output.status.code() != Some(2))?;
+    let text = format!("{}{}", stdout(&told), stderr(&told));
+    Some((told.status.code()?, text))
+}
+
+fn check(expected: i32, pair: &str, run: impl Fn(&[&str]) -> Output) {
+    let subject = format!("fences={pair}");
+    match told(|| run(&arguments(&subject))) {
+        Some((status, report)) => {
+            assert_eq!(status, expected, "{report}");
+            assert!(report.contains(&format!("of {subject}")), "{report}");
+        }
+        None => println!("cannot tell: the twins of {subject} stayed silent on these CPUs"),
+    }
+}
+
+#[test]
+fn every_pair_of_fences_conforms_where_the_kernel_has_the_barrier() {
+    PAIRS.into_iter().for_each(|pair| check(0, pair, run));
+}
+
+#[test]
+fn fences_that_fall_back_conform_where_a_filter_hides_the_call() {
+    let absent = Filter { commands: vec![], errno: 38 };
+    ["full", "signal", "process"].into_iter().for_each(|pair| check(0, pair, |what| absent.run(what)));
+}
+
+#[test]
+fn fences_that_refuse_leave_nothing_to_judge_where_a_filter_hides_the_call() {
+    let absent = Filter { commands: vec![], errno: 38 };
+    let output = absent.run(&arguments("fences=refuse"));
+    assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+    assert!(stderr(&output).contains("QUERY fails"), "{}", stderr(&output));
+}
+
+#[test]
+fn fences_that_believe_a_liar_are_convicted_with_it() {
+    let lying = Filter { commands: BARRIERS.to_vec(), errno: 0 };
+    PAIRS.into_iter().for_each(|pair| check(1, pair, |what| lying.run(what)));
+}
