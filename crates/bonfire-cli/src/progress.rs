@@ -1,6 +1,6 @@
 //! The run as it goes on: a bar on stderr if that is a terminal, nothing else.
 
-use bonfire_conformance::{Case, Observer, Outcome};
+use bonfire_conformance::{Case, Observer, Outcome, cases};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::interrupt;
@@ -22,9 +22,11 @@ impl Progress {
         Self { bar, outcomes: Vec::with_capacity(cases) }
     }
 
-    /// Leaves the terminal as it was.
-    pub(crate) fn finish(self) -> Vec<(Case, Outcome)> {
+    /// Leaves the terminal as it was. The outcomes are in the order of the
+    /// cases, whichever had to be tried again at the end.
+    pub(crate) fn finish(mut self) -> Vec<(Case, Outcome)> {
         self.bar.finish_and_clear();
+        self.outcomes.sort_by_cached_key(|(case, _)| cases().position(|other| other == *case));
         self.outcomes
     }
 }

@@ -84,17 +84,65 @@ pub fn run(
     options: Options,
     observer: &mut dyn Observer,
 ) -> Summary {
-    let mut summary = Summary::default();
     let mut runner = Runner::new(subject, selected, options);
+    let mut report = Report { observer, summary: Summary::default() };
+    let mut silent = Silent::default();
     for (number, case) in (0..).zip(cases()).filter(|(_, case)| selected(case)) {
-        observer.begins(&case);
-        let began = subject.now_ns();
-        let mut outcome = if observer.stop() { not_run() } else { runner.judge(number, &case) };
-        outcome.duration_ns = subject.now_ns().saturating_sub(began);
-        summary.add(outcome.verdict);
-        observer.ended(&case, &outcome);
+        report.observer.begins(&case);
+        let outcome = if report.observer.stop() { not_run() } else { runner.judge(number, &case) };
+        if !(is_silent(&outcome) && silent.keep(number, case, outcome)) {
+            report.ended(&case, &outcome);
+        }
     }
-    summary
+    runner.again(silent.cases().map(|(_, case, _)| case));
+    for (number, case, outcome) in silent.cases() {
+        report.observer.begins(&case);
+        let outcome = if report.observer.stop() { outcome } else { runner.retry(number, &case, outcome) };
+        report.ended(&case, &outcome);
+    }
+    report.summary
+}
+
+/// Where outcomes go.
+struct Report<'a> {
+    observer: &'a mut dyn Observer,
+    summary: Summary,
+}
+
+impl Report<'_> {
+    fn ended(&mut self, case: &Case, outcome: &Outcome) {
+        self.summary.add(outcome.verdict);
+        self.observer.ended(case, outcome);
+    }
+}
+
+fn is_silent(outcome: &Outcome) -> bool {
+    outcome.reason == Some(Reason::TwinSilent)
+}
+
+/// The cases whose twin was silent, with what became of them: they are tried
+/// again when all have had their turn, and reported then.
+#[derive(Default)]
+struct Silent {
+    kept: [Option<(u16, Case, Outcome)>; Self::MOST],
+    count: usize,
+}
+
+impl Silent {
+    /// Among more than that, nobody would get much of the time that is left.
+    const MOST: usize = 32;
+
+    /// Whether there was room for it.
+    fn keep(&mut self, number: u16, case: Case, outcome: Outcome) -> bool {
+        let Some(place) = self.kept.get_mut(self.count) else { return false };
+        *place = Some((number, case, outcome));
+        self.count += 1;
+        true
+    }
+
+    fn cases(&self) -> impl Iterator<Item = (u16, Case, Outcome)> {
+        self.kept.iter().copied().flatten()
+    }
 }
 
 fn not_run() -> Outcome {
@@ -104,14 +152,19 @@ fn not_run() -> Outcome {
 struct Runner<'a> {
     subject: &'a dyn Subject,
     seeds: Random,
-    /// When all cases should have run: after six tenths of the budget. Three
-    /// more are for those whose rounds do not tell in their share; the last is
-    /// for births, deaths, and the last call of a slow command.
+    /// When all cases should have run: after six tenths of the budget.
     plan_end_ns: u64,
+    /// Until when a case that does not tell in its share may borrow from those
+    /// that follow.
+    credit_end_ns: u64,
+    /// When all have run again that need to. The last tenth of the budget is for
+    /// births, deaths, and the last call of a slow command.
     end_ns: u64,
-    /// What a case gets at least for each unit of its weight, before `end_ns`.
+    /// What a case gets at least for each unit of its weight, however much those
+    /// before it have used: all of them together, what is between `credit_end_ns`
+    /// and `end_ns`.
     least_ns: u64,
-    /// The weights of the cases that have not run.
+    /// The weights of the cases that are still to come.
     weight_left: u64,
     /// Why no case can be judged, if so.
     deaf: Option<Reason>,
@@ -119,42 +172,57 @@ struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     fn new(subject: &'a dyn Subject, selected: &dyn Fn(&Case) -> bool, options: Options) -> Self {
-        let order = subject.memory_order();
-        let weight_left = cases().filter(|case| selected(case)).map(|case| case.cost(order).weight).sum();
         let (now_ns, tenth_ns) = (subject.now_ns(), options.budget_ns / 10);
-        let seeds = Random::new(options.seed);
-        Self {
+        let after = |tenths_ns: u64| now_ns.saturating_add(tenths_ns);
+        let mut runner = Self {
             subject,
-            seeds,
-            plan_end_ns: now_ns.saturating_add(tenth_ns * 6),
-            end_ns: now_ns.saturating_add(tenth_ns * 9),
-            least_ns: tenth_ns * 3 / u64::max(weight_left, 1),
-            weight_left,
+            seeds: Random::new(options.seed),
+            plan_end_ns: after(tenth_ns * 6),
+            credit_end_ns: after(tenth_ns * 15 / 2),
+            end_ns: after(tenth_ns * 9),
+            least_ns: 0,
+            weight_left: 0,
             deaf: probe(subject),
-        }
+        };
+        runner.expect(cases().filter(|case| selected(case)));
+        runner.least_ns = (runner.end_ns - runner.credit_end_ns) / runner.weight_left.max(1);
+        runner
+    }
+
+    /// These are to come.
+    fn expect(&mut self, cases: impl Iterator<Item = Case>) {
+        let order = self.subject.memory_order();
+        self.weight_left = cases.map(|case| case.cost(order).weight).sum();
+    }
+
+    /// These are to come once more, in what is left; nobody has credit any more.
+    fn again(&mut self, cases: impl Iterator<Item = Case>) {
+        self.credit_end_ns = 0;
+        self.expect(cases);
     }
 
     fn judge(&mut self, number: u16, case: &Case) -> Outcome {
-        let share_ns = self.share_ns(case);
+        let share_ns = self.share_ns(case, self.plan_end_ns);
         match self.deaf.or_else(|| self.obstacle(case)) {
             Some(reason) => Outcome::new(Some(reason), Evidence::default()),
-            None => self.persist(number, case, share_ns),
+            None => self.play(number, case, share_ns),
         }
     }
 
-    /// Plays `case` until it tells something, in a fresh process each time: what
-    /// keeps a twin silent (where its threads and its memory came to lie) stays
-    /// with a process, and seldom meets two in a row. A violation ends it at once,
-    /// whichever process saw it.
-    fn persist(&mut self, number: u16, case: &Case, share_ns: u64) -> Outcome {
-        const PROCESSES: u32 = 3;
-        let mut outcome = not_run();
+    /// Plays a case whose twin was silent until it tells something, in a fresh
+    /// process each time: what keeps a twin silent (where its threads and its
+    /// memory came to lie, who else has the CPUs) stays with a process, and
+    /// seldom meets two in a row. A violation ends it at once, whichever process
+    /// saw it.
+    fn retry(&mut self, number: u16, case: &Case, first: Outcome) -> Outcome {
+        const PROCESSES: u64 = 3;
+        let share_ns = self.share_ns(case, self.end_ns) / PROCESSES;
+        let mut outcome = first;
         for _ in 0..PROCESSES {
-            let allowance = self.allowance(case, share_ns);
-            outcome = self.play(number, case, allowance);
-            if outcome.reason != Some(Reason::TwinSilent) || self.subject.now_ns() >= self.end_ns {
+            if !is_silent(&outcome) || self.subject.now_ns() >= self.end_ns {
                 break;
             }
+            outcome = self.play(number, case, share_ns);
         }
         outcome
     }
@@ -168,11 +236,14 @@ impl<'a> Runner<'a> {
         absent.or_else(|| crowded().map(|crowded| hidden().unwrap_or(crowded)))
     }
 
-    fn play(&self, number: u16, case: &Case, allowance: Allowance) -> Outcome {
+    /// One process of `case`.
+    fn play(&mut self, number: u16, case: &Case, share_ns: u64) -> Outcome {
         let arena = self.subject.arena();
         let order = self.subject.memory_order();
+        let allowance = self.allowance(case, share_ns);
         arena.reset(allowance);
-        let patience_ns = allowance.limit_ns.saturating_sub(self.subject.now_ns()) + GRACE_NS;
+        let began_ns = self.subject.now_ns();
+        let patience_ns = allowance.limit_ns.saturating_sub(began_ns) + GRACE_NS;
         let ending = self.subject.process(Case::first_task(number), patience_ns);
         let rounds = arena.counts.rounds();
         let evidence =
@@ -185,33 +256,32 @@ impl<'a> Runner<'a> {
             .or_else(|| ended(ending))
             .or_else(|| case.hidden(order).or_else(|| case.unseen(rounds)))
             .or_else(|| silent.then_some(Reason::TwinSilent));
-        Outcome::new(reason, evidence)
+        let duration_ns = self.subject.now_ns().saturating_sub(began_ns);
+        Outcome { duration_ns, ..Outcome::new(reason, evidence) }
     }
 
-    /// The share of `case` in what is left of the plan.
-    fn share_ns(&mut self, case: &Case) -> u64 {
+    /// The share of `case` in what is left until then.
+    fn share_ns(&mut self, case: &Case, until_ns: u64) -> u64 {
         let Cost { weight, rounds, most_ns } = case.cost(self.subject.memory_order());
         // A hunt has never enough rounds, and would leave most of the reserve.
         let is_insatiable = rounds == u64::MAX;
-        let plan_end_ns =
-            if is_insatiable { u64::midpoint(self.plan_end_ns, self.end_ns) } else { self.plan_end_ns };
-        let left_ns = plan_end_ns.saturating_sub(self.subject.now_ns());
+        let until_ns = if is_insatiable { u64::midpoint(until_ns, self.end_ns) } else { until_ns };
+        let left_ns = until_ns.saturating_sub(self.subject.now_ns());
         let unit_ns = u64::max(left_ns / self.weight_left.max(1), self.least_ns);
         self.weight_left -= weight;
         most_ns.min(unit_ns * weight)
     }
 
-    /// What one process of `case` may use: the share, and if that tells nothing,
-    /// some more.
+    /// What one process of `case` may use: the share, and if that tells nothing
+    /// while there is credit, as much again.
     fn allowance(&mut self, case: &Case, share_ns: u64) -> Allowance {
-        const SHARES_IN_NEED: u64 = 2;
         let order = self.subject.memory_order();
-        let now_ns = self.subject.now_ns();
-        let need_ns = if case.always_tells(order) { share_ns * SHARES_IN_NEED } else { share_ns };
+        let share_end_ns = self.end_ns.min(self.subject.now_ns() + share_ns);
+        let credit_ns = self.credit_end_ns.saturating_sub(share_end_ns).min(share_ns);
         Allowance {
             seed: self.seeds.next(),
-            deadline_ns: self.end_ns.min(now_ns + share_ns),
-            limit_ns: self.end_ns.min(now_ns + need_ns),
+            deadline_ns: share_end_ns,
+            limit_ns: if case.always_tells(order) { share_end_ns + credit_ns } else { share_end_ns },
             rounds: case.cost(order).rounds,
         }
     }
@@ -250,3 +320,6 @@ fn missing(subject: &dyn Subject) -> Option<Reason> {
     let silent = (arena.entered.load(Relaxed) == 0).then_some(crate::Means::Start);
     arena.missing().or(silent).map(Reason::Missing)
 }
+
+#[cfg(test)]
+mod tests;
