@@ -86,6 +86,25 @@ fn miss(design: &str, faults: &[&str], missed: &[&str]) {
     }
 }
 
+/// As above, seen by ordering alone. It takes two idle CPUs of the host to see a
+/// store that is late, so on a busy one this may be unable to tell; but such a
+/// kernel never conforms.
+#[test]
+fn a_poke_that_is_dropped_is_seen_by_a_litmus() {
+    if !has_qemu() {
+        return;
+    }
+    for _ in 0..5 {
+        let output = boot(&["--cpus", "2", "--fault", "poke", "--filter", "SB/PRIVATE", "--budget", "10"]);
+        let out = String::from_utf8_lossy(&output.stdout);
+        match output.status.code() {
+            Some(1) => return assert!(out.contains("an outcome was seen that the barrier forbids"), "{out}"),
+            Some(2) => eprintln!("cannot tell: {out}"),
+            other => panic!("{other:?}: {out}"),
+        }
+    }
+}
+
 #[test]
 fn registrations_live_as_long_as_their_address_space() {
     if has_qemu() {

@@ -316,7 +316,7 @@ impl Duellist<'_> {
     fn wait(&self, done: impl Fn() -> bool) {
         let mut spins = 0;
         while !done() && !self.world.arena().is_over() {
-            core::hint::spin_loop();
+            self.world.pause();
             spins += 1;
             if spins > PATIENCE || self.race.worker() == 0 {
                 spins = 0;

@@ -73,6 +73,9 @@ pub enum MemoryOrder {
     Sequential,
     /// A load may overtake an earlier store, and nothing else may (x86, s390x).
     StoreBuffer,
+    /// As above, on an emulator that empties the buffer at every system call:
+    /// what the caller's own stores could show stays hidden.
+    EmulatedStoreBuffer,
     /// Any two accesses to different places may change places (arm, powerpc, riscv).
     Weak,
 }
@@ -154,6 +157,12 @@ pub trait World {
     /// Leaves the CPU for a short while (some ten microseconds), so that
     /// something else is switched in.
     fn nap(&self);
+
+    /// One turn of a spin: the instruction that tells the CPU so. Not where that
+    /// costs the others more than it saves this thread.
+    fn pause(&self) {
+        core::hint::spin_loop();
+    }
 
     /// Asks that nothing ordinary be run in place of this thread when it wants
     /// its CPU. Hunts catch more with it, and do without.

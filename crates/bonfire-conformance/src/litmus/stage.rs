@@ -157,7 +157,7 @@ impl Stage<'_> {
         player.light(first);
     }
 
-    /// Has each round played by a thread of its own, which exits right after.
+    /// Has each two rounds played by a thread of its own, which exits right after.
     fn manage_mortals(&self, seat: usize) {
         for past in (0..).take_while(|_| !self.world.arena().is_over()) {
             let data = past * THREADS as u32 + seat as u32;
@@ -167,8 +167,10 @@ impl Stage<'_> {
 
     fn mortal(&self, data: u32) {
         let (past, seat) = (data / THREADS as u32, data as usize % THREADS);
-        let round = self.world.arena().table.first_round() + u64::from(past);
-        self.player(seat, round).light_round(round);
+        // A rehearsal, and the round that counts.
+        let round = self.world.arena().table.first_round() + 2 * u64::from(past);
+        let mut player = self.player(seat, round);
+        let _ = player.light_round(round) && player.light_round(round + 1);
     }
 
     /// Runs for a moment and sleeps for a moment, on a light thread's CPU.
@@ -177,7 +179,7 @@ impl Stage<'_> {
             return self.world.arena().lacks(Means::Place);
         }
         while !self.world.arena().is_over() {
-            (0..NOISE_TURNS).for_each(|_| core::hint::spin_loop());
+            (0..NOISE_TURNS).for_each(|_| self.world.pause());
             self.world.nap();
         }
     }

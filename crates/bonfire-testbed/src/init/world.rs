@@ -8,7 +8,8 @@ use bonfire_conformance::{
 use bonfire_testbed::Line;
 use core::fmt::Write;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
 
 /// Tells a new image of this program to go on with a task.
 pub(crate) const RESUME: &str = "resume";
@@ -18,22 +19,38 @@ pub(crate) struct Machine {
     arena: &'static Arena,
     /// The number by which a new image finds the arena again.
     file: u64,
-    code: Option<Twice>,
+    code: Option<Alone>,
 }
 
-/// A function that is patched twice. QEMU's emulator drops its translation of
-/// the old code before it stores, and another CPU may translate the old code
-/// once more in between, for ever; the second store drops that.
-struct Twice(CodePage);
+/// A function that nobody calls while it is patched. QEMU's emulator drops its
+/// translation of the old code before it stores over it; another CPU may
+/// translate the old code once more in between, and keep that for ever: stale
+/// code that no CPU would run and no barrier prevents.
+struct Alone {
+    code: CodePage,
+    taken: AtomicBool,
+}
 
-impl Fetch for Twice {
+impl Alone {
+    fn with<R>(&self, f: impl FnOnce(&CodePage) -> R) -> R {
+        // Acquire: PAIRS(code) with the Release below.
+        while self.taken.swap(true, Acquire) {
+            sys::yield_now();
+        }
+        let result = f(&self.code);
+        // Release: PAIRS(code) with the Acquire above.
+        self.taken.store(false, Release);
+        result
+    }
+}
+
+impl Fetch for Alone {
     fn patch(&self, value: u32) {
-        self.0.patch(value);
-        self.0.patch(value);
+        self.with(|code| code.patch(value));
     }
 
     fn execute(&self) -> u32 {
-        self.0.execute()
+        self.with(CodePage::execute)
     }
 }
 
@@ -51,7 +68,7 @@ impl Machine {
         let arena = unsafe { &*arena.cast::<Arena>() };
         let page = NonNull::new(sys::memory(CodePage::SIZE)?.cast())?;
         // SAFETY: a fresh page, all of which is executable, and which stays.
-        let code = unsafe { CodePage::new(page) }.map(Twice);
+        let code = unsafe { CodePage::new(page) }.map(|code| Alone { code, taken: AtomicBool::new(false) });
         Some(Self { arena, file, code })
     }
 
@@ -93,8 +110,9 @@ impl Subject for Machine {
         sys::affinity().count_ones()
     }
 
+    /// A call returns through the emulator's main loop, which has a barrier.
     fn memory_order(&self) -> MemoryOrder {
-        MemoryOrder::NATIVE
+        MemoryOrder::EmulatedStoreBuffer
     }
 
     fn now_ns(&self) -> u64 {
@@ -247,6 +265,11 @@ impl World for Inside<'_> {
     fn nap(&self) {
         sys::sleep_ns(10_000);
     }
+
+    /// Nothing: at a `pause`, QEMU's emulator leaves its translated code and
+    /// takes a lock that all its CPUs share, which keeps whoever is waited for
+    /// from coming.
+    fn pause(&self) {}
 
     fn now_ns(&self) -> u64 {
         sys::now_ns()
