@@ -123,6 +123,13 @@ pub trait World {
     /// a negative one is an error's number.
     fn call(&self, registers: [u64; 3]) -> isize;
 
+    /// Whether it is a pair of fences that is judged, as a library offers them.
+    /// Where it is the call itself, [`light`](Self::light) is never called: in an
+    /// emulator, a function call alone takes longer than most stores wait.
+    fn has_fences(&self) -> bool {
+        false
+    }
+
     /// The light fence of a thread that issues no barrier. Where it is the call
     /// itself that is judged, nothing but an order to the compiler; a library
     /// that offers a pair of fences is judged by its own.

@@ -55,6 +55,11 @@ impl Caller {
         }
     }
 
+    /// Whether it is fences that are judged.
+    pub(super) const fn has_fences(&self) -> bool {
+        matches!(self, Self::Fences(_))
+    }
+
     /// The fence of a thread that does not call, or in the `twin` none.
     pub(super) fn light(&self, twin: bool) {
         match self {

@@ -72,6 +72,10 @@ impl World for HostWorld<'_> {
         self.host.caller.call(registers)
     }
 
+    fn has_fences(&self) -> bool {
+        self.host.caller.has_fences()
+    }
+
     fn light(&self, twin: bool) {
         self.host.caller.light(twin);
     }
