@@ -51,18 +51,26 @@ const STORES_FIRST: &str = "everything before it is behind it for every store af
 const READS_DECIDE: &str = "what comes before it are the reads that chose and the waits for the answers; whoever \
                             was skipped or answered had its writes visible to all by then";
 
+const PUBLISHED: &str = "what it orders before the gate is the occupant that the CPU published itself, a store; the \
+                         answers of others are visible to all at once";
+const UNLISTED: &str = "a thread leaves the list of its address space under the lock that the walk of the list takes; \
+                        a list that is walked without one needs the barrier";
+const UNLOCKED: &str = "the run queue was unlocked behind the last switch, which all loads before it precede; what is \
+                        left to order are stores";
+
 /// The excuse for a change in a design, if there is one.
 #[must_use]
 pub const fn excuse(design: Design, site: Site, change: Change) -> Option<Excuse> {
-    use Barrier::{Acquire, Release};
+    use Barrier::{Acquire, Release, Write};
     Some(match (design, site, change) {
         (Design::Everywhere | Design::LockedMask, Site::RegEntry | Site::RegExit, _) => {
             Excuse::NotNeeded(GATE)
         }
         (Design::Mask | Design::Threads, Site::RegExit, _) => Excuse::OneOrderOfWrites(ANSWERED),
-        (_, Site::SysExit | Site::RegExit, Change::Weakened(Acquire)) => {
-            Excuse::OneOrderOfWrites(READS_DECIDE)
-        }
+        (Design::Running, Site::RegExit, Change::Weakened(Write)) => Excuse::OneOrderOfWrites(PUBLISHED),
+        (Design::Threads, Site::ExecMb, _) => Excuse::NotNeeded(UNLISTED),
+        (Design::LockedMask, Site::OffPre, Change::Weakened(Write)) => Excuse::NotNeeded(UNLOCKED),
+        (_, Site::SysExit, Change::Weakened(Acquire)) => Excuse::OneOrderOfWrites(READS_DECIDE),
         (
             _,
             Site::SchedBefore

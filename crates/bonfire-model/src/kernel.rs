@@ -70,6 +70,8 @@ pub enum Act {
     Read(Var, Register),
     /// Instructions are fetched from the word that holds code.
     Fetch(Register),
+    /// A full barrier of the thread's own.
+    Fence,
     /// The thread calls `membarrier`. If the call is refused, the rest of what
     /// this CPU does up to the next [`Act::Rejoin`] is left out.
     Call(Command),
@@ -240,6 +242,7 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
             Act::Write(var, value) => self.var(var).store(value, Relaxed),
             Act::Read(var, register) => self.var(var).observe(register),
             Act::Fetch(register) => self.var(Var::Code).fetch(register),
+            Act::Fence => explorer::fence(explorer::Barrier::Full, "fence"),
             Act::Call(command) => return self.call(Call::new(command), Users::Several),
             Act::CallAlone(command) => return self.call(Call::new(command), Users::Sole),
             Act::CallOne(cpu_id) => {

@@ -17,8 +17,8 @@
 //! Variables are never set back. A stored value carries the number of its
 //! round; one of an older round reads as 0.
 
-use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::{self, AtomicU64};
 
 use bonfire_abi::{Command, from_return};
 
@@ -305,6 +305,8 @@ impl<'a> Player<'a> {
                     register += 1;
                 }
                 Op::Fence => fence(self),
+                // SeqCst: pairs with the barrier that is judged.
+                Op::FullFence => atomic::fence(SeqCst),
             }
         }
         reads
