@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod asm;
+mod boots;
 mod compare_linux;
 mod dist;
 mod guest;
@@ -30,6 +31,8 @@ enum Verb {
     GuestCheck(guest::Options),
     /// Build the testbed's kernel, which boots in QEMU.
     Testbed(testbed::Options),
+    /// Boot the testbed again and again, and add up what was found.
+    Boots(boots::Options),
     /// Time the call in the testbed and on Linux, in the same emulator.
     CompareLinux(compare_linux::Options),
 }
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Verb::Dist(options) => dist::run(&options),
         Verb::GuestCheck(options) => guest::run(&options),
         Verb::Testbed(options) => testbed::run(&options),
+        Verb::Boots(options) => boots::run(&options),
         Verb::CompareLinux(options) => compare_linux::run(&options),
     };
     let Err(error) = outcome else { return ExitCode::SUCCESS };
