@@ -35,8 +35,8 @@ use machine::{Ended, Machine};
 #[derive(Args)]
 pub(crate) struct Options {
     /// The CPUs of the machine
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    cpus: usize,
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    cpus: u32,
 
     /// How the engine chooses the CPUs to interrupt
     #[arg(long, value_name = "DESIGN", default_value = "running", value_parser = design)]
@@ -62,9 +62,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NUMBER", value_parser = check::seed)]
     seed: Option<u64>,
 
-    /// The memory of the machine, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 512)]
+    /// The memory of the machine, in MiB; with less than 8, not even its firmware says a word
+    #[arg(long, value_name = "MIB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(8..))]
     memory: u32,
+
+    /// How long the machine may say nothing before it is stopped; by default half a minute longer than
+    /// the budget
+    #[arg(long, value_name = "SECONDS", value_parser = patience)]
+    patience: Option<Duration>,
 
     /// The kernel to boot; in a checkout, the one that is built there
     #[arg(long, value_name = "FILE")]
@@ -99,6 +104,11 @@ fn fault(text: &str) -> Result<String, String> {
         Ok(_) => Ok(word),
         Err(_) => Err("no such barrier; see the list of sites in bonfire-engine, or say poke".to_owned()),
     }
+}
+
+fn patience(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|&seconds| seconds > 0);
+    seconds.map(Duration::from_secs).ok_or_else(|| "a number of seconds, at least 1".to_owned())
 }
 
 /// The filter that selects no case, only counts.
@@ -228,6 +238,13 @@ fn environment(options: &Options) -> Environment {
 }
 
 impl Options {
+    /// A case may borrow from others, so its share says little; but all of them
+    /// together are not silent for longer than their budget.
+    fn patience(&self) -> Duration {
+        const SLOW_HOST: Duration = Duration::from_secs(30);
+        self.patience.unwrap_or(self.budget + SLOW_HOST)
+    }
+
     fn selection(&self) -> Selection<'_> {
         Selection { filter: self.filter.as_deref(), hunt: self.hunt }
     }

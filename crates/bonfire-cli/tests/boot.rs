@@ -127,6 +127,8 @@ fn a_machine_that_fails_says_why() {
     check(&["--design", "walk"], 2, "no such design");
     check(&["--fault", "Ipi"], 2, "no such barrier");
     check(&["--filter", "no such case"], 2, "no case is selected");
+    check(&["--cpus", "0"], 2, "0 is not in 1..");
+    check(&["--memory", "4"], 2, "4 is not in 8..");
     if !has_qemu() {
         return;
     }
@@ -134,4 +136,7 @@ fn a_machine_that_fails_says_why() {
     check(&["--filter", "lifetime", "--memory", "32"], 3, "too little memory");
     check(&["--program", "fault"], 3, "process 1, thread 1: fault 14");
     check(&["--program", "unknown"], 3, "the user program failed");
+    check(&["--program", "loop", "--patience", "5"], 3, "said nothing for 5 s, and was stopped");
+    check(&["--program", "exhaust", "--memory", "64"], 0, "");
+    check(&["--kernel", "Cargo.toml"], 3, "QEMU ended by itself");
 }

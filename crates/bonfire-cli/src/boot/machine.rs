@@ -17,6 +17,9 @@ use crate::interrupt;
 /// The line that installs QEMU on Debian and its kin.
 pub(super) const INSTALL: &str = "apt-get install --no-install-recommends qemu-system-x86";
 
+/// What an image that speaks other words comes to.
+const UNFINISHED: &str = "the machine ended without a report: is the image that of another version?";
+
 /// A machine that was booted; it ends with this value.
 pub(super) struct Machine {
     qemu: Child,
@@ -52,10 +55,13 @@ impl Machine {
         let started = qemu.spawn();
         let mut qemu = started.with_context(|| format!("cannot start QEMU; install it: {INSTALL}"))?;
         let lines = read_lines(qemu.stdout.take().context("QEMU has no serial line")?);
-        // A case may borrow from others, so its share says little; but all of
-        // them together are not silent for longer than their budget.
-        let patience = options.budget + Duration::from_secs(60);
-        Ok(Self { qemu, lines, patience, verbose: options.verbose, last_words: Vec::new() })
+        Ok(Self {
+            qemu,
+            lines,
+            patience: options.patience(),
+            verbose: options.verbose,
+            last_words: Vec::new(),
+        })
     }
 
     /// Hands every event to `hear`, until the machine ends or has to be ended.
@@ -124,6 +130,7 @@ impl Ended {
         let (what, words) = match self {
             Self::Exited(status, words) => match status.and_then(Exit::from_qemu) {
                 Some(Exit::Done) if finished => return Ok(()),
+                Some(Exit::Done) => (UNFINISHED.to_owned(), words),
                 Some(exit) => (format!("the machine ended: {exit}"), words),
                 None => (format!("QEMU ended by itself, with status {status:?}"), words),
             },
