@@ -2,7 +2,7 @@
 #![no_std]
 #![deny(unsafe_code)]
 
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", test))]
 extern crate std;
 
 pub mod soundness;
@@ -18,6 +18,8 @@ pub mod process;
 mod refusal;
 pub use refusal::{Filter, Refusal};
 
+#[cfg(feature = "std")]
+mod race;
 #[cfg(feature = "std")]
 mod verify;
 #[cfg(feature = "std")]

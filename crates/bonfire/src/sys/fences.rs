@@ -62,4 +62,6 @@ pub(crate) fn is_single_threaded() -> bool {
 
 /// Left to the scheduler here.
 #[cfg(feature = "std")]
-pub(crate) fn settle(_index: usize) {}
+pub(crate) fn settler() -> fn(usize) {
+    |_| ()
+}

@@ -8,7 +8,7 @@
 //! - `register(flavour)`, which opens the gate of a barrier that there is;
 //! - `probe()`, which commands there are, asked so that asking harms nobody;
 //! - `complain(text)`, which says why the process is about to die;
-//! - `settle(index)`, which gives a thread of the self-test a CPU of its own;
+//! - `settler()`, which gives each thread of the self-test a CPU of its own;
 //! - `process_id()` and `is_single_threaded()`, which say what they are called.
 //!
 //! Where the system is known but the instruction that traps into it is not,

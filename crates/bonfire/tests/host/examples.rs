@@ -13,6 +13,7 @@ use std::sync::atomic::{
 };
 
 use crate::common::{self, BUDGET, Counts, Side, play};
+use crate::race::Line;
 use bonfire::{Barrier, Fences, Memory};
 
 /// How the reader's two accesses stand to the light fence.
@@ -25,12 +26,7 @@ enum Reader {
 
 /// A reader that announces itself in `announced`, looks at `looked_at`, and may
 /// go on if that is still 0; the announcement must be seen by who changes it.
-fn may_go_on<B: Barrier>(
-    barrier: B,
-    reader: Reader,
-    announced: &common::Cell,
-    looked_at: &common::Cell,
-) -> bool {
+fn may_go_on<B: Barrier>(barrier: B, reader: Reader, announced: &Line, looked_at: &Line) -> bool {
     if reader == Reader::Swapped {
         let may = looked_at.0.load(Acquire) == 0;
         // A compiler may move a load past as much work as it likes.

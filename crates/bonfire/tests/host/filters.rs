@@ -11,11 +11,11 @@ use bonfire::{
     process, register, verify,
 };
 
-use crate::common::{assert_success, scenario, store_buffering};
+use crate::common::{assert_success, scenario};
 use crate::sys::filter::{Then, install};
 
-const ENOSYS: u32 = 38;
-const EPERM: u32 = 1;
+pub(crate) const ENOSYS: u32 = 38;
+pub(crate) const EPERM: u32 = 1;
 const ENOMEM: u32 = 12;
 
 scenario!(a_filter_before_the_fence_of_the_system_is_named, no_global, assert_success, || {
@@ -101,7 +101,7 @@ fn a_real_kernel_is_not_taken_for_a_liar() {
 }
 
 /// Died by `abort`, after saying why.
-fn assert_died_with_a_message(output: &Output) {
+pub(crate) fn assert_died_with_a_message(output: &Output) {
     use std::os::unix::process::ExitStatusExt;
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{}: {said}", output.status);
@@ -152,33 +152,3 @@ scenario!(a_lasting_want_of_memory_ends_the_process, no_memory, assert_died_with
     assert_eq!(memory.try_heavy(), Err(NotNow::OutOfMemory), "who need not wait is told");
     memory.heavy();
 });
-
-/// Readers never see an outcome that the fences forbid, up to the very call
-/// that fails.
-fn late_at_a_random_round() {
-    let round: u32 = std::env::var("BONFIRE_ROUND").ok().and_then(|round| round.parse().ok()).unwrap_or(100);
-    let memory = Memory::register().expect("no filter yet");
-    let rounds = std::sync::atomic::AtomicU32::new(0);
-    let heavy = || {
-        if rounds.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == round {
-            install(&[], Then::Return(if round % 2 == 0 { EPERM } else { ENOSYS }));
-        }
-        memory.heavy();
-    };
-    let counts = store_buffering(round + 10, 1, &bonfire::light, &heavy);
-    // On busy CPUs the litmus loses patience first: the call is still owed.
-    if counts.forbidden == 0 {
-        (0..=round).for_each(|_| heavy());
-    }
-    println!("survived: {counts:?}");
-}
-
-scenario!(
-    a_filter_at_any_round_ends_the_process_there,
-    late_rounds,
-    |output| {
-        assert_died_with_a_message(output);
-        assert!(!String::from_utf8_lossy(&output.stdout).contains("survived"));
-    },
-    late_at_a_random_round
-);

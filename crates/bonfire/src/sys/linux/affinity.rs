@@ -4,26 +4,32 @@
 //! wake each other on one CPU, where they never run at once and show nothing.
 
 use super::arch::{number, syscall};
-use super::probe::is_filtered;
+use super::probe::{in_child, is_filtered};
 
 /// Sets of 8,192 CPUs: more than any Linux has.
 type Cpus = [usize; WORDS];
 
 const WORDS: usize = 8192 / BITS;
 
-/// Keeps this thread on the `index`-th of the CPUs that it may run on, if that
-/// can be had. Not tried behind a filter, which may kill for it.
-pub(crate) fn settle(index: usize) {
+/// What keeps a thread on a CPU of its own, by the CPU's index among those that
+/// it may run on. Where a filter is in force, which may kill for it, a child
+/// tries it first; if that ends badly nothing is done.
+pub(crate) fn settler() -> fn(usize) {
+    let is_tried = || in_child(|| u8::from(!settle(0))).is_ok();
+    if !is_filtered() || is_tried() { |index| _ = settle(index) } else { |_| () }
+}
+
+/// Keeps this thread on the `index`-th of its CPUs; whether that can be had.
+fn settle(index: usize) -> bool {
     let mut allowed: Cpus = [0; WORDS];
-    if is_filtered() || !call(number::SCHED_GETAFFINITY, &mut allowed) {
-        return;
+    if !call(number::SCHED_GETAFFINITY, &mut allowed) {
+        return false;
     }
     let is_allowed = |cpu: &usize| allowed[cpu / BITS] & 1 << (cpu % BITS) != 0;
-    if let Some(cpu) = (0..allowed.len() * BITS).filter(is_allowed).nth(index) {
-        let mut only: Cpus = [0; WORDS];
-        only[cpu / BITS] = 1 << (cpu % BITS);
-        call(number::SCHED_SETAFFINITY, &mut only);
-    }
+    let Some(cpu) = (0..allowed.len() * BITS).filter(is_allowed).nth(index) else { return false };
+    let mut only: Cpus = [0; WORDS];
+    only[cpu / BITS] = 1 << (cpu % BITS);
+    call(number::SCHED_SETAFFINITY, &mut only)
 }
 
 const BITS: usize = usize::BITS as usize;
@@ -42,7 +48,7 @@ mod tests {
     #[test]
     fn a_thread_settles_on_one_cpu() {
         std::thread::spawn(|| {
-            settle(0);
+            settler()(0);
             let count = std::thread::available_parallelism().unwrap().get();
             assert!(count == 1 || is_filtered());
         })

@@ -18,7 +18,7 @@ use core::arch::asm;
 use bonfire_abi::{Call, Error, Flavour, SYSTEM_CALL, from_return};
 
 #[cfg(feature = "std")]
-pub(crate) use self::affinity::settle;
+pub(crate) use self::affinity::settler;
 #[cfg(any(feature = "std", feature = "early"))]
 pub(crate) use probe::is_single_threaded;
 pub(crate) use probe::probe;

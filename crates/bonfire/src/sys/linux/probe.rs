@@ -35,7 +35,7 @@ pub(crate) fn probe() -> Result<Commands, Refusal> {
     }
     let filtered = is_filtered();
     if filtered {
-        ask_in_child()?;
+        in_child(try_everything)?;
     }
     super::call(Call::new(Command::Query)).map(Commands::from_mask).map_err(|error| match error {
         Error::NotSupported if !filtered => Refusal::NoSuchCall,
@@ -74,28 +74,36 @@ pub(super) fn is_filtered() -> bool {
     number_after(status, b"\nSeccomp:") != Some(0)
 }
 
-/// Makes every call that a registration makes, in a child.
+/// Tries `work` in a child, which ends with what it returns: 0, or the number of
+/// the error that stopped it. It makes system calls only.
 ///
 /// # Errors
 /// What stopped the child, which would have stopped this process.
-fn ask_in_child() -> Result<(), Refusal> {
+pub(super) fn in_child(work: fn() -> u8) -> Result<(), Refusal> {
     let every_signal = u64::MAX;
     let before = block_signals(every_signal);
     // No flags: a copy of the address space, and no signal when it ends.
-    // SAFETY: in the child only `try_everything` runs, on its own copy of the
-    // stack, and it does not return.
+    // SAFETY: in the child only `work` runs, on its own copy of the stack, and
+    // then it ends.
     let child = unsafe { syscall(number::CLONE, [0; 5]) };
     if child == 0 {
-        try_everything();
+        exit(work());
     }
     let outcome = usize::try_from(child).map_or(Err(Refusal::Filtered(Filter::NotAskable)), outcome_of);
     block_signals(before);
     outcome
 }
 
-/// The child's life: each call in turn, then out, with the number of the error
-/// that would keep this process from having memory fences.
-fn try_everything() -> ! {
+fn exit(code: u8) -> ! {
+    loop {
+        // SAFETY: ends this process, which has nothing to lose.
+        unsafe { syscall(number::EXIT_GROUP, [usize::from(code), 0, 0, 0, 0]) };
+    }
+}
+
+/// Makes every call that a registration makes; the number of the error that
+/// would keep this process from having memory fences, or 0.
+fn try_everything() -> u8 {
     let needed = [Command::Query, Command::RegisterPrivateExpedited, Command::PrivateExpedited];
     let refused = needed.into_iter().find_map(|command| super::call(Call::new(command)).err());
     for flavour in [Flavour::SyncCore, Flavour::Rseq] {
@@ -103,11 +111,7 @@ fn try_everything() -> ! {
         let _ = super::call(Call::new(flavour.registration()));
         let _ = super::call(Call::new(flavour.command()));
     }
-    let code = refused.map_or(0, |error| u8::try_from(error.errno()).unwrap_or(u8::MAX));
-    loop {
-        // SAFETY: ends this process, which has nothing to lose.
-        unsafe { syscall(number::EXIT_GROUP, [usize::from(code), 0, 0, 0, 0]) };
-    }
+    refused.map_or(0, |error| u8::try_from(error.errno()).unwrap_or(u8::MAX))
 }
 
 /// Waits for the child and reads what it has to say in its status.
@@ -183,10 +187,11 @@ mod tests {
     fn a_child_says_what_the_parent_would_meet() {
         // Without a filter the child meets what `QUERY` promises.
         if !is_filtered() {
-            assert_eq!(ask_in_child().is_ok(), probe().is_ok());
+            assert_eq!(in_child(try_everything).is_ok(), probe().is_ok());
         }
     }
 
+    #[cfg(any(feature = "std", feature = "early"))]
     #[test]
     fn a_test_harness_has_more_than_one_thread() {
         std::thread::spawn(|| assert!(!is_single_threaded())).join().unwrap();

@@ -1,17 +1,7 @@
 //! What tests need of the system that Rust has no safe word for.
 
-use std::sync::atomic::AtomicU32;
-
-/// Puts the line of `word` out of every cache, where there is an instruction.
-pub(crate) fn evict(word: &AtomicU32) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the address of a live word; contents do not change.
-    unsafe {
-        core::arch::x86_64::_mm_clflush(word.as_ptr().cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = word;
-}
+#[path = "../../../src/sys/cold.rs"]
+pub(crate) mod cold;
 
 #[cfg(not(feature = "early"))]
 pub(crate) mod filter {
