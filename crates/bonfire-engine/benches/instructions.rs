@@ -10,9 +10,11 @@
 //! cargo bench -p bonfire-engine --bench instructions
 //! ```
 
-use std::env;
+#[path = "../../../benches/callgrind.rs"]
+mod callgrind;
+
 use std::hint::black_box;
-use std::process::{Command as Process, ExitCode};
+use std::process::ExitCode;
 use std::sync::atomic::{Ordering, fence};
 
 use bonfire_engine::abi::{Call, Command, Cpu};
@@ -21,6 +23,7 @@ use bonfire_engine::{
     AddressSpace, AtomicWord, CpuSet, Engine, Everywhere, Machine, Mask, Occupant, Running, Site, Targets,
     Task, Thread, Users, Woken, Word,
 };
+use callgrind::{CALLS, Counted, count_all};
 
 /// Two CPUs; this thread is CPU 0 and CPU 1 never answers, as nobody asks it.
 struct TwoCpus<const CORE_SYNC: bool = false>;
@@ -111,12 +114,6 @@ impl<T: Targets<TwoCpus, 1>> Kernel<T> {
     }
 }
 
-const CALLS: u64 = 1000;
-
-/// What is counted: a name, the most instructions it may take if it is a bar,
-/// and the loop.
-type Counted = (&'static str, Option<u64>, fn());
-
 const COUNTED: [Counted; 14] = [
     ("switch, unregistered, Running", Some(16), || switches(&Kernel::<Running>::new())),
     ("switch, unregistered, Mask", None, || switches(&Kernel::<Mask>::new())),
@@ -178,37 +175,5 @@ fn calls<T: Targets<TwoCpus, 1>>(kernel: &Kernel<T>, command: Command) {
 }
 
 fn main() -> ExitCode {
-    if let Some(number) = env::var("BONFIRE_COUNTED").ok().and_then(|number| number.parse::<usize>().ok()) {
-        COUNTED[number].2();
-        return ExitCode::SUCCESS;
-    }
-    if Process::new("valgrind").arg("--version").output().is_err() {
-        println!("skipped: no valgrind; install it with: apt-get install valgrind");
-        return ExitCode::SUCCESS;
-    }
-    let mut missed = false;
-    println!("{:<42} {:>12} {:>6}", "instructions", "counted", "bar");
-    for (number, (name, bar, _)) in COUNTED.iter().enumerate() {
-        let instructions = count(number);
-        missed |= bar.is_some_and(|bar| instructions > bar);
-        println!("{name:<42} {instructions:>12} {:>6}", bar.map_or(String::new(), |bar| bar.to_string()));
-    }
-    ExitCode::from(u8::from(missed))
-}
-
-/// Runs one loop under callgrind, counting inside `counted_*` only.
-fn count(number: usize) -> u64 {
-    let output = Process::new("valgrind")
-        .args(["--tool=callgrind", "--toggle-collect=*counted_*", "--callgrind-out-file=/dev/null"])
-        .arg(env::current_exe().expect("this program has a path"))
-        .env("BONFIRE_COUNTED", number.to_string())
-        .output()
-        .expect("valgrind runs");
-    let report = String::from_utf8_lossy(&output.stderr);
-    let total = report
-        .lines()
-        .find_map(|line| line.split_once("Collected :"))
-        .and_then(|(_, count)| count.trim().parse::<u64>().ok())
-        .unwrap_or_else(|| panic!("callgrind reports a count: {report}"));
-    total.div_ceil(CALLS)
+    count_all(&COUNTED)
 }

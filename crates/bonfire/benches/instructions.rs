@@ -8,9 +8,11 @@
 //! cargo bench -p bonfire --bench instructions
 //! ```
 
-use std::env;
+#[path = "../../../benches/callgrind.rs"]
+mod callgrind;
+
 use std::hint::black_box;
-use std::process::{Command as Process, ExitCode};
+use std::process::ExitCode;
 use std::sync::atomic::{
     AtomicUsize,
     Ordering::{Relaxed, SeqCst},
@@ -18,20 +20,17 @@ use std::sync::atomic::{
 };
 
 use bonfire::{Call, Command, Memory, process, raw};
-
-const CALLS: u64 = 1000;
-
-/// What is counted: a name, the most instructions it may take, and the loop.
-/// Only functions called `counted_…` are counted.
-type Counted = (&'static str, u64, fn());
+use callgrind::{CALLS, Counted, count_all};
 
 const COUNTED: [Counted; 6] = [
-    ("section, no fence (wrong)", 3, || sections(counted_plain)),
-    ("section, light", 3, || sections(counted_light)),
-    ("section, process::light", 8, || sections(counted_process)),
-    ("section, fence(SeqCst)", 4, || sections(counted_full)),
-    ("the system call", 30, || (0..CALLS).for_each(|_| counted_call(black_box(Command::PrivateExpedited)))),
-    ("heavy", 20, || {
+    ("section, no fence (wrong)", Some(3), || sections(counted_plain)),
+    ("section, light", Some(3), || sections(counted_light)),
+    ("section, process::light", Some(8), || sections(counted_process)),
+    ("section, fence(SeqCst)", Some(4), || sections(counted_full)),
+    ("the system call", Some(30), || {
+        (0..CALLS).for_each(|_| counted_call(black_box(Command::PrivateExpedited)))
+    }),
+    ("heavy", Some(20), || {
         // Registered or not, what is counted is the way to the kernel and back.
         if let Ok(memory) = Memory::register() {
             (0..CALLS).for_each(|_| counted_heavy(memory));
@@ -84,34 +83,5 @@ fn counted_heavy(memory: Memory) {
 }
 
 fn main() -> ExitCode {
-    if let Some(number) = env::var("BONFIRE_COUNTED").ok().and_then(|number| number.parse::<usize>().ok()) {
-        COUNTED[number].2();
-        return ExitCode::SUCCESS;
-    }
-    if Process::new("valgrind").arg("--version").output().is_err() {
-        println!("skipped: no valgrind; install it with: apt-get install valgrind");
-        return ExitCode::SUCCESS;
-    }
-    let mut missed = false;
-    println!("{:<30} {:>8} {:>6}", "instructions", "counted", "bar");
-    for (number, (name, bar, _)) in COUNTED.iter().enumerate() {
-        let instructions = count(number);
-        missed |= instructions > *bar;
-        println!("{name:<30} {instructions:>8} {bar:>6}");
-    }
-    ExitCode::from(u8::from(missed))
-}
-
-/// Runs one loop under callgrind; instructions of a turn.
-fn count(number: usize) -> u64 {
-    let output = Process::new("valgrind")
-        .args(["--tool=callgrind", "--toggle-collect=*counted_*", "--callgrind-out-file=/dev/null"])
-        .arg(env::current_exe().expect("this program has a path"))
-        .env("BONFIRE_COUNTED", number.to_string())
-        .output()
-        .expect("valgrind runs");
-    let report = String::from_utf8_lossy(&output.stderr);
-    let collected = report.lines().find_map(|line| line.split_once("Collected :"));
-    let total = collected.and_then(|(_, count)| count.trim().parse::<u64>().ok());
-    total.unwrap_or_else(|| panic!("callgrind reports a count: {report}")).div_ceil(CALLS)
+    count_all(&COUNTED)
 }

@@ -170,8 +170,13 @@ mod background {
         if sys::is_single_threaded() {
             return Registering(Progress::Done(register()));
         }
+        let work = || {
+            // A scheduler may run it first where its starter waits to go on.
+            std::thread::yield_now();
+            register()
+        };
         // It makes a dozen system calls and no deep ones.
-        let helper = Builder::new().name("bonfire-register".into()).stack_size(64 << 10).spawn(register);
+        let helper = Builder::new().name("bonfire-register".into()).stack_size(64 << 10).spawn(work);
         Registering(match helper {
             Ok(thread) => Progress::UnderWay(thread),
             Err(_) => Progress::Done(Err(Refusal::NoThread)),

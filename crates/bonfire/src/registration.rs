@@ -90,13 +90,19 @@ pub fn registrations() -> Result<Registrations, Refusal> {
 /// [`Refusal::NohzFull`] on a kernel that was booted so, which does not have
 /// the command, or why there is no call at all.
 pub fn global() -> Result<(), Refusal> {
-    let commands = sys::probe()?;
-    if !commands.contains(Command::Global) {
-        let private = commands.contains(Command::PrivateExpedited) && cfg!(target_os = "linux");
-        let refusal = if private { Refusal::NohzFull } else { Refusal::NoSuchCommand(Command::Global) };
-        return Err(refusal);
-    }
+    lack_of_global(sys::probe()?).map_or(Ok(()), Err)?;
     sys::call(Call::new(Command::Global)).map(drop).map_err(refusal)
+}
+
+/// Why a kernel that has these commands lacks [`Command::Global`], if it does.
+/// Linux leaves it out of its answer for one reason only: `nohz_full`.
+fn lack_of_global(commands: Commands) -> Option<Refusal> {
+    let is_linux = cfg!(any(target_os = "linux", target_os = "android"));
+    match commands.contains(Command::Global) {
+        true => None,
+        false if is_linux && commands.contains(Command::PrivateExpedited) => Some(Refusal::NohzFull),
+        false => Some(Refusal::NoSuchCommand(Command::Global)),
+    }
 }
 
 /// The token of memory fences.
@@ -267,5 +273,26 @@ fn refusal(error: Error) -> Refusal {
     match error {
         Error::OutOfMemory => Refusal::OutOfMemory,
         error => Refusal::Filtered(Filter::Refuses(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn global_is_lacking_for_a_cause() {
+        let query = |commands: &[Command]| commands.iter().copied().fold(Commands::NONE, Commands::with);
+        let private = [Command::RegisterPrivateExpedited, Command::PrivateExpedited];
+        let all = query(&private).with(Command::Global);
+        assert_eq!(lack_of_global(all), None);
+        // What Linux answers with a CPU in `nohz_full`, and what one before 4.14 would.
+        let lack = if cfg!(target_os = "linux") {
+            Refusal::NohzFull
+        } else {
+            Refusal::NoSuchCommand(Command::Global)
+        };
+        assert_eq!(lack_of_global(query(&private)), Some(lack));
+        assert_eq!(lack_of_global(Commands::NONE), Some(Refusal::NoSuchCommand(Command::Global)));
     }
 }

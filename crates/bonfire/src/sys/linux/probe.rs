@@ -43,13 +43,40 @@ pub(crate) fn probe() -> Result<Commands, Refusal> {
     })
 }
 
-/// Whether this process has one thread, asked of `/proc`, which no filter
-/// minds. A process that cannot tell says no.
+/// Whether this process has one thread, now or, where the C library knows, so
+/// far. A process that cannot tell says no.
+///
+/// The C library's word costs a fifth of `/proc`'s, which no filter minds.
 #[cfg(any(feature = "std", feature = "early"))]
 pub(crate) fn is_single_threaded() -> bool {
-    let mut buffer = [0; 4096];
-    let status = read(c"/proc/self/status", &mut buffer).unwrap_or_default();
-    number_after(status, b"\nThreads:") == Some(1)
+    c_library::is_single_threaded().unwrap_or_else(|| {
+        let mut buffer = [0; 4096];
+        let status = read(c"/proc/self/status", &mut buffer).unwrap_or_default();
+        number_after(status, b"\nThreads:") == Some(1)
+    })
+}
+
+/// What only the C library knows; a program with `std` has one.
+#[cfg(any(feature = "std", feature = "early"))]
+mod c_library {
+    /// Whether no thread was ever started, if the library tells (glibc 2.32).
+    #[cfg(feature = "std")]
+    pub(super) fn is_single_threaded() -> Option<bool> {
+        use core::ffi::{c_char, c_void};
+        unsafe extern "C" {
+            fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
+        }
+        // SAFETY: a null handle means the libraries of the program; the name is a C string.
+        let word = unsafe { dlsym(core::ptr::null_mut(), c"__libc_single_threaded".as_ptr()) };
+        // SAFETY: where the name is defined it is that of a `char`, which the
+        // library changes only when it starts the first thread: in this one.
+        (!word.is_null()).then(|| unsafe { word.cast::<u8>().read_volatile() } != 0)
+    }
+
+    #[cfg(not(feature = "std"))]
+    pub(super) fn is_single_threaded() -> Option<bool> {
+        None
+    }
 }
 
 /// Major and minor number of the running kernel, if it tells them.
