@@ -148,38 +148,53 @@ mod heavy {
 #[divan::bench_group]
 mod heavy_running {
     use super::*;
+    use std::sync::atomic::AtomicU64;
 
+    /// Each sample is one call, begun when the other thread has just been seen to
+    /// run: on busy CPUs it often does not, and the call then costs what it costs
+    /// beside a sleeper.
     fn beside_a_running_thread(bencher: Bencher, heavy: impl Fn() + Sync) {
-        let over = AtomicBool::new(false);
+        let (over, beat) = (AtomicBool::new(false), AtomicU64::new(0));
         thread::scope(|scope| {
-            scope.spawn(|| while !over.load(Relaxed) {});
-            bencher.bench_local(heavy);
+            scope.spawn(|| {
+                while !over.load(Relaxed) {
+                    beat.fetch_add(1, Relaxed);
+                }
+            });
+            bencher.with_inputs(|| wait_for_a_beat(&beat)).bench_local_values(|()| heavy());
             over.store(true, Relaxed);
         });
     }
 
-    #[divan::bench]
+    fn wait_for_a_beat(beat: &AtomicU64) {
+        let seen = beat.load(Relaxed);
+        while beat.load(Relaxed) < seen + 10 {
+            std::hint::spin_loop();
+        }
+    }
+
+    #[divan::bench(sample_size = 1, sample_count = 1000)]
     fn a_rustix_call(bencher: Bencher) {
         beside_a_running_thread(bencher, raw);
     }
 
-    #[divan::bench]
+    #[divan::bench(sample_size = 1, sample_count = 1000)]
     fn bonfire_heavy(bencher: Bencher) {
         let memory = bonfire::register().expect("registered before").memory;
         beside_a_running_thread(bencher, move || memory.heavy());
     }
 
-    #[divan::bench]
+    #[divan::bench(sample_size = 1, sample_count = 1000)]
     fn membarrier_0_2(bencher: Bencher) {
         beside_a_running_thread(bencher, membarrier::heavy);
     }
 
-    #[divan::bench]
+    #[divan::bench(sample_size = 1, sample_count = 1000)]
     fn membarrier2_0_1(bencher: Bencher) {
         beside_a_running_thread(bencher, membarrier2::heavy);
     }
 
-    #[divan::bench]
+    #[divan::bench(sample_size = 1, sample_count = 1000)]
     fn swmr_barrier_0_1(bencher: Bencher) {
         beside_a_running_thread(bencher, swmr_barrier::heavy_barrier);
     }
