@@ -49,6 +49,13 @@ impl Environment {
     }
 }
 
+/// The most memory that this process has had so far.
+pub(crate) fn peak_memory_bytes() -> Option<u64> {
+    let status = read("/proc/self/status")?;
+    let kibibytes: u64 = field(&status, "VmHWM")?.strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
 fn kernel() -> String {
     let part = |name| read(&format!("/proc/sys/kernel/{name}")).unwrap_or_else(|| "?".into());
     format!("{} {} {}", part("ostype"), part("osrelease"), part("version"))

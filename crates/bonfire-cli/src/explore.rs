@@ -1,22 +1,39 @@
 //! `bonfire explore`: every barrier of the engine, on every interleaving.
+//!
+//! A [`Question`] says what is explored. Its answer is [`Results`], which come
+//! from runs made here ([`explore`]) or from the reports of shards made anywhere
+//! ([`shard::merge`]); everything that is printed or written is made of them, so
+//! that it is the same either way.
 
-use std::fs;
+mod counterexample;
+mod json;
+mod markdown;
+mod names;
+mod output;
+mod question;
+mod results;
+mod shard;
+mod text;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use bonfire_engine::Site;
-use bonfire_model::diagram;
-use bonfire_model::excuse::{self, Judgement};
-use bonfire_model::explorer::{Barrier, Memory, Order, Rules};
 use bonfire_model::machine::Change;
-use bonfire_model::matrix::{self, Found, Matrix, Record, Runner};
+use bonfire_model::matrix::{self, Found, Group, Record, Runner};
 use bonfire_model::run::Design;
-use bonfire_model::scenario::{self, Scenario, three};
-use clap::{Args, ValueEnum};
-use indicatif::ProgressBar;
-use serde::Serialize;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::environment;
+use crate::report::text::print;
+use output::Output;
+use question::{Changes, Model, Question};
+use results::{Measured, Results};
+use shard::Shard;
 
 /// Explore every interleaving of the engine under a weak memory model, with and without its barriers
 ///
@@ -25,14 +42,14 @@ use serde::Serialize;
 /// or excused, 1 if not, 2 if that cannot be told.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Only this design: everywhere, running, mask, locked-mask, threads; may be repeated
-    #[arg(long, value_parser = design)]
+    /// Only this design; may be repeated
+    #[arg(long, value_parser = names::designs())]
     design: Vec<Design>,
     /// Only scenarios whose names contain this
-    #[arg(long, default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "")]
     scenario: String,
     /// Only this engine: SITE taken out, or SITE=write, SITE=acquire, SITE=release; shows what breaks
-    #[arg(long, value_parser = mutant, conflicts_with = "all_mutants")]
+    #[arg(long, value_name = "SITE", value_parser = names::change)]
     mutant: Option<(Site, Change)>,
     /// How weak the machine is
     #[arg(long, value_enum, default_value = "weak")]
@@ -41,252 +58,152 @@ pub(crate) struct Options {
     #[arg(long, default_value = "2", value_parser = clap::value_parser!(u8).range(2..=3))]
     cpus: u8,
     /// Weaken each barrier, too, and try every scenario on each change
-    #[arg(long)]
+    #[arg(long, conflicts_with = "mutant")]
     all_mutants: bool,
-    /// How much memory the states may take, in MiB
-    #[arg(long, default_value = "2048", value_name = "MIB")]
-    memory: usize,
-    /// Write what ran, and what came of it, to a file
-    #[arg(long, value_name = "FILE")]
+    /// How much memory the states may take
+    #[arg(long, value_name = "MIB", default_value = "2048", value_parser = memory)]
+    memory: u64,
+    /// Only the I-th of N parts, to be put together by --merge
+    #[arg(long, value_name = "I/N", conflicts_with = "mutant")]
+    shard: Option<Shard>,
+    /// Put the reports of all shards together, and explore nothing
+    #[arg(long, value_name = "FILES", num_args = 1.., conflicts_with_all = OF_A_RUN)]
+    merge: Vec<PathBuf>,
+    /// List the scenarios that would run
+    #[arg(long, conflicts_with_all = ["json", "svg", "markdown", "merge"])]
+    list: bool,
+    /// Write what ran, and what came of it, to FILE, or to stdout in place of the report for people
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     json: Option<PathBuf>,
-    /// With --mutant: draw the first counter-example
-    #[arg(long, value_name = "FILE", requires = "mutant")]
+    /// Draw the counter-example, if there is one
+    #[arg(long, value_name = "FILE", conflicts_with = "shard")]
     svg: Option<PathBuf>,
+    /// Write what each design needs, also on stronger machines, between the marks in FILE
+    #[arg(long, value_name = "FILE", conflicts_with_all = OF_A_PART)]
+    markdown: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Model {
-    /// Out-of-order windows, early loads, load buffering; one order of writes
-    Weak,
-    /// The same without load buffering
-    NoLb,
-    /// Total store order, as x86
-    Tso,
-    /// Sequential consistency
-    Sc,
-}
+/// What a run is asked for and a merge is not.
+const OF_A_RUN: [&str; 10] =
+    ["design", "scenario", "mutant", "model", "cpus", "all_mutants", "memory", "shard", "svg", "markdown"];
+
+/// What makes a run say less than the page that is kept of it.
+const OF_A_PART: [&str; 8] = ["design", "scenario", "mutant", "model", "cpus", "all_mutants", "shard", "svg"];
 
 /// Explores, and tells.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let scenarios = chosen(options)?;
-    let bar = ProgressBar::new_spinner();
-    let progress = |record: &Record| {
-        bar.set_message(format!("{} {}", record.job.design.name(), scenarios[record.job.scenario].name));
-        bar.inc(1);
+    if !options.merge.is_empty() {
+        return tell(&shard::merge(&options.merge)?, options, open(options)?);
+    }
+    let question = options.question()?;
+    if options.list {
+        print(&text::list(&question))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    // Opened first, so that a path that cannot be written costs no run.
+    let outputs = open(options)?;
+    if let Some(page) = &options.markdown {
+        markdown::check(page)?;
+    }
+    let results = explore(question, options.shard, options.memory);
+    tell(&results, options, outputs)
+}
+
+/// Where the report and the picture go.
+type Outputs = (Option<Output>, Option<Output>);
+
+fn open(options: &Options) -> Result<Outputs> {
+    let open = |path: &Option<PathBuf>| path.as_deref().map(Output::open).transpose();
+    Ok((open(&options.json)?, open(&options.svg)?))
+}
+
+/// Writes and prints what came of it, and says how the process exits.
+fn tell(results: &Results, options: &Options, (json, svg): Outputs) -> Result<ExitCode> {
+    let taken = json.as_ref().is_some_and(Output::is_stdout);
+    if let Some(output) = json {
+        output.write(&json::report(results)?)?;
+    }
+    let mut report = text::report(results);
+    if let Some(found) = counterexample::of(results, options.memory) {
+        report.push_str(&found.text());
+        if let Some(output) = svg {
+            output.write(&found.svg())?;
+        }
+    }
+    if let Some(page) = &options.markdown {
+        markdown::write(page, results, options.memory)?;
+    }
+    if !taken {
+        print(&report)?;
+    }
+    Ok(ExitCode::from(results.verdict().status()))
+}
+
+/// Makes the runs that answer `question`, or the part of them that is `shard`.
+fn explore(question: Question, shard: Option<Shard>, memory_mib: u64) -> Results {
+    let began = Instant::now();
+    let scenarios = question.scenarios();
+    let make = |what: &str, groups: Vec<Group>| {
+        let bar = bar(what, &groups);
+        let progress = |record: &Record| {
+            bar.set_message(format!("{what}: {} {}", record.job.design.name(), question.name_of(record)));
+            bar.inc(settled(&groups, record));
+        };
+        let threads = available_parallelism().map_or(1, usize::from);
+        let limit_bytes = usize::try_from(memory_mib << 20).unwrap_or(usize::MAX);
+        let runner = Runner { scenarios, threads, limit_bytes, progress: &progress };
+        let records = runner.run(&groups);
+        bar.finish_and_clear();
+        records
     };
-    let threads = available_parallelism().map_or(1, usize::from);
-    let runner =
-        Runner { scenarios: &scenarios, threads, limit_bytes: options.memory << 20, progress: &progress };
-    let unchanged = runner.run(&matrix::unchanged(&scenarios, &options.designs(), options.rules()));
-    let changed = runner.run(&options.changes(&unchanged));
-    bar.finish_and_clear();
-    if let Some(file) = &options.json {
-        write_json(file, &scenarios, unchanged.iter().chain(&changed))?;
+    let mut groups = matrix::unchanged(scenarios, &question.designs(), question.rules());
+    groups.retain(|group| group.iter().all(|job| shard.is_none_or(|shard| shard.has(&question, job))));
+    let unchanged = make("as it ships", groups);
+    let changed = make("changed", question.changed(&unchanged));
+    let measured = Measured {
+        seconds: began.elapsed().as_secs_f64(),
+        peak_memory_bytes: environment::peak_memory_bytes(),
+        memory_limit_mib: memory_mib,
+    };
+    Results::new(question, shard, unchanged, changed, measured)
+}
+
+fn bar(what: &str, groups: &[Group]) -> ProgressBar {
+    const STYLE: &str = "{elapsed:>4} [{bar:24}] {human_pos}/{human_len} {wide_msg}";
+    let style = ProgressStyle::with_template(STYLE).expect("the template is fixed");
+    let runs: usize = groups.iter().map(Vec::len).sum();
+    ProgressBar::new(runs as u64).with_style(style.progress_chars("=> ")).with_message(what.to_owned())
+}
+
+/// How many runs are over with this one: it, and those that need not be made
+/// because it broke.
+fn settled(groups: &[Group], record: &Record) -> u64 {
+    if !matches!(record.found, Found::Flawed(_)) {
+        return 1;
     }
-    match options.mutant {
-        Some(_) => show(options, &scenarios, &changed),
-        None => Ok(report(&scenarios, &unchanged, &changed, options.is_whole())),
-    }
+    let left = groups
+        .iter()
+        .filter(|group| group.len() > 1)
+        .find_map(|group| group.iter().position(|job| *job == record.job).map(|place| group.len() - place));
+    left.unwrap_or(1) as u64
 }
 
 impl Options {
-    fn designs(&self) -> Vec<Design> {
-        if self.design.is_empty() { Design::ALL.to_vec() } else { self.design.clone() }
-    }
-
-    fn rules(&self) -> Rules {
-        let memory = match self.model {
-            Model::Weak => Memory::Weak,
-            Model::NoLb => Memory::NoLoadBuffering,
-            Model::Tso => Memory::Tso,
-            Model::Sc => Memory::Sc,
+    fn question(&self) -> Result<Question> {
+        let designs = if self.design.is_empty() { Design::ALL.to_vec() } else { self.design.clone() };
+        let changes = match self.mutant {
+            Some(change) => Changes::One(change),
+            None if self.all_mutants => Changes::All,
+            None => Changes::Deletions,
         };
-        // A counter-example for people is a shortest one.
-        let order = if self.mutant.is_some() { Order::BreadthFirst } else { Order::DepthFirst };
-        Rules { memory, order, ..Rules::WEAK }
-    }
-
-    /// Whether every scenario runs that the excuses were judged against: only
-    /// then does it mean anything that nothing breaks.
-    fn is_whole(&self) -> bool {
-        self.scenario.is_empty() && self.cpus == 2 && matches!(self.model, Model::Weak)
-    }
-
-    /// The runs with something changed.
-    fn changes(&self, unchanged: &[Record]) -> Vec<matrix::Group> {
-        match self.mutant {
-            Some((site, change)) => matrix::changed(unchanged, &[site], &[change]),
-            None if self.all_mutants => {
-                matrix::each_for_itself(matrix::changed(unchanged, &Site::ALL, matrix::ALL_CHANGES))
-            }
-            None => matrix::changed(unchanged, &Site::ALL, matrix::DELETED),
-        }
+        Question::new(self.model, self.cpus, &designs, &self.scenario, changes)
     }
 }
 
-fn chosen(options: &Options) -> Result<Vec<Scenario>> {
-    let all = if options.cpus == 2 { scenario::two_cpus() } else { three::scenarios() };
-    let chosen: Vec<Scenario> =
-        all.into_iter().filter(|scenario| scenario.name.contains(&options.scenario)).collect();
-    if chosen.is_empty() {
-        bail!(
-            "no scenario of this many CPUs has {:?} in its name; try `AB/SB`, or --cpus 3",
-            options.scenario
-        );
-    }
-    Ok(chosen)
-}
-
-fn design(name: &str) -> Result<Design, String> {
-    let known = || Design::ALL.map(Design::name).join(", ");
-    Design::ALL
-        .into_iter()
-        .find(|design| design.name() == name)
-        .ok_or_else(|| format!("the designs are {}", known()))
-}
-
-fn mutant(text: &str) -> Result<(Site, Change), String> {
-    let (name, weaker) = text.split_once('=').map_or((text, None), |(name, weaker)| (name, Some(weaker)));
-    let known = || Site::ALL.map(Site::name).join(", ");
-    let site = Site::ALL.into_iter().find(|site| site.name() == name);
-    let site = site.ok_or_else(|| format!("the sites are {}", known()))?;
-    let change = match weaker {
-        None | Some("deleted") => Change::Deleted,
-        Some("write") => Change::Weakened(Barrier::Write),
-        Some("acquire") => Change::Weakened(Barrier::Acquire),
-        Some("release") => Change::Weakened(Barrier::Release),
-        Some(_) => return Err("a site is deleted, or becomes write, acquire or release".to_owned()),
-    };
-    if !matrix::applies(site, change) {
-        return Err(format!("{name} serialises a core: it has no weaker form"));
-    }
-    Ok((site, change))
-}
-
-/// Shows what breaks without a barrier.
-fn show(options: &Options, scenarios: &[Scenario], changed: &[Record]) -> Result<ExitCode> {
-    let flawed = |record: &&Record| matches!(record.found, Found::Flawed(_));
-    let Some(record) = changed.iter().find(flawed) else {
-        anstream::println!("Nothing breaks in {} scenarios.", changed.len());
-        let unfinished = changed.iter().any(|record| record.found == Found::CouldNotFinish);
-        return Ok(if unfinished || changed.is_empty() { ExitCode::from(2) } else { ExitCode::SUCCESS });
-    };
-    let title = title(scenarios, record);
-    anstream::println!("{title}: {:?}\n", record.found);
-    if let Some(trace) = &record.trace {
-        anstream::println!("{}", diagram::text(trace, 38));
-        if let Some(file) = &options.svg {
-            fs::write(file, diagram::svg(trace, &title))
-                .with_context(|| format!("cannot write {}", file.display()))?;
-        }
-    }
-    Ok(ExitCode::FAILURE)
-}
-
-fn title(scenarios: &[Scenario], record: &Record) -> String {
-    let changes: Vec<String> = record.job.mutant.iter().map(|change| told(*change)).collect();
-    format!("{} {} {}", record.job.design.name(), scenarios[record.job.scenario].name, changes.join(", "))
-}
-
-fn told((site, change): (Site, Change)) -> String {
-    match change {
-        Change::Deleted => format!("without {}", site.name()),
-        Change::Weakened(barrier) => format!("{} only {barrier:?}", site.name()),
-    }
-}
-
-/// Prints the matrix, and says what is to be thought of it.
-fn report(scenarios: &[Scenario], unchanged: &[Record], changed: &[Record], is_whole: bool) -> ExitCode {
-    let states: u64 = unchanged.iter().chain(changed).map(|record| record.states).sum();
-    let bad = unchanged.iter().filter(|record| record.found != Found::Holds);
-    for record in bad.clone() {
-        anstream::println!("{}: {:?}", title(scenarios, record), record.found);
-    }
-    let kills = matrix::matrix(changed);
-    print_matrix(scenarios, &kills);
-    let mut failures = excuse::failures(&kills);
-    failures.retain(|(.., judgement)| is_whole || *judgement == Judgement::Unfinished);
-    anstream::println!(
-        "\n{} runs as it ships, {} changed, {states} states; {} failures{}",
-        unchanged.len(),
-        changed.len(),
-        failures.len() + bad.clone().count(),
-        if is_whole {
-            ""
-        } else {
-            "; what survives a part of the scenarios, or another machine, is not judged"
-        }
-    );
-    let unsure = |found: &Found| matches!(found, Found::CouldNotFinish | Found::Vacuous);
-    let is_wrong = bad.clone().any(|record| !unsure(&record.found))
-        || failures.iter().any(|(.., judgement)| *judgement != Judgement::Unfinished);
-    match (is_wrong, bad.count() + failures.len()) {
-        (true, _) => ExitCode::FAILURE,
-        (false, 0) => ExitCode::SUCCESS,
-        (false, _) => ExitCode::from(2),
-    }
-}
-
-fn print_matrix(scenarios: &[Scenario], kills: &Matrix) {
-    for (&(design, site, change), cell) in kills {
-        let verdict = match excuse::judge(design, site, change, cell) {
-            Judgement::Needed => format!("needed: {}", scenarios[cell.killed_by[0]].name),
-            Judgement::Excused(excuse) => format!("excused: {}", excuse.why()),
-            Judgement::Unexplained => "nothing breaks, and no excuse".to_owned(),
-            Judgement::Outdated(excuse) => format!("NEEDED, though excused: {}", excuse.why()),
-            Judgement::Unfinished => "could not finish; allow more --memory".to_owned(),
-        };
-        anstream::println!("{:12}{:40}{verdict}", design.name(), told((site, change)));
-    }
-}
-
-/// What ran, for machines.
-#[derive(Serialize)]
-struct Page<'a> {
-    version: u32,
-    runs: Vec<Line<'a>>,
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    design: &'a str,
-    scenario: &'a str,
-    changes: Vec<String>,
-    found: String,
-    passed: Vec<&'a str>,
-    states: u64,
-}
-
-fn write_json<'a>(
-    file: &PathBuf,
-    scenarios: &[Scenario],
-    records: impl Iterator<Item = &'a Record>,
-) -> Result<()> {
-    let lines = records.map(|record| Line {
-        design: record.job.design.name(),
-        scenario: &scenarios[record.job.scenario].name,
-        changes: record.job.mutant.iter().map(|change| told(*change)).collect(),
-        found: format!("{:?}", record.found),
-        passed: record.passed.iter().map(|site| site.name()).collect(),
-        states: record.states,
-    });
-    let page = Page { version: 1, runs: lines.collect() };
-    let text = serde_json::to_string_pretty(&page)?;
-    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sites_and_designs_are_named_as_the_engine_names_them() {
-        for site in Site::ALL {
-            assert_eq!(mutant(site.name()), Ok((site, Change::Deleted)));
-        }
-        assert_eq!(mutant("SysExit=write"), Ok((Site::SysExit, Change::Weakened(Barrier::Write))));
-        assert!(mutant("Nowhere").is_err_and(|error| error.contains("SysEntry")));
-        assert!(mutant("IpiCoreSync=write").is_err() && mutant("SysExit=none").is_err());
-        assert!(design("walk").is_err_and(|error| error.contains("running")));
+fn memory(text: &str) -> Result<u64, String> {
+    const MOST: u64 = 1 << 30;
+    match text.parse() {
+        Ok(mib @ 1..=MOST) => Ok(mib),
+        _ => Err(format!("not a number of MiB from 1 to {MOST}")),
     }
 }

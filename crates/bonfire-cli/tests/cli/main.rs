@@ -3,6 +3,7 @@
 
 mod bench;
 mod command;
+mod explore;
 mod fences;
 mod filters;
 mod report;

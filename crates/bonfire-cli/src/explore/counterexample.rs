@@ -1,0 +1,44 @@
+//! A way to a flaw, for people: a short one, in words and as a picture.
+
+use bonfire_model::diagram;
+use bonfire_model::explorer::{Order, Rules, Trace};
+use bonfire_model::matrix::Record;
+use bonfire_model::run::run;
+
+use super::names::told;
+use super::results::Results;
+use super::text::found;
+
+/// A way to a flaw.
+pub(super) struct Counterexample {
+    title: String,
+    trace: Trace,
+}
+
+/// A shortest way to the first flaw of an engine that must have none. It is
+/// looked for again, breadth first, unless that takes more memory than allowed.
+pub(super) fn of(results: &Results, memory_mib: u64) -> Option<Counterexample> {
+    let record = results.flaw()?;
+    let scenario = &results.question.scenarios()[record.job.scenario];
+    let rules = Rules { order: Order::BreadthFirst, ..record.job.rules };
+    let limit = usize::try_from(memory_mib << 20).unwrap_or(usize::MAX);
+    let again = run(record.job.design, scenario, &record.job.mutant, rules, limit);
+    let shortest = again.flaw().map(|(_, trace)| trace.clone());
+    let trace = shortest.or_else(|| record.trace.as_deref().cloned())?;
+    Some(Counterexample { title: title(results, record), trace })
+}
+
+fn title(results: &Results, record: &Record) -> String {
+    let engine = format!("{} {}", record.job.design.name(), told(&record.job.mutant));
+    format!("{engine}, in {}: {}", results.question.name_of(record), found(&record.found))
+}
+
+impl Counterexample {
+    pub(super) fn text(&self) -> String {
+        format!("\n{}\n\n{}", self.title, diagram::text(&self.trace, 24))
+    }
+
+    pub(super) fn svg(&self) -> String {
+        diagram::svg(&self.trace, &self.title)
+    }
+}

@@ -1,0 +1,178 @@
+//! Shards: parts of an exploration that are run anywhere, and put together.
+//!
+//! A run belongs to a shard by its design and its scenario and by nothing else:
+//! `1 + hash % N`, the hash being FNV-1a (64 bits) of `design/scenario`. The
+//! engine as it ships and every changed one run in the same shard then, so that
+//! no shard needs to know what another found, and neither the number of threads
+//! nor what else is asked moves a run from one to another.
+//!
+//! An exploration tries a change on one scenario after the other until one
+//! breaks; a shard does so among its own. Of all runs on one change, those up to
+//! the first that breaks are in some shard each, since nothing before them broke
+//! there either; the others are left out when shards are put together. So the
+//! merged report is the report of the whole.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail, ensure};
+use bonfire_model::matrix::{self, Job};
+use serde::{Deserialize, Serialize};
+
+use super::json::{self, Report};
+use super::question::Question;
+use super::results::{Measured, Results};
+
+/// The part of this number, from 1, of so many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Shard {
+    pub(super) number: u32,
+    pub(super) of: u32,
+}
+
+impl Shard {
+    /// Whether a run belongs to it.
+    pub(super) fn has(self, question: &Question, job: &Job) -> bool {
+        let name = format!("{}/{}", job.design.name(), question.scenarios()[job.scenario].name);
+        1 + fnv1a(&name) % u64::from(self.of) == u64::from(self.number)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers =
+            text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        match numbers {
+            Some((number, of)) if (1..=of).contains(&number) => Ok(Self { number, of }),
+            Some((_, of)) if of > 0 => Err(format!("there is no such shard: they are 1/{of} to {of}/{of}")),
+            _ => Err("a shard is I/N, such as 2/4 for the second of four".to_owned()),
+        }
+    }
+}
+
+/// A number that is the same everywhere and always.
+pub(super) fn fnv1a(text: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
+/// Puts the reports of all shards of one exploration together.
+pub(super) fn merge(files: &[PathBuf]) -> Result<Results> {
+    let reports: Vec<Part> = files.iter().map(|file| Part::read(file)).collect::<Result<_>>()?;
+    let [first, others @ ..] = &reports[..] else { bail!("--merge needs the reports of all shards") };
+    others.iter().try_for_each(|other| first.agrees_with(other))?;
+    let question = Question::of(&first.report.question)?;
+    ensure!(
+        question.asked == first.report.question,
+        "{} is of another set of scenarios than this bonfire has; make and merge shards with one build",
+        first.file.display()
+    );
+    all_are_there(&reports)?;
+    let mut measured = Measured::default();
+    let (mut unchanged, mut changed) = (Vec::new(), Vec::new());
+    for Part { file, report, .. } in reports {
+        measured.add(&report.measured);
+        for run in report.runs {
+            let record = run.record(&question).with_context(|| unreadable(&file))?;
+            if record.job.mutant.is_empty() { &mut unchanged } else { &mut changed }.push(record);
+        }
+    }
+    let planned = matrix::unchanged(question.scenarios(), &question.designs(), question.rules()).len();
+    ensure!(
+        unchanged.len() == planned,
+        "the shards hold {} runs of the engine as it ships, and there should be {planned}; make them again",
+        unchanged.len()
+    );
+    Ok(Results::new(question, None, unchanged, changed, measured))
+}
+
+/// The report of a shard.
+struct Part {
+    file: PathBuf,
+    shard: Shard,
+    report: Report,
+}
+
+impl Part {
+    fn read(file: &Path) -> Result<Self> {
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let report = json::read(&text).with_context(|| unreadable(file))?;
+        let Some(shard) = report.shard else {
+            bail!(
+                "{} is the report of a whole exploration, not of a shard: there is nothing to merge",
+                file.display()
+            );
+        };
+        Ok(Self { file: file.to_owned(), shard, report })
+    }
+
+    fn agrees_with(&self, other: &Self) -> Result<()> {
+        let (mine, others) = (self.file.display(), other.file.display());
+        ensure!(
+            self.shard.of == other.shard.of,
+            "{mine} is a shard of {}, {others} of {}; merge shards of one partition",
+            self.shard.of,
+            other.shard.of
+        );
+        ensure!(
+            self.report.question == other.report.question,
+            "{mine} and {others} were made with different options; make all shards with the same:\n{}\n{}",
+            serde_json::to_string(&self.report.question)?,
+            serde_json::to_string(&other.report.question)?
+        );
+        Ok(())
+    }
+}
+
+fn unreadable(file: &Path) -> String {
+    format!("{} is no report that this bonfire can merge", file.display())
+}
+
+/// Each shard once.
+fn all_are_there(parts: &[Part]) -> Result<()> {
+    let of = parts[0].shard.of;
+    for (place, part) in parts.iter().enumerate() {
+        if let Some(same) = parts[..place].iter().find(|same| same.shard == part.shard) {
+            let (same, part, number) = (same.file.display(), part.file.display(), part.shard.number);
+            bail!("{same} and {part} are both shard {number}/{of}; name each shard once");
+        }
+    }
+    let missing: Vec<String> = (1..=of)
+        .filter(|number| parts.iter().all(|part| part.shard.number != *number))
+        .map(|number| format!("{number}/{of}"))
+        .take(10)
+        .collect();
+    ensure!(
+        missing.is_empty(),
+        "missing: {}; run `bonfire explore --shard {}` with the same options, and --json",
+        missing.join(", "),
+        missing[0]
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_is_one_of_those_that_there_are() {
+        assert_eq!("2/4".parse(), Ok(Shard { number: 2, of: 4 }));
+        for wrong in ["0/4", "5/4"] {
+            assert!(wrong.parse::<Shard>().is_err_and(|error| error.contains("1/4 to 4/4")), "{wrong}");
+        }
+        for wrong in ["", "4", "1/0", "0/0", "-1/4", "1/2/3", "one/4"] {
+            assert!(wrong.parse::<Shard>().is_err_and(|error| error.contains("such as 2/4")), "{wrong}");
+        }
+    }
+
+    /// Were it to change, shards of one version could not be put together.
+    #[test]
+    fn the_hash_is_the_published_one() {
+        assert_eq!(fnv1a(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a("foobar"), 0x8594_4171_f739_67e8);
+    }
+}

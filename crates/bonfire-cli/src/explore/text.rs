@@ -1,0 +1,213 @@
+//! The report for people: for each design what became of its barriers, then
+//! everything that is not as it should be, and what to think of all.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use bonfire_model::excuse::{self, Judgement};
+use bonfire_model::explorer::Flaw;
+use bonfire_model::matrix::{Found, Record};
+use bonfire_model::run::Design;
+use indicatif::{HumanBytes, HumanCount};
+
+use super::names::{spelled, told};
+use super::question::{Changes, Model, Question};
+use super::results::{Judged, Results, Verdict};
+
+const TITLE: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+const UNSURE: Style = AnsiColor::Yellow.on_default();
+const WIDTH: usize = 80;
+
+/// The whole report.
+pub(super) fn report(results: &Results) -> String {
+    let judged = results.judged();
+    let excuses: BTreeSet<&str> = judged.iter().filter_map(|judged| why(judged.judgement)).collect();
+    let excuses: Vec<&str> = excuses.into_iter().collect();
+    let mut report = header(results);
+    for design in results.question.designs() {
+        report.push_str(&of_design(results, design, &judged, &excuses));
+    }
+    if !excuses.is_empty() {
+        let _ = writeln!(report, "\n{TITLE}Excuses{TITLE:#}");
+    }
+    for (letter, excuse) in ('a'..).zip(&excuses) {
+        report.push_str(&wrapped(excuse, &format!("  {letter}  "), "     "));
+    }
+    report + &conclusion(results, &judged)
+}
+
+/// The scenarios of a question.
+pub(super) fn list(question: &Question) -> String {
+    let line = |scenario: &bonfire_model::scenario::Scenario| {
+        let designs: Vec<&str> = scenario.designs.iter().map(|design| design.name()).collect();
+        let only = if designs.is_empty() { String::new() } else { format!("  only {}", designs.join(", ")) };
+        format!("{}{DIM}{only}{DIM:#}\n", scenario.name)
+    };
+    question.scenarios().iter().map(line).collect()
+}
+
+/// What came of a run, for people.
+pub(super) fn found(found: &Found) -> String {
+    match found {
+        Found::Holds => "holds".to_owned(),
+        Found::Vacuous => "shows nothing: an outcome that must be possible was never reached".to_owned(),
+        Found::Flawed(Flaw::Forbidden(outcome)) => format!("forbidden outcome {outcome:?}"),
+        Found::Flawed(Flaw::Hang) => "hangs".to_owned(),
+        Found::CouldNotFinish => "could not finish within --memory".to_owned(),
+    }
+}
+
+fn header(results: &Results) -> String {
+    let asked = &results.question.asked;
+    let model = match asked.memory {
+        Model::Weak => "weak memory",
+        Model::NoLb => "weak memory without load buffering",
+        Model::Tso => "total store order",
+        Model::Sc => "sequential consistency",
+    };
+    let cpus = if asked.cpus == 2 { "2 CPUs" } else { "3 and 4 CPUs" };
+    let part =
+        results.shard.map(|shard| format!(", shard {}/{}", shard.number, shard.of)).unwrap_or_default();
+    let version = env!("CARGO_PKG_VERSION");
+    format!("{TITLE}bonfire {version}: every interleaving of the engine, {model}, {cpus}{part}{TITLE:#}\n")
+}
+
+fn of_design(results: &Results, design: Design, judged: &[Judged], excuses: &[&str]) -> String {
+    let runs: Vec<&Record> = results.unchanged.iter().filter(|record| record.job.design == design).collect();
+    let wrong: Vec<&&Record> = runs.iter().filter(|record| record.found != Found::Holds).collect();
+    let hold = if wrong.is_empty() { "all hold".to_owned() } else { format!("{} do not hold", wrong.len()) };
+    let mut text = format!("\n{TITLE}{}{TITLE:#}: {} scenarios, {hold}\n", design.name(), runs.len());
+    for record in wrong {
+        let style = if matches!(record.found, Found::Flawed(_)) { BAD } else { UNSURE };
+        let after = if record.found == Found::CouldNotFinish {
+            format!(", {} states explored", HumanCount(record.states))
+        } else {
+            String::new()
+        };
+        let name = results.question.name_of(record);
+        let _ = writeln!(text, "  {style}{name}: {}{after}{style:#}", found(&record.found));
+    }
+    for judged in judged.iter().filter(|judged| judged.design == design) {
+        text.push_str(&line(results, judged, excuses));
+    }
+    if let (Changes::One((site, _)), true) =
+        (results.question.changes, judged.iter().all(|judged| judged.design != design))
+    {
+        let why = excuse::not_passed(design, site).unwrap_or("no scenario that was chosen gets there");
+        let _ = writeln!(text, "  {UNSURE}{} is not passed: {why}{UNSURE:#}", site.name());
+    }
+    text
+}
+
+fn line(results: &Results, judged: &Judged, excuses: &[&str]) -> String {
+    let names = results.question.scenarios();
+    let first = judged.cell.killed_by.first().map_or("", |&place| names[place].name.as_str());
+    let more = match judged.cell.killed_by.len() {
+        0 | 1 => String::new(),
+        several => format!(" and {} more", several - 1),
+    };
+    let letter = why(judged.judgement)
+        .and_then(|why| excuses.iter().position(|excuse| *excuse == why))
+        .and_then(|place| ('a'..).nth(place))
+        .unwrap_or(' ');
+    let tried = judged.cell.tried;
+    let (style, verdict) = match judged.judgement {
+        Judgement::Needed => (GOOD, format!("needed      {first}{more}")),
+        Judgement::Excused(_) => (GOOD, format!("excused     {letter}")),
+        Judgement::Unexplained if results.is_judged() => {
+            (BAD, format!("NOT NEEDED  nothing breaks in {tried} scenarios, and no excuse"))
+        }
+        Judgement::Unexplained => (DIM, format!("not judged  nothing breaks in {tried} scenarios")),
+        Judgement::Outdated(_) => (BAD, format!("NEEDED      {first}{more}, though excused by {letter}")),
+        Judgement::Unfinished => (
+            UNSURE,
+            format!("unfinished  {} of {tried} scenarios; give more --memory", judged.cell.unfinished),
+        ),
+    };
+    format!("  {:24}{style}{verdict}{style:#}\n", spelled((judged.site, judged.change)))
+}
+
+const fn why(judgement: Judgement) -> Option<&'static str> {
+    match judgement {
+        Judgement::Excused(excuse) | Judgement::Outdated(excuse) => Some(excuse.why()),
+        Judgement::Needed | Judgement::Unexplained | Judgement::Unfinished => None,
+    }
+}
+
+fn conclusion(results: &Results, judged: &[Judged]) -> String {
+    let runs = results.unchanged.len() + results.changed.len();
+    let seconds = results.measured.seconds;
+    let states = results.states();
+    let peak = results.measured.peak_memory_bytes;
+    let peak = peak.map(|bytes| format!(", {} of memory", HumanBytes(bytes))).unwrap_or_default();
+    let speed = states as f64 / 1e6 / seconds.max(1e-9);
+    let effort = format!(
+        "\n{} runs, {} of them as it ships.\n\
+         {} states in {seconds:.1} s ({speed:.1} million/s){peak}.\n",
+        HumanCount(runs as u64),
+        HumanCount(results.unchanged.len() as u64),
+        HumanCount(states)
+    );
+    let style = match results.verdict() {
+        Verdict::Holds => GOOD,
+        Verdict::Broken => BAD,
+        Verdict::CannotTell => UNSURE,
+    };
+    let said = wrapped(&sentence(results, judged), "", "");
+    format!("{DIM}{effort}{DIM:#}{style}{}{style:#}\n", said.trim_end())
+}
+
+/// What to think of all.
+fn sentence(results: &Results, judged: &[Judged]) -> String {
+    let verdict = results.verdict();
+    if let Changes::One(change) = results.question.changes {
+        let engine = told(&vec![change]);
+        return match (verdict, results.flaw()) {
+            (_, Some(record)) => {
+                format!(
+                    "The engine {engine} breaks: {} in {}.",
+                    found(&record.found),
+                    results.question.name_of(record)
+                )
+            }
+            (Verdict::CannotTell, _) if results.changed.is_empty() => {
+                format!("Cannot tell: nothing that was chosen passes {}.", change.0.name())
+            }
+            (Verdict::CannotTell, _) => {
+                "Cannot tell: not every scenario could be finished, or shows something.".to_owned()
+            }
+            _ => format!("Nothing breaks {engine} in {} scenarios.", results.changed.len()),
+        };
+    }
+    let part = match (results.shard, results.is_judged()) {
+        (Some(_), _) => " in this shard; what survives is judged when all are merged",
+        (None, false) => "; what survives a part of the scenarios, or another machine, is not judged",
+        (None, true) => ", and every barrier is needed or excused",
+    };
+    let count = |bad: fn(&Judgement) -> bool| judged.iter().filter(|judged| bad(&judged.judgement)).count();
+    let broken = results.wrong().filter(|record| matches!(record.found, Found::Flawed(_))).count();
+    match verdict {
+        Verdict::Holds => format!("Every scenario holds{part}."),
+        Verdict::Broken => format!(
+            "Broken: {broken} scenarios; {} changes survive without an excuse; {} excuses are outdated.",
+            count(|judgement| *judgement == Judgement::Unexplained),
+            count(|judgement| matches!(judgement, Judgement::Outdated(_)))
+        ),
+        Verdict::CannotTell => format!(
+            "Cannot tell: {} scenarios of the engine as it ships and {} changes could not be finished, or \
+             show nothing; {} MiB were allowed.",
+            results.wrong().count(),
+            count(|judgement| *judgement == Judgement::Unfinished),
+            results.measured.memory_limit_mib
+        ),
+    }
+}
+
+fn wrapped(text: &str, first: &str, others: &str) -> String {
+    let options = textwrap::Options::new(WIDTH).initial_indent(first).subsequent_indent(others);
+    textwrap::fill(text, options) + "\n"
+}
