@@ -156,9 +156,9 @@ mod background {
 
     /// Registers for all three flavours without making the caller wait.
     ///
-    /// In a process of one thread it is done on return, in a few
-    /// microseconds. In a process of several a thread is started that waits
-    /// for the grace periods, while light fences of this module are full ones.
+    /// In a process that never had a second thread it is done on return, in
+    /// some ten microseconds. In others a thread is started that waits for the
+    /// grace periods, while light fences of this module are full ones.
     ///
     /// ```
     /// let registering = bonfire::process::register_in_background();

@@ -79,7 +79,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// seconds it gives up.
 ///
 /// Starts two threads and allocates under 1 MiB (64 MiB where there is no
-/// instruction that evicts a cache line).
+/// instruction that evicts a cache line). Under Linux it gives each a CPU;
+/// where a filter is in force, a child tries first whether that kills.
 ///
 /// ```
 /// # fn main() -> Result<(), bonfire::Refusal> {
