@@ -102,6 +102,14 @@ impl<W: Word> Slot<W> {
         own: Own { done: W::TOP_BIT, occupant: W::ZERO, owed: W::ZERO },
     };
 
+    /// What the word at this address is called, if it is one of these.
+    fn name_at(&self, address: usize) -> Option<&'static str> {
+        let Self { inbox: Inbox { request }, own: Own { done, occupant, owed } } = self;
+        let words = [(request, "request"), (done, "done"), (occupant, "occupant"), (owed, "owed")];
+        let is_there = |(word, _): &(&W, _)| core::ptr::from_ref(*word).addr() == address;
+        words.into_iter().find(is_there).map(|(_, name)| name)
+    }
+
     /// Whether the CPU is online.
     pub(crate) fn is_online(&self) -> bool {
         self.own.done.load(Relaxed) & OFFLINE == 0
@@ -239,6 +247,16 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     #[inline]
     pub(crate) fn slot(&self, cpu: Cpu) -> Option<&Slot<M::Word>> {
         self.slots.get(group(cpu))?.get((cpu.0 % 64) as usize)
+    }
+
+    /// What the word at this address is, if the engine keeps it of a CPU: of
+    /// which, and its name. For debuggers, reports of lock-ups, and models.
+    ///
+    /// The names are `request`, `done`, `occupant` and `owed`.
+    #[must_use]
+    pub fn word_at(&self, address: usize) -> Option<(Cpu, &'static str)> {
+        let slots = (0u32..).zip(self.slots.iter().flatten());
+        slots.into_iter().find_map(|(cpu, slot)| Some((Cpu(cpu), slot.name_at(address)?)))
     }
 
     /// The CPUs whose slot is `picked`, of all there may ever be.

@@ -186,6 +186,11 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
         }
         declare_code(self.var(Var::Code));
         boot.shown.iter().for_each(|&var| observe_memory(self.var(var)));
+        for space in 0..SPACES {
+            explorer::name_value(self.address(space), &format!("space{space}"));
+            // As `Running` publishes a target of GLOBAL_EXPEDITED.
+            explorer::name_value(self.address(space) | 1, &format!("space{space}+global"));
+        }
         if T::LISTS {
             for &(thread, space) in boot.threads {
                 self.engine.machine().list(thread, space.map_or(0, |space| self.address(space)));
@@ -213,6 +218,19 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
         self.change(user(space, thread));
         self.call(Call::new(command), Users::Several).expect("registration is granted");
         self.change(On::Kernel);
+    }
+
+    /// What the word at an address is called.
+    pub(crate) fn name_at(&self, address: usize) -> Option<String> {
+        let space = || {
+            let space = of(&self.spaces, address)?;
+            let what = if holds(self.spaces[space].design(), address) { "mask" } else { "state" };
+            Some(format!("space{space}.{what}"))
+        };
+        let thread = || Some(format!("thread{}.cpu", of(self.threads.as_slice(), address)?));
+        let signal = || Some(format!("signal{}", of(&self.signals, address)?));
+        let slot = self.engine.word_at(address).map(|(cpu, name)| format!("{name}[{}]", cpu.0));
+        slot.or_else(|| self.engine.machine().name_at(address)).or_else(space).or_else(thread).or_else(signal)
     }
 
     /// What a poke makes a CPU do.
@@ -403,6 +421,17 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
 /// Whether anything happens on this way to user mode.
 fn minds_returns<C: Capabilities>(way: Return) -> bool {
     C::CORE.is_some_and(|(row, settle)| settle == Settle::BeforeUser || row.serialises(way))
+}
+
+/// Whether the word at `address` is a part of `object`.
+fn holds<O>(object: &O, address: usize) -> bool {
+    let start = std::ptr::from_ref(object).addr();
+    (start..start + size_of::<O>()).contains(&address)
+}
+
+/// Which of `objects` the word at `address` is a part of.
+pub(crate) fn of<O>(objects: &[O], address: usize) -> Option<usize> {
+    objects.iter().position(|object| holds(object, address))
 }
 
 fn here() -> Cpu {

@@ -14,6 +14,7 @@ use bonfire_engine::{
 };
 
 use crate::explorer::{self, Barrier, MAX_CPUS, Shared};
+use crate::kernel::of;
 
 /// What a machine declares beyond the minimum.
 pub trait Capabilities: 'static {
@@ -96,6 +97,15 @@ impl<C: Capabilities> Model<C> {
             self.listed[thread].store(space, Ordering::Relaxed);
             self.list_lock.unlock();
         });
+    }
+
+    /// What the word at an address is called, if it is one of the machine's.
+    pub(crate) fn name_at(&self, address: usize) -> Option<String> {
+        let lock = of(&self.run_queues, address).map(|cpu| format!("runqueue[{cpu}].lock"));
+        let list = || of(std::slice::from_ref(&self.list_lock), address).map(|_| "threads.lock".to_owned());
+        let listed = || of(&self.listed, address).map(|thread| format!("thread{thread}.space"));
+        let restart = || of(&self.restart, address).map(|cpu| format!("restart[{cpu}]"));
+        lock.or_else(list).or_else(listed).or_else(restart)
     }
 
     /// What is left of a site.

@@ -110,6 +110,8 @@ fn explore<C: Capabilities, T: kernel::Design<C>>(
     let forbidden = scenario.forbidden.clone();
     let test = Test {
         set_up: Box::new(move || {
+            let named = Rc::clone(&booted);
+            explorer::name_words_by(move |address| named.name_at(address));
             booted.boot(&Boot {
                 cpus: &boot.parts.iter().map(|part| part.on).collect::<Vec<_>>(),
                 registered: &boot.registered,

@@ -30,7 +30,7 @@ pub(super) fn of(results: &Results, memory_mib: u64) -> Option<Counterexample> {
 
 fn title(results: &Results, record: &Record) -> String {
     let engine = format!("{} {}", record.job.design.name(), told(&record.job.mutant));
-    format!("{engine}, in {}: {}", results.question.name_of(record), found(&record.found))
+    format!("{engine}: {} {}", results.question.name_of(record), found(results, record))
 }
 
 impl Counterexample {

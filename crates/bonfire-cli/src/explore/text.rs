@@ -51,11 +51,21 @@ pub(super) fn list(question: &Question) -> String {
 }
 
 /// What came of a run, for people.
-pub(super) fn found(found: &Found) -> String {
-    match found {
+pub(super) fn found(results: &Results, record: &Record) -> String {
+    match &record.found {
         Found::Holds => "holds".to_owned(),
         Found::Vacuous => "shows nothing: an outcome that must be possible was never reached".to_owned(),
-        Found::Flawed(Flaw::Forbidden(outcome)) => format!("forbidden outcome {outcome:?}"),
+        Found::Flawed(Flaw::Forbidden(outcome)) => {
+            let scenario = &results.question.scenarios()[record.job.scenario];
+            let registers = (0..scenario.registers).map(|register| format!("r{register}"));
+            let words = scenario.shown.iter().map(|word| format!("{word:?}").to_lowercase());
+            let values: Vec<String> = registers
+                .chain(words)
+                .zip(outcome)
+                .map(|(name, value)| format!("{name} = {value}"))
+                .collect();
+            format!("ends with {}, which is forbidden", values.join(", "))
+        }
         Found::Flawed(Flaw::Hang) => "hangs".to_owned(),
         Found::CouldNotFinish => "could not finish within --memory".to_owned(),
     }
@@ -89,7 +99,7 @@ fn of_design(results: &Results, design: Design, judged: &[Judged], excuses: &[&s
             String::new()
         };
         let name = results.question.name_of(record);
-        let _ = writeln!(text, "  {style}{name}: {}{after}{style:#}", found(&record.found));
+        let _ = writeln!(text, "  {style}{name}: {}{after}{style:#}", found(results, record));
     }
     for judged in judged.iter().filter(|judged| judged.design == design) {
         text.push_str(&line(results, judged, excuses));
@@ -169,9 +179,9 @@ fn sentence(results: &Results, judged: &[Judged]) -> String {
         return match (verdict, results.flaw()) {
             (_, Some(record)) => {
                 format!(
-                    "The engine {engine} breaks: {} in {}.",
-                    found(&record.found),
-                    results.question.name_of(record)
+                    "The engine {engine} breaks: {} {}.",
+                    results.question.name_of(record),
+                    found(results, record)
                 )
             }
             (Verdict::CannotTell, _) if results.changed.is_empty() => {

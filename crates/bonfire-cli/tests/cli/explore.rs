@@ -131,7 +131,7 @@ fn without_a_barrier_the_counter_example_is_told_and_drawn() {
         explore(&["--design", "running", "--scenario", "D/MP", "--mutant", "ExitMm", "--svg", &picture]);
     let said = stdout(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("running without ExitMm, in D/MP"), "{said}");
+    assert!(said.contains("running without ExitMm: D/MP"), "{said}");
     assert!(said.contains("CPU 0") && said.contains("commands.rs:"), "{said}");
     let picture = fs::read_to_string(picture).unwrap();
     assert!(picture.starts_with("<svg ") && picture.contains("commands.rs:"), "{picture}");

@@ -6,5 +6,6 @@ mod command;
 mod explore;
 mod fences;
 mod filters;
+mod history;
 mod report;
 mod support;

@@ -13,6 +13,7 @@ use bonfire_engine::{
 use crate::sys::allocations;
 
 /// A machine that keeps nothing: CPU 1 answers when it is waited for.
+#[derive(Default)]
 pub(crate) struct Bare(Cell<u32>);
 
 impl Machine for Bare {

@@ -1,8 +1,9 @@
 //! What the engine costs in bytes: the numbers that `docs/porting.md` states.
 
-use std::mem::size_of;
+use std::mem::{size_of, size_of_val};
 
 use crate::allocations::Bare;
+use bonfire_engine::abi::Cpu;
 use bonfire_engine::{AddressSpace, Engine, Everywhere, LockedMask, Mask, Running, Thread, Threads};
 
 #[test]
@@ -29,4 +30,18 @@ fn a_thread_costs_nothing_but_where_threads_are_walked() {
     assert_eq!(size_of::<Thread<Bare, Running, 64>>(), 0);
     assert_eq!(size_of::<Thread<Bare, Mask, 64>>(), 0);
     assert_eq!(size_of::<Thread<Bare, Threads, 4>>(), 8);
+}
+
+#[test]
+fn each_word_of_each_cpu_has_a_name_and_nothing_else_has() {
+    let engine: Engine<Bare, Running, 1> = Engine::new(Bare::default());
+    let start = std::ptr::from_ref(&engine).addr();
+    let named: Vec<_> = (start..start + size_of_val(&engine)).filter_map(|at| engine.word_at(at)).collect();
+    for cpu in (0..64).map(Cpu) {
+        let mut names: Vec<&str> = named.iter().filter(|(of, _)| *of == cpu).map(|(_, name)| *name).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["done", "occupant", "owed", "request"]);
+    }
+    assert_eq!(named.len(), 4 * 64);
+    assert_eq!(engine.word_at(start + size_of_val(&engine)), None);
 }

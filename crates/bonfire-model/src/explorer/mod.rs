@@ -24,8 +24,8 @@ pub use access::{core_sync, drop_pokes, fence, poke};
 pub use op::{Barrier, Register};
 pub use program::Body;
 pub use replay::{
-    Handler, Occupant, Shared, declare_code, name_word, observe_memory, occupant, occupy, on_cpu, this_cpu,
-    without_interrupts,
+    Handler, Occupant, Shared, declare_code, name_value, name_word, name_words_by, observe_memory, occupant,
+    occupy, on_cpu, this_cpu, without_interrupts,
 };
 pub use search::{Flaw, Order, Outcome};
 pub use state::MAX_CPUS;

@@ -41,22 +41,12 @@ pub(crate) struct Request {
 pub(crate) struct Initial {
     /// The values of the words, by number.
     pub(crate) memory: Vec<u64>,
-    /// What the words are called, where they have names.
-    names: Vec<(WordId, String)>,
     /// Which words an outcome shows.
     pub(crate) observed: Vec<WordId>,
     /// Which words hold instructions.
     pub(crate) code: Vec<WordId>,
     /// Which CPUs drop their pokes, a bit for each.
     pub(crate) dead: u8,
-}
-
-impl Initial {
-    /// What a word is called.
-    pub(crate) fn name(&self, word: WordId) -> String {
-        let known = self.names.iter().find(|(named, _)| *named == word);
-        known.map_or_else(|| format!("word {word}"), |(_, name)| name.clone())
-    }
 }
 
 /// Starts a session on this thread, with `cpus` CPUs, and runs its set-up.
@@ -143,8 +133,39 @@ pub fn without_interrupts<R>(body: impl FnOnce() -> R) -> R {
 pub fn name_word(word: &Shared, name: &str) {
     with(|session| {
         let number = word.number(session);
-        session.initial.names.push((number, name.to_owned()));
+        session.names.words.push((number, name.to_owned()));
     });
+}
+
+/// Gives names to words that nothing has touched yet, and perhaps never will:
+/// `name` says what the word at an address is called.
+pub fn name_words_by(name: impl Fn(usize) -> Option<String> + 'static) {
+    with(|session| session.names.by_address = Some(Box::new(name)));
+}
+
+/// Gives a number a name.
+pub fn name_value(value: u64, name: &str) {
+    with(|session| session.names.values.push((value, name.to_owned())));
+}
+
+/// What a word is called.
+pub(crate) fn word_name(word: WordId) -> String {
+    with(|session| {
+        let given = session.names.words.iter().find(|(named, _)| *named == word);
+        let by_address = || {
+            let name = session.names.by_address.as_ref()?;
+            name(*session.addresses.get(usize::from(word))?)
+        };
+        given.map(|(_, name)| name.clone()).or_else(by_address).unwrap_or_else(|| format!("word {word}"))
+    })
+}
+
+/// What a number is called, if it has a name.
+pub(crate) fn value_name(value: u64) -> Option<String> {
+    with(|session| {
+        let given = session.names.values.iter().find(|(named, _)| *named == value);
+        given.map(|(_, name)| name.clone())
+    })
 }
 
 /// Makes an outcome show what `word` holds in the end.
@@ -197,6 +218,7 @@ impl Shared {
         self.number.get().unwrap_or_else(|| {
             let number = session.initial.memory.len();
             session.initial.memory.push(self.first);
+            session.addresses.push(std::ptr::from_ref(self).addr());
             let number = WordId::try_from(number).expect("at most 256 words");
             self.number.set(Some(number));
             number
@@ -222,10 +244,23 @@ enum Reply {
     Interrupt(Handler, u8),
 }
 
+/// What words and numbers are called.
+#[derive(Default)]
+struct Names {
+    words: Vec<(WordId, String)>,
+    by_address: Option<NameByAddress>,
+    values: Vec<(u64, String)>,
+}
+
+type NameByAddress = Box<dyn Fn(usize) -> Option<String>>;
+
 /// What the replays of one thread share.
 #[derive(Default)]
 struct Session {
     initial: Initial,
+    /// Where the words are, by number.
+    addresses: Vec<usize>,
+    names: Names,
     /// In a set-up: what pokes run.
     direct: Option<Handler>,
     cpu: usize,

@@ -1,9 +1,13 @@
 //! A way to a flaw, as something that a person can follow.
 
-use super::op::{Barrier, Op, WordId};
+use super::op::{Barrier, Op, Register, WordId};
 use super::program::Programs;
+use super::replay::{value_name, word_name};
 use super::state::{Entry, Posted};
 use super::step::{Step, What};
+
+/// A place in the source: a file and a line.
+type Place = (&'static str, u32);
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,10 +16,13 @@ pub struct Event {
     pub cpu: usize,
     /// What.
     pub what: String,
-    /// Where in the source it was asked for: a file and a line.
-    pub at: Option<(&'static str, u32)>,
+    /// Where in the source it was asked for; `None` where nobody asked, as for an
+    /// interrupt.
+    pub at: Option<Place>,
     /// Whether it happened only now, though it was asked for before.
     pub is_late: bool,
+    /// The other CPU that it reaches, for a poke that arrives.
+    pub to: Option<usize>,
 }
 
 /// A way from the beginning to a flaw.
@@ -29,7 +36,7 @@ pub struct Trace {
 
 impl Trace {
     pub(crate) fn of(programs: &Programs, path: &[Step]) -> Self {
-        let teller = Teller { programs };
+        let mut teller = Teller { programs, pending: Vec::new() };
         let events = path.iter().filter_map(|step| teller.tell(*step)).collect();
         Self { cpus: programs.cpus(), events }
     }
@@ -37,29 +44,55 @@ impl Trace {
 
 struct Teller<'a> {
     programs: &'a Programs,
+    /// What was asked for and has not happened yet: on which CPU, what, where.
+    pending: Vec<(usize, Pending, Place)>,
+}
+
+/// What happens later than it was asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    Write(WordId),
+    Read(Register),
+    Poke,
 }
 
 impl Teller<'_> {
-    fn tell(&self, Step { cpu, what }: Step) -> Option<Event> {
+    fn tell(&mut self, Step { cpu, what }: Step) -> Option<Event> {
+        let event = |what, at, is_late| Event { cpu, what, at, is_late, to: None };
         match what {
             What::Operation(node, answer) => {
                 let request = self.programs.at(node);
-                let what = self.operation(request.op, request.name, self.programs.values.get(answer))?;
                 let at = (request.at.file(), request.at.line());
-                Some(Event { cpu, what, at: Some(at), is_late: false })
+                if let Some(later) = Pending::of(request.op) {
+                    self.pending.push((cpu, later, at));
+                }
+                let what = self.operation(request.op, request.name, self.programs.values.get(answer))?;
+                Some(event(what, Some(at), false))
             }
-            What::Left(entry) => Some(Event { cpu, what: self.left(entry)?, at: None, is_late: true }),
+            What::Left(entry) => {
+                let at = Pending::left(entry).and_then(|pending| self.asked_at(cpu, pending));
+                let to = if let Entry::Poke(cpu) = entry { Some(usize::from(cpu)) } else { None };
+                Some(Event { to, ..event(self.left(entry)?, at, true) })
+            }
             What::Observed(word, register, value) => {
-                let what =
-                    format!("r{register} = {} reads {}", self.word(word), self.programs.values.get(value));
-                Some(Event { cpu, what, at: None, is_late: true })
+                let value = self.programs.values.get(value);
+                let what = format!("r{register} = {} reads {}", word_name(word), number(value));
+                Some(event(what, self.asked_at(cpu, Pending::Read(register)), true))
             }
             What::Missed(word) => {
-                let what = format!("{} is no longer what it waits for", self.word(word));
-                Some(Event { cpu, what, at: None, is_late: false })
+                Some(event(format!("{} is no longer what it waits for", word_name(word)), None, false))
             }
-            What::Interrupt => Some(Event { cpu, what: "interrupt".into(), at: None, is_late: false }),
+            What::Interrupt => Some(event("interrupt".to_owned(), None, false)),
         }
+    }
+
+    /// Where what happens now was asked for: what is written to one word leaves
+    /// in the order in which it was asked for.
+    fn asked_at(&mut self, cpu: usize, what: Pending) -> Option<Place> {
+        let place = self.pending.iter().position(|&(by, pending, _)| (by, pending) == (cpu, what))?;
+        // One poke arrives on each CPU that it goes to.
+        let (.., at) = if what == Pending::Poke { self.pending[place] } else { self.pending.remove(place) };
+        Some(at)
     }
 
     /// What an operation did, unless it only began something that is told when
@@ -67,16 +100,16 @@ impl Teller<'_> {
     fn operation(&self, op: Op, name: &str, answer: u64) -> Option<String> {
         let named = |what: &str| if name.is_empty() { what.to_owned() } else { format!("{what} {name}") };
         Some(match op {
-            Op::Load { word, .. } => format!("{} reads {}", self.word(word), number(answer)),
-            Op::Observe { word, register } => format!("(r{register} = {})", self.word(word)),
-            Op::Fetch { word, register } => format!("r{register} = fetch {}", self.word(word)),
-            Op::Store { word, value, .. } => format!("({} = {})", self.word(word), number(value)),
+            Op::Load { word, .. } => format!("{} reads {}", word_name(word), number(answer)),
+            Op::Observe { word, register } => format!("(r{register} = {})", word_name(word)),
+            Op::Fetch { word, register } => format!("r{register} = fetch {}", word_name(word)),
+            Op::Store { word, value, .. } => format!("({} = {})", word_name(word), number(value)),
             Op::Modify { word, change, used: true, .. } => {
-                format!("{}: {} to {}", self.word(word), number(answer), number(change.apply(answer)))
+                format!("{}: {} to {}", word_name(word), number(answer), number(change.apply(answer)))
             }
             Op::Modify { word, change, .. } => {
                 let (kind, operand) = Posted::of(change);
-                format!("({} {} {})", self.word(word), verb(kind), number(operand))
+                format!("({} {} {})", word_name(word), verb(kind), number(operand))
             }
             Op::Fence(Barrier::Full) => named("fence"),
             Op::Fence(barrier) => format!("{} (only {barrier:?})", named("fence")),
@@ -84,12 +117,12 @@ impl Teller<'_> {
             Op::Poke(cpus) => format!("(poke {})", cpu_list(cpus)),
             Op::Wait { word, at_least, .. } => {
                 if answer == 0 {
-                    format!("waited for {} >= {}", self.word(word), number(at_least))
+                    format!("waited for {} >= {}", word_name(word), number(at_least))
                 } else {
                     "waits, and is called itself".to_owned()
                 }
             }
-            Op::Lock { word } => format!("locks {}", self.word(word)),
+            Op::Lock { word } => format!("locks {}", word_name(word)),
             Op::Dead => "no more pokes".to_owned(),
             Op::Alive => "pokes again".to_owned(),
             Op::Gate | Op::End => return None,
@@ -99,17 +132,33 @@ impl Teller<'_> {
     fn left(&self, entry: Entry) -> Option<String> {
         let value = |value| number(self.programs.values.get(value));
         Some(match entry {
-            Entry::Store { word, value: stored, .. } => format!("{} = {}", self.word(word), value(stored)),
+            Entry::Store { word, value: stored, .. } => format!("{} = {}", word_name(word), value(stored)),
             Entry::Exclusive { .. } | Entry::Fence(_) | Entry::Observe { .. } => return None,
             Entry::Posted { word, change, bits, .. } => {
-                format!("{} {} {}", self.word(word), verb(change), value(bits))
+                format!("{} {} {}", word_name(word), verb(change), value(bits))
             }
             Entry::Poke(cpu) => format!("poke of {cpu} arrives"),
         })
     }
+}
 
-    fn word(&self, word: WordId) -> String {
-        self.programs.initial.name(word)
+impl Pending {
+    /// What an operation leaves for later.
+    const fn of(op: Op) -> Option<Self> {
+        match op {
+            Op::Store { word, .. } | Op::Modify { word, used: false, .. } => Some(Self::Write(word)),
+            Op::Observe { register, .. } => Some(Self::Read(register)),
+            Op::Poke(_) => Some(Self::Poke),
+            _ => None,
+        }
+    }
+
+    const fn left(entry: Entry) -> Option<Self> {
+        match entry {
+            Entry::Store { word, .. } | Entry::Posted { word, .. } => Some(Self::Write(word)),
+            Entry::Poke(_) => Some(Self::Poke),
+            Entry::Exclusive { .. } | Entry::Fence(_) | Entry::Observe { .. } => None,
+        }
     }
 }
 
@@ -122,8 +171,11 @@ const fn verb(change: Posted) -> &'static str {
     }
 }
 
-/// A number, with its top bit told apart.
+/// A number by its name, or with its top bit told apart.
 fn number(value: u64) -> String {
+    if let Some(name) = value_name(value) {
+        return name;
+    }
     match (value >> 63, value & !(1 << 63)) {
         (0, small) if small < 1024 => small.to_string(),
         (0, large) => format!("{large:#x}"),

@@ -13,7 +13,7 @@ pub(super) fn faults() -> Vec<Planted> {
         Planted {
             name: "T1: concurrency id",
             about: "the barrier of a switch comes after the load that it should come before",
-            cites: "sched: Add missing memory barrier in switch_mm_cid (2023)",
+            cites: "sched: Add missing memory barrier in switch_mm_cid (2024)",
             test: |cured| late_barrier(["rq->curr", "cid"], cured),
         },
         Planted {
