@@ -12,7 +12,7 @@ use bonfire::{
 };
 
 use crate::common::{assert_success, scenario};
-use crate::sys::filter::{Then, install};
+use crate::sys::filter::{Then, install, install_before};
 
 pub(crate) const ENOSYS: u32 = 38;
 pub(crate) const EPERM: u32 = 1;
@@ -89,6 +89,13 @@ scenario!(a_lying_kernel_is_found_out, lying, assert_success, || {
         Verdict::CannotTell(evidence) => println!("cannot tell: {evidence:?}"),
         Verdict::Orders(evidence) => panic!("believed a liar: {evidence:?}"),
     }
+});
+
+scenario!(a_filter_that_kills_for_placing_threads_is_survived, kills_settling, assert_success, || {
+    let Ok(memory) = Memory::register() else { return println!("skipped: no membarrier here") };
+    install_before(libc::SYS_sched_setaffinity, Then::KillProcess);
+    let verdict = verify(memory);
+    assert!(!matches!(verdict, Verdict::Lies(_)), "{verdict:?}");
 });
 
 #[test]

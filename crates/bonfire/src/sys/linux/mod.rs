@@ -19,7 +19,7 @@ use bonfire_abi::{Call, Error, Flavour, SYSTEM_CALL, from_return};
 
 #[cfg(feature = "std")]
 pub(crate) use self::affinity::settler;
-#[cfg(any(feature = "std", feature = "early"))]
+#[cfg(any(feature = "std", all(feature = "early", target_os = "linux")))]
 pub(crate) use probe::is_single_threaded;
 pub(crate) use probe::probe;
 

@@ -47,7 +47,7 @@ pub(crate) fn probe() -> Result<Commands, Refusal> {
 /// far. A process that cannot tell says no.
 ///
 /// The C library's word costs a fifth of `/proc`'s, which no filter minds.
-#[cfg(any(feature = "std", feature = "early"))]
+#[cfg(any(feature = "std", all(feature = "early", target_os = "linux")))]
 pub(crate) fn is_single_threaded() -> bool {
     c_library::is_single_threaded().unwrap_or_else(|| {
         let mut buffer = [0; 4096];
@@ -57,7 +57,7 @@ pub(crate) fn is_single_threaded() -> bool {
 }
 
 /// What only the C library knows; a program with `std` has one.
-#[cfg(any(feature = "std", feature = "early"))]
+#[cfg(any(feature = "std", all(feature = "early", target_os = "linux")))]
 mod c_library {
     /// Whether no thread was ever started, if the library tells (glibc 2.32).
     #[cfg(feature = "std")]

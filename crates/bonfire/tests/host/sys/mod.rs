@@ -23,12 +23,21 @@ pub(crate) mod filter {
     /// Installs a filter for this thread and those it starts: `membarrier` with
     /// one of `commands` (all, if empty) meets `then`.
     pub(crate) fn install(commands: &[Command], then: Then) {
+        install_for(libc::SYS_membarrier, commands, then);
+    }
+
+    /// The same for another system call, whatever its arguments.
+    pub(crate) fn install_before(call: libc::c_long, then: Then) {
+        install_for(call, &[], then);
+    }
+
+    fn install_for(call: libc::c_long, commands: &[Command], then: Then) {
         let action = match then {
             Then::Return(errno) => libc::SECCOMP_RET_ERRNO | errno,
             Then::KillThread => libc::SECCOMP_RET_KILL_THREAD,
             Then::KillProcess => libc::SECCOMP_RET_KILL_PROCESS,
         };
-        let program = program(commands, action);
+        let program = program(call as u32, commands, action);
         let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
         // SAFETY: numbers only.
         assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
@@ -40,14 +49,14 @@ pub(crate) mod filter {
 
     /// Loads the number, compares; loads the first argument, compares with each
     /// command; the action; to let through.
-    fn program(commands: &[Command], action: u32) -> Vec<libc::sock_filter> {
+    fn program(call: u32, commands: &[Command], action: u32) -> Vec<libc::sock_filter> {
         let load = |offset| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
         let equal = |value, yes, no| statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, yes, no, value);
         let end = |value| statement(libc::BPF_RET | libc::BPF_K, 0, 0, value);
         let count = commands.len() as u8;
         // To the last statement, past the loads, comparisons and action.
         let past = if commands.is_empty() { 1 } else { count + 2 };
-        let mut program = vec![load(0), equal(libc::SYS_membarrier as u32, 0, past)];
+        let mut program = vec![load(0), equal(call, 0, past)];
         if !commands.is_empty() {
             program.push(load(if cfg!(target_endian = "big") { 20 } else { 16 }));
             for (at, command) in (0_u8..).zip(commands) {
