@@ -37,7 +37,7 @@ fn every_barrier_that_is_owed_is_passed_and_no_other() {
     if !has_qemu() {
         return;
     }
-    for design in ["everywhere", "running", "mask", "locked-mask", "threads"] {
+    for design in ["everywhere", "running", "running-late", "mask", "locked-mask", "threads"] {
         check(&["--filter", "counted", "--design", design], 0, "as owed");
     }
 }
@@ -69,6 +69,7 @@ fn a_barrier_that_is_left_out_is_missed() {
         "OffPre",
     ];
     miss("running", &of_running, &of_running);
+    miss("running-late", &["ExitCoreSync"], &["ExitCoreSync"]);
     miss("mask", &["MaskSwitch"], &["MaskSwitch"]);
     miss("locked-mask", &["MaskSet"], &["MaskSet"]);
     miss("threads", &["SameSwitch"], &["SameSwitch"]);

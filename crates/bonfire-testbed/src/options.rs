@@ -3,13 +3,15 @@
 use bonfire_engine::Site;
 use core::fmt;
 
-/// The five ways to choose CPUs, as a boot option.
+/// The five ways to choose CPUs, as a boot option; and one of them again with
+/// core serialisations put off until user mode (`Settle::BeforeUser`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "named as the engine's types are, and explained there")]
 pub enum Design {
     Everywhere,
     #[default]
     Running,
+    RunningLate,
     Mask,
     LockedMask,
     Threads,
@@ -17,7 +19,8 @@ pub enum Design {
 
 impl Design {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 5] = [Self::Everywhere, Self::Running, Self::Mask, Self::LockedMask, Self::Threads];
+    pub const ALL: [Self; 6] =
+        [Self::Everywhere, Self::Running, Self::RunningLate, Self::Mask, Self::LockedMask, Self::Threads];
 
     /// Its name on a command line.
     #[must_use]
@@ -25,6 +28,7 @@ impl Design {
         match self {
             Self::Everywhere => "everywhere",
             Self::Running => "running",
+            Self::RunningLate => "running-late",
             Self::Mask => "mask",
             Self::LockedMask => "locked-mask",
             Self::Threads => "threads",

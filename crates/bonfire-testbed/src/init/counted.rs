@@ -91,7 +91,17 @@ fn if_everywhere_or_borrowed(design: Design) -> Often {
 
 /// Only one design knows who registered for `GLOBAL_EXPEDITED`.
 fn unless_running(design: Design) -> Often {
-    if design == Design::Running { NEVER } else { ONCE }
+    if matches!(design, Design::Running | Design::RunningLate) { NEVER } else { ONCE }
+}
+
+/// Where it becomes owed, if it is not put off.
+fn at_once(design: Design) -> Often {
+    if design == Design::RunningLate { NEVER } else { ONCE }
+}
+
+/// On the way back from the call, if it was put off until then.
+fn late(design: Design) -> Often {
+    if design == Design::RunningLate { ONCE } else { NEVER }
 }
 
 const SCENES: &[Scene] = &[
@@ -120,9 +130,12 @@ const SCENES: &[Scene] = &[
         owes: &[
             (CALLER, Site::SysEntry, once),
             (CALLER, Site::SysExit, once),
-            (CALLER, Site::SelfCoreSync, once),
+            (CALLER, Site::SelfCoreSync, at_once),
+            (CALLER, Site::ExitCoreSync, late),
             (TARGET, Site::IpiMb, once),
-            (TARGET, Site::IpiCoreSync, once),
+            (TARGET, Site::IpiCoreSync, at_once),
+            // It was in ring 3, and returns from the interrupt.
+            (TARGET, Site::ExitCoreSync, never),
             (STRANGER, Site::IpiMb, if_everywhere),
             (STRANGER, Site::IpiCoreSync, if_everywhere),
         ],
@@ -188,7 +201,7 @@ impl Scene {
             wait_until(&SPINNING, cpu);
         }
         let counts = |owe: &Owed| counts(owe.0, owe.1).map_or(0, |[done, ..]| done);
-        let mut before = [0; 8];
+        let mut before = [0; 16];
         before.iter_mut().zip(self.owes).for_each(|(place, owe)| *place = counts(owe));
         for _ in 0..CALLS {
             sys::call3(MEMBARRIER, self.command as u64, self.flags.into(), TARGET.into());

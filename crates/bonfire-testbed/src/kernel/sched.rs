@@ -21,6 +21,7 @@ use crate::thread::Thread;
 use crate::wait;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use bonfire_engine::core_sync::Return;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
 
@@ -228,7 +229,7 @@ pub(crate) extern "C" fn first_run(frame: &mut TrapFrame) {
             schedule(After::Gone);
         }
     });
-    crate::syscalls::before_user(frame, crate::syscalls::Path::Interrupt);
+    crate::syscalls::before_user(frame, Return::Interrupt);
 }
 
 /// The next thread that may run on this CPU: of its own queue, else of another's.

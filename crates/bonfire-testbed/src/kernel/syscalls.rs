@@ -11,6 +11,7 @@ use crate::{borrowers, membarrier, memory_files, rseq, serial};
 use alloc::vec::Vec;
 use bonfire_abi::Call;
 use bonfire_engine::Site;
+use bonfire_engine::core_sync::Return;
 use bonfire_testbed::calls;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -40,16 +41,8 @@ impl From<crate::space::OutOfMemory> for isize {
 /// What a call returns: a value, or a negative error.
 type Answer = Result<u64, isize>;
 
-/// The ways to ring 3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Path {
-    /// By `iretq`, which serialises the core.
-    Interrupt,
-    /// By `sysretq`, which does not.
-    SystemCall,
-}
-
-/// Every system call comes here, interrupts off, and leaves by `sysretq`.
+/// Every system call comes here, interrupts off, and leaves by `sysretq`, which
+/// does not serialise the core.
 pub(crate) extern "C" fn syscall(frame: &mut TrapFrame) {
     arch::set_enabled(true);
     let answer = sched::with_current(|thread| dispatch(thread, frame));
@@ -57,12 +50,12 @@ pub(crate) extern "C" fn syscall(frame: &mut TrapFrame) {
         frame.rax = answer.unwrap_or_else(|error| error as u64);
     }
     arch::set_enabled(false);
-    before_user(frame, Path::SystemCall);
+    before_user(frame, Return::SystemCall);
 }
 
 /// The last stop before ring 3: what became due meanwhile is done now.
 /// Interrupts are off and stay off until the registers are back.
-pub(crate) fn before_user(frame: &mut TrapFrame, _: Path) {
+pub(crate) fn before_user(frame: &mut TrapFrame, way: Return) {
     loop {
         sched::with_current(|thread| {
             if thread.is_killed() {
@@ -80,6 +73,7 @@ pub(crate) fn before_user(frame: &mut TrapFrame, _: Path) {
             process::exit_thread(thread, 0);
         }
     });
+    membarrier::before_user(way);
 }
 
 /// A fault in ring 3 ends the program; the first program's fault, the machine.

@@ -1,33 +1,42 @@
-//! All five designs in one kernel, one of them chosen at boot.
+//! All designs in one kernel, one of them chosen at boot.
 //!
 //! The engine takes its design as a type, which costs nothing; to have the
-//! choice at run time this kernel makes five engines, gives every space and
+//! choice at run time this kernel makes an engine of each, gives every space and
 //! thread what each of them keeps, and calls the chosen one by a table.
 
 use super::machine::{GROUPS, Testbed};
 use super::{Occupant, Space, Thread};
 use crate::sched;
 use bonfire_abi::{Call, Cpu, Result};
-use bonfire_engine::{Engine, Everywhere, LockedMask, Mask, Running, Targets, Task, Threads, Users};
+use bonfire_engine::core_sync::Return;
+use bonfire_engine::{Engine, Everywhere, LockedMask, Machine, Mask, Running, Targets, Task, Threads, Users};
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 /// What a design needs to be one of several.
-trait Design: Targets<Testbed, GROUPS> + 'static {
-    fn engine() -> &'static Engine<Testbed, Self, GROUPS>;
-    fn space(space: &Space) -> &bonfire_engine::AddressSpace<Testbed, Self, GROUPS>;
-    fn thread(thread: &Thread) -> &bonfire_engine::Thread<Testbed, Self, GROUPS>;
+trait Design: Sized + 'static {
+    type Machine: Machine;
+    type Targets: Targets<Self::Machine, GROUPS>;
+
+    fn engine() -> &'static EngineOf<Self>;
+    fn space(space: &Space) -> &SpaceOf<Self>;
+    fn thread(thread: &Thread) -> &ThreadOf<Self>;
 
     /// Calls `hook` as the design wants its hooks called.
-    fn hooked(_: Cpu, hook: impl FnOnce(&'static Engine<Testbed, Self, GROUPS>)) {
+    fn hooked(_: Cpu, hook: impl FnOnce(&'static EngineOf<Self>)) {
         hook(Self::engine());
     }
 }
 
+type EngineOf<D> = Engine<<D as Design>::Machine, <D as Design>::Targets, GROUPS>;
+type SpaceOf<D> = bonfire_engine::AddressSpace<<D as Design>::Machine, <D as Design>::Targets, GROUPS>;
+type ThreadOf<D> = bonfire_engine::Thread<<D as Design>::Machine, <D as Design>::Targets, GROUPS>;
+type TaskOf<'a, D> = Task<'a, <D as Design>::Machine, <D as Design>::Targets, GROUPS>;
+
 macro_rules! designs {
-    ($($field:ident: $design:ident { $($more:item)* })*) => {
+    ($($field:ident: $name:ident = $targets:ident on $machine:ty { $($more:item)* })*) => {
         /// What the engines keep of a space, and how many threads are in it.
         pub(crate) struct PerSpace {
-            $(pub(super) $field: bonfire_engine::AddressSpace<Testbed, $design, GROUPS>,)*
+            $(pub(super) $field: bonfire_engine::AddressSpace<$machine, $targets, GROUPS>,)*
             /// Linux's `mm_users`.
             pub(super) users: AtomicU32,
             pub(super) registered: super::owed::Registered,
@@ -35,7 +44,7 @@ macro_rules! designs {
 
         /// What the engines keep of a thread.
         pub(crate) struct PerThread {
-            $(pub(super) $field: bonfire_engine::Thread<Testbed, $design, GROUPS>,)*
+            $(pub(super) $field: bonfire_engine::Thread<$machine, $targets, GROUPS>,)*
         }
 
         impl PerSpace {
@@ -56,36 +65,42 @@ macro_rules! designs {
             }
         }
 
-        $(impl Design for $design {
-            fn engine() -> &'static Engine<Testbed, Self, GROUPS> {
-                static ENGINE: Engine<Testbed, $design, GROUPS> = Engine::new(Testbed);
+        $(struct $name;
+
+        impl Design for $name {
+            type Machine = $machine;
+            type Targets = $targets;
+
+            fn engine() -> &'static EngineOf<Self> {
+                static ENGINE: EngineOf<$name> = Engine::new(Testbed);
                 &ENGINE
             }
-            fn space(space: &Space) -> &bonfire_engine::AddressSpace<Testbed, Self, GROUPS> {
+            fn space(space: &Space) -> &SpaceOf<Self> {
                 &space.membarrier.$field
             }
-            fn thread(thread: &Thread) -> &bonfire_engine::Thread<Testbed, Self, GROUPS> {
+            fn thread(thread: &Thread) -> &ThreadOf<Self> {
                 &thread.membarrier.$field
             }
             $($more)*
         })*
 
         /// The designs by their numbers.
-        const DESIGNS: &[&'static dyn Hooks] = &[$(&Chosen::<$design>(core::marker::PhantomData)),*];
+        const DESIGNS: &[&'static dyn Hooks] = &[$(&Chosen::<$name>(core::marker::PhantomData)),*];
     };
 }
 
 // In the order of `bonfire_testbed::Design`.
 designs! {
-    everywhere: Everywhere {}
-    running: Running {}
-    mask: Mask {}
-    locked_mask: LockedMask {
-        fn hooked(cpu: Cpu, hook: impl FnOnce(&'static Engine<Testbed, Self, GROUPS>)) {
+    everywhere: InEverywhere = Everywhere on Testbed {}
+    running: InRunning = Running on Testbed {}
+    running_late: InRunningLate = Running on Testbed<true> {}
+    mask: InMask = Mask on Testbed {}
+    locked_mask: InLockedMask = LockedMask on Testbed {
+        fn hooked(cpu: Cpu, hook: impl FnOnce(&'static EngineOf<Self>)) {
             sched::with_run_queue(cpu.0 as usize, || hook(Self::engine()));
         }
     }
-    threads: Threads {}
+    threads: InThreads = Threads on Testbed {}
 }
 
 static CHOSEN: AtomicUsize = AtomicUsize::new(bonfire_testbed::Design::Running as usize);
@@ -115,6 +130,7 @@ pub(super) trait Hooks: Sync {
     fn use_mm(&self, cpu: Cpu, from: Occupant, space: &Space, thread: &Thread);
     fn unuse_mm(&self, cpu: Cpu, space: &Space, thread: &Thread);
     fn handle_poke(&self, cpu: Cpu, occupant: Occupant);
+    fn before_user(&self, cpu: Cpu, way: Return);
     fn online(&self, cpu: Cpu);
     fn offline(&self, cpu: Cpu);
 }
@@ -154,6 +170,10 @@ impl<D: Design> Hooks for Chosen<D> {
         D::engine().handle_poke(cpu, occupant::<D>(who));
     }
 
+    fn before_user(&self, cpu: Cpu, way: Return) {
+        D::engine().before_user(cpu, way);
+    }
+
     fn online(&self, cpu: Cpu) {
         D::hooked(cpu, |engine| engine.online(cpu).expect("boot looked at the number of CPUs"));
     }
@@ -163,11 +183,11 @@ impl<D: Design> Hooks for Chosen<D> {
     }
 }
 
-fn task<'a, D: Design>(space: &'a Space, thread: &'a Thread) -> Task<'a, Testbed, D, GROUPS> {
+fn task<'a, D: Design>(space: &'a Space, thread: &'a Thread) -> TaskOf<'a, D> {
     Task { space: D::space(space), thread: D::thread(thread) }
 }
 
-fn occupant<'a, D: Design>(who: Occupant<'a>) -> bonfire_engine::Occupant<'a, Testbed, D, GROUPS> {
+fn occupant<D: Design>(who: Occupant) -> bonfire_engine::Occupant<D::Machine, D::Targets, GROUPS> {
     match who {
         Occupant::User(space, thread) => bonfire_engine::Occupant::User(task::<D>(space, thread)),
         Occupant::Borrower(space) => bonfire_engine::Occupant::Borrower(D::space(space)),

@@ -13,19 +13,23 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::Seq
 /// How many times 64 CPUs the engines are made for.
 pub(crate) const GROUPS: usize = MAX_CPUS.div_ceil(64);
 
-/// This kernel, as the engine sees it.
-pub(crate) struct Testbed;
+/// This kernel, as the engine sees it; or `LATE`, one that puts core
+/// serialisations off until user mode. A kernel chooses: at once, each place
+/// that owes one can be counted, and left out, by itself; late, most of them
+/// come for nothing, with a return from an interrupt.
+pub(crate) struct Testbed<const LATE: bool = false>;
 
-impl Machine for Testbed {
+impl<const LATE: bool> Machine for Testbed<LATE> {
     type Word = AtomicWord;
     /// The kernel is never pre-empted in ring 0, and nothing that the engine
     /// calls blocks: every thread in the kernel is pinned.
     type Pin = ();
 
-    /// At once, and not on the way to user mode: so each place that owes a
-    /// serialisation can be counted, and left out, by itself.
-    const CORE_SYNC: Option<CoreSync<Self>> =
-        Some(CoreSync { row: X86, sync: core_sync, settle: Settle::AtOnce });
+    const CORE_SYNC: Option<CoreSync<Self>> = Some(CoreSync {
+        row: X86,
+        sync: |_, site| core_sync(site),
+        settle: if LATE { Settle::BeforeUser } else { Settle::AtOnce },
+    });
     const RESTART_RSEQ: Option<fn(&Self)> = Some(|_| sched::with_current(|thread| thread.rseq.restart()));
 
     fn cpus(&self) -> usize {
@@ -60,7 +64,11 @@ impl Machine for Testbed {
         }
     }
 
+    /// Mostly for an answer that is a few microseconds away. Only a wait that
+    /// lasts relaxes: see [`arch::relax`] for what that costs an emulator.
     fn wait_until(&self, word: &AtomicWord, at_least: u64, inbox: &AtomicWord, wanted: u64) -> Woken {
+        const PATIENCE: u64 = 2000;
+        let mut turns = 0u64;
         while word.load(Relaxed) < at_least {
             if POKE_DROPPED.load(Relaxed) {
                 break;
@@ -68,13 +76,16 @@ impl Machine for Testbed {
             if !arch::enabled() && inbox.load(Relaxed) & wanted != 0 {
                 return Woken::Inbox;
             }
-            arch::relax();
+            turns += 1;
+            if turns > PATIENCE {
+                arch::relax();
+            }
         }
         Woken::Reached
     }
 }
 
-impl RunQueues for Testbed {
+impl<const LATE: bool> RunQueues for Testbed<LATE> {
     fn with_run_queue<R>(&self, cpu: Cpu, body: impl FnOnce() -> R) -> R {
         sched::with_run_queue(cpu.0 as usize, body)
     }
@@ -94,7 +105,7 @@ impl ThreadList<GROUPS> for Testbed {
     }
 }
 
-fn core_sync(_: &Testbed, site: Site) {
+fn core_sync(site: Site) {
     if counts(site) {
         arch::serialise();
     }

@@ -4,7 +4,7 @@
 //! engine asks of a kernel: one engine in a static, a word or two in every
 //! address space and thread, the hooks where Linux has its barriers, and the
 //! system call. A kernel with one design would stop there; this one picks among
-//! all five at boot, in [`designs`].
+//! all of them at boot, in [`designs`].
 //!
 //! Every hook also notes in [`owed`] what barriers it owes, from the rules and
 //! not from the engine, so that the counts can be compared: an emulator delivers
@@ -28,6 +28,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bonfire_abi::{Call, Cpu, Result};
 use bonfire_engine::Users;
+use bonfire_engine::core_sync::Return;
 use core::sync::atomic::Ordering::Relaxed;
 use designs::design;
 
@@ -145,6 +146,13 @@ pub(crate) fn poked() {
     let cpu = arch::cpu_index();
     owed::poked(cpu);
     sched::with_occupant(cpu, |occupant| design().handle_poke(number(cpu), occupant));
+}
+
+/// This CPU is about to return to ring 3, for good this time: interrupts are off.
+pub(crate) fn before_user(way: Return) {
+    let cpu = arch::cpu_index();
+    owed::before_user(cpu, way);
+    design().before_user(number(cpu), way);
 }
 
 /// This CPU comes online.

@@ -17,6 +17,7 @@ use crate::arch::{self, MAX_CPUS};
 use crate::space::Space;
 use bonfire_abi::{Call, Command, Flavour, Result};
 use bonfire_engine::Site;
+use bonfire_engine::core_sync::Return;
 use bonfire_testbed::Design;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -43,6 +44,10 @@ type Row = [[AtomicU64; 2]; Site::ALL.len()];
 /// No CPU writes another's row.
 static OWED: [Row; MAX_CPUS] =
     [const { [const { [const { AtomicU64::new(0) }; 2] }; Site::ALL.len()] }; MAX_CPUS];
+
+/// Whether a core serialisation was put off on a CPU, which nobody else writes:
+/// an [`Is`].
+static PUT_OFF: [AtomicU32; MAX_CPUS] = [const { AtomicU32::new(Is::No as u32) }; MAX_CPUS];
 
 /// How often the site was owed on that CPU.
 pub(crate) fn owed(cpu: usize, site: Site) -> Owed {
@@ -76,6 +81,29 @@ fn owe(cpu: usize, site: Site, is: Is) {
     }
     if is != Is::No {
         arch::count(most);
+    }
+}
+
+/// A core serialisation is owed on this CPU: at this site, or before user mode.
+fn owe_sync(cpu: usize, site: Site, is: Is) {
+    if Design::ALL[chosen()] == Design::RunningLate {
+        PUT_OFF[cpu].store(put_off(cpu).or(is) as u32, Relaxed);
+    } else {
+        owe(cpu, site, is);
+    }
+}
+
+fn put_off(cpu: usize) -> Is {
+    let put_off = PUT_OFF[cpu].load(Relaxed);
+    [Is::No, Is::Perhaps, Is::Yes].into_iter().find(|&is| is as u32 == put_off).unwrap_or(Is::No)
+}
+
+/// A return from an interrupt serialises by itself.
+pub(super) fn before_user(cpu: usize, way: Return) {
+    let owed = put_off(cpu);
+    PUT_OFF[cpu].store(Is::No as u32, Relaxed);
+    if way == Return::SystemCall {
+        owe(cpu, Site::ExitCoreSync, owed);
     }
 }
 
@@ -129,7 +157,7 @@ pub(super) fn end(space: &Space, call: Call, result: Result<u32>, registers: Is)
         owe(cpu, Site::SysExit, Is::Yes);
     }
     if command == SyncCore {
-        owe(cpu, Site::SelfCoreSync, Is::Yes);
+        owe_sync(cpu, Site::SelfCoreSync, Is::Yes);
     }
 }
 
@@ -147,7 +175,7 @@ pub(super) fn forked(parent: &Space, child: &Space, inherit: impl FnOnce()) {
 
 pub(super) fn poked(cpu: usize) {
     owe(cpu, Site::IpiMb, Is::Yes);
-    owe(cpu, Site::IpiCoreSync, Is::Perhaps);
+    owe_sync(cpu, Site::IpiCoreSync, Is::Perhaps);
 }
 
 pub(super) fn online(cpu: usize) {
@@ -190,7 +218,7 @@ fn change(cpu: usize, from: Occupant, to: Occupant, before: Site, after: Site) {
     let moves = !same(left, entered);
     match Design::ALL[chosen()] {
         Design::Everywhere => return,
-        Design::Running => {
+        Design::Running | Design::RunningLate => {
             if moves {
                 owe(cpu, before, leaves);
                 owe(cpu, after, enters);
@@ -227,7 +255,7 @@ fn change(cpu: usize, from: Occupant, to: Occupant, before: Site, after: Site) {
     // borrowed them answered no poke of this space.
     let borrowed = moves || Design::ALL[chosen()] == Design::Threads;
     if borrowed && entered.is_some() && same(from.space(), entered) {
-        owe(cpu, Site::RetCoreSync, registered(entered, SYNC_CORE));
+        owe_sync(cpu, Site::RetCoreSync, registered(entered, SYNC_CORE));
     }
 }
 

@@ -4,6 +4,7 @@ use super::apic::{self, Ipi, SPURIOUS_VECTOR, TIMER_VECTOR};
 use super::cpu::{FAULT_STACK, INTERRUPT_STACK};
 use super::entry::{TrapFrame, stub};
 use crate::{sched, syscalls};
+use bonfire_engine::core_sync::Return;
 use core::arch::asm;
 use x86_64::VirtAddr;
 use x86_64::instructions::interrupts;
@@ -91,7 +92,7 @@ pub(super) extern "C" fn interrupt(frame: &mut TrapFrame) {
         vector => panic!("interrupt {vector:#x} is nobody's"),
     }
     if frame.is_user() {
-        syscalls::before_user(frame, syscalls::Path::Interrupt);
+        syscalls::before_user(frame, Return::Interrupt);
     }
 }
 
@@ -99,7 +100,7 @@ fn take_fault(frame: &mut TrapFrame, fault: u64) {
     let address = if fault == PAGE_FAULT { Cr2::read_raw() } else { 0 };
     if frame.is_user() && fault != DOUBLE_FAULT {
         syscalls::user_fault(frame, fault, address);
-        return syscalls::before_user(frame, syscalls::Path::Interrupt);
+        return syscalls::before_user(frame, Return::Interrupt);
     }
     panic!("fault {fault} in ring 0 at {:#x}, address {address:#x}, error {:#x}", frame.rip, frame.error);
 }
