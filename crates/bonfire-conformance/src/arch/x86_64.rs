@@ -20,9 +20,12 @@ pub(super) fn store_lines(lines: &[Line; QUEUED], value: u64) {
     // SAFETY: one relaxed store to the word at the start of each line.
     unsafe {
         asm!(
-            // In one page with what follows: at the end of one, an emulator
-            // leaves its translation to look for the next, and the stores drain.
-            ".p2align 10",
+            // At the start of a page, so that what follows is on the same one: at
+            // the end of a page an emulator leaves its translations, and all
+            // stores drain.
+            "jmp 2f",
+            ".p2align 12",
+            "2:",
             ".set line, 0",
             ".rept {count}",
             "mov [{lines} + line * {size}], {value}",

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`shape`] | the programs, as data, and why their outcomes are forbidden |
 //! | [`seat`] | one thread, round by round: meet, delay, access, judge |
+//! | [`table`] | the memory that they share |
 //! | [`stage`] | who starts which processes and threads, and where |
 //!
 //! *A litmus that can tell.* The time that any system call takes hides the
@@ -18,11 +19,13 @@
 //! threads first queue stores that miss every cache (the lines were evicted
 //! before), and the store under test waits behind them for longer than a call
 //! takes. Each round has fresh variables, all threads meet before it, and
-//! random delays shift them against each other.
+//! random delays shift them against each other: half of them near to where the
+//! outcome was last seen.
 
-pub(crate) mod seat;
+mod seat;
 mod shape;
 mod stage;
+mod table;
 
 use core::fmt;
 
@@ -31,8 +34,8 @@ use bonfire_abi::Command;
 use crate::case::Cost;
 use crate::verdict::Reason;
 use crate::{MemoryOrder, World};
-pub(crate) use seat::{Line, QUEUED, Table};
 use shape::{SHAPES, Shape};
+pub(crate) use table::{Line, QUEUED, Table};
 
 /// An ordering case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

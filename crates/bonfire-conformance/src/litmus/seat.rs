@@ -13,109 +13,26 @@
 //!
 //! Nothing else is ordered: the accesses under test are relaxed, with the fence
 //! under test between them.
-//!
-//! Variables are never set back. A stored value carries the number of its
-//! round; one of an older round reads as 0.
 
+use core::sync::atomic;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use core::sync::atomic::{self, AtomicU64};
 
 use bonfire_abi::{Command, from_return};
 
 use super::shape::{LOADS, Op, THREADS, Var};
+use super::table::Table;
 use super::{Litmus, Situation};
 use crate::random::Random;
 use crate::verdict::{Finding, Means};
 use crate::{World, arch};
 
-/// How many rounds until a variable's line is used again.
-const FRESH: usize = 1024;
-/// How many cold lines a thread queues stores to: about as many as wait in a
-/// store buffer.
-pub(crate) const QUEUED: usize = 56;
-/// The longest random delay before the accesses, in turns of an empty loop.
-const DELAY: u32 = 400;
+/// How far the threads are shifted against each other at the most, in turns of
+/// an empty loop.
+const SHIFT: u32 = 400;
+/// How far a shift that showed the outcome is varied.
+const NEAR: u32 = 32;
 /// How long a thread spins for the others before it thinks that they have no CPU.
 const PATIENCE: u32 = 2_000;
-
-/// What the threads of a litmus share.
-#[repr(C)]
-pub(crate) struct Table {
-    seats: [Seat; THREADS],
-    fresh: [[Line; 3]; FRESH],
-    /// For each seat.
-    cold: [[Line; QUEUED]; THREADS],
-    /// The first round of this session, and the last that anyone played.
-    first: AtomicU64,
-    round: AtomicU64,
-    /// Whether this round is the twin's: 1 if it is.
-    twin: AtomicU64,
-    /// The first round of the session whose late registration is done.
-    registered: AtomicU64,
-}
-
-/// A word with the lines around it, so that no two share one, nor a pair that a
-/// CPU fetches together.
-#[repr(C, align(128))]
-pub(crate) struct Line(pub(crate) AtomicU64);
-
-impl Line {
-    const fn new() -> Self {
-        Self(AtomicU64::new(0))
-    }
-}
-
-#[repr(C, align(128))]
-struct Seat {
-    /// How far this thread has come: twice the round, and one more when ready.
-    met: AtomicU64,
-    /// The round whose results are in `reads`.
-    done: AtomicU64,
-    reads: [AtomicU64; LOADS],
-}
-
-impl Seat {
-    const fn new() -> Self {
-        Self { met: AtomicU64::new(0), done: AtomicU64::new(0), reads: [const { AtomicU64::new(0) }; LOADS] }
-    }
-}
-
-impl Table {
-    pub(crate) const fn new() -> Self {
-        Self {
-            seats: [const { Seat::new() }; THREADS],
-            fresh: [const { [const { Line::new() }; 3] }; FRESH],
-            cold: [const { [const { Line::new() }; QUEUED] }; THREADS],
-            first: AtomicU64::new(0),
-            round: AtomicU64::new(0),
-            twin: AtomicU64::new(0),
-            registered: AtomicU64::new(0),
-        }
-    }
-
-    /// Lets the rounds of another session follow, before its threads start.
-    pub(super) fn open(&self) {
-        self.first.store(self.round.load(Relaxed) + 1, Relaxed);
-    }
-
-    /// The first round of this session.
-    pub(super) fn first_round(&self) -> u64 {
-        self.first.load(Relaxed)
-    }
-
-    fn line(&self, round: u64, var: Var) -> &AtomicU64 {
-        &self.fresh[round as usize % FRESH][var as usize].0
-    }
-
-    fn value(&self, round: u64, var: Var) -> u64 {
-        in_round(round, self.line(round, var).load(Relaxed))
-    }
-}
-
-/// What a stored value says in this round.
-fn in_round(round: u64, word: u64) -> u64 {
-    if word >> 2 == round { word & 3 } else { 0 }
-}
 
 /// A thread that sits at the table.
 pub(super) struct Player<'a> {
@@ -124,6 +41,8 @@ pub(super) struct Player<'a> {
     litmus: Litmus,
     seat: usize,
     random: Random,
+    /// How long this thread waited when the outcome was seen last.
+    aim: Option<u32>,
 }
 
 impl<'a> Player<'a> {
@@ -131,7 +50,7 @@ impl<'a> Player<'a> {
     pub(super) fn new(world: &'a dyn World, litmus: Litmus, seat: usize, round: u64) -> Self {
         let arena = world.arena();
         let random = Random::new(arena.seed() ^ (seat as u64 + 1) << 56 ^ round);
-        Self { world, table: &arena.table, litmus, seat, random }
+        Self { world, table: &arena.table, litmus, seat, random, aim: None }
     }
 
     /// Plays until the budget is spent or enough is known, at most `rounds`.
@@ -144,8 +63,12 @@ impl<'a> Player<'a> {
             if !self.meet(round) {
                 break;
             }
-            let own = self.accesses(round, |player| player.barrier(twin));
+            let delay = self.delay();
+            let own = self.accesses(round, delay, |player| player.barrier(twin));
             let Some(forbidden) = self.judge(round, own) else { break };
+            if forbidden {
+                self.aim = Some(delay);
+            }
             if !self.rehearses(round) {
                 self.world.arena().counts.add(twin, forbidden);
             }
@@ -211,10 +134,11 @@ impl<'a> Player<'a> {
             return false;
         }
         let twin = self.table.twin.load(Relaxed) == 1;
+        let delay = self.delay();
         let reads = if self.world.has_fences() {
-            self.accesses(round, |player| player.world.light(twin))
+            self.accesses(round, delay, |player| player.world.light(twin))
         } else {
-            self.accesses(round, |_| arch::light())
+            self.accesses(round, delay, |_| arch::light())
         };
         let seat = &self.table.seats[self.seat];
         for (to, read) in seat.reads.iter().zip(reads) {
@@ -251,7 +175,8 @@ impl<'a> Player<'a> {
             self.table.cold[self.seat].iter().for_each(|line| arch::evict(&line.0));
         } else if self.is_heavy() {
             let light = (0..self.litmus.shape.threads.len()).filter(|&seat| seat != self.seat);
-            light.for_each(|seat| arch::store_lines(&self.table.cold[seat], round));
+            let lines = light.flat_map(|seat| &self.table.cold[seat]);
+            lines.for_each(|line| line.0.store(round, Relaxed));
         }
         for var in [Var::X, Var::Y, Var::Z] {
             self.table.value(round, var);
@@ -286,11 +211,25 @@ impl<'a> Player<'a> {
         }
     }
 
+    /// How long to wait before the accesses.
+    ///
+    /// Of two threads it is enough to shift one. The heavy thread is shifted at
+    /// random, and in half of the rounds near to where the outcome was last seen.
+    /// Whether a round is the twin's has no part in it, so that both get the same.
+    fn delay(&mut self) -> u32 {
+        if !self.is_heavy() && self.litmus.shape.threads.len() == 2 {
+            return SHIFT;
+        }
+        let anywhere = self.random.below(2 * SHIFT);
+        let near = self.aim.filter(|_| self.random.below(2) == 0);
+        near.map_or(anywhere, |aim| (aim + self.random.below(2 * NEAR)).saturating_sub(NEAR))
+    }
+
     /// Does the accesses of this thread, and returns what it read.
     #[inline(always)]
-    fn accesses(&mut self, round: u64, fence: impl Fn(&Self)) -> [u64; LOADS] {
+    fn accesses(&mut self, round: u64, delay: u32, fence: impl Fn(&Self)) -> [u64; LOADS] {
         let ops = self.litmus.shape.threads[self.seat];
-        (0..self.random.below(DELAY)).for_each(|_| arch::light());
+        (0..delay).for_each(|_| arch::light());
         // The heavy thread's own stores wait in half of the rounds: so both a
         // call that lacks its barriers shows, and a target that lacks one.
         if !self.is_heavy() || self.random.below(2) == 0 {
