@@ -123,12 +123,13 @@ impl Race {
         Some(both)
     }
 
-    /// How late the slow side is in this round.
+    /// How late the slow side is in this round. An odd round and the even one that
+    /// follows draw the same, so that one can be the other's control.
     fn delay(&self, round: u32) -> u32 {
-        let mut random = Random(round.wrapping_mul(0x85eb_ca6b));
+        let pair = round.div_ceil(2);
+        let mut random = Random(pair.wrapping_mul(0x85eb_ca6b));
         match self.aim.0.load(Relaxed) {
-            // By pairs, of which a caller may make one another's control.
-            aim if aim > 0 && round / 2 % 2 == 0 => aim / 2 + random.below(aim),
+            aim if aim > 0 && pair % 2 == 0 => aim / 2 + random.below(aim),
             _ => {
                 let scale = random.below(DELAY) + 1;
                 random.below(1 << scale)
@@ -193,5 +194,30 @@ impl Random {
         self.0 ^= self.0 >> 17;
         self.0 ^= self.0 << 5;
         self.0 % bound
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_long_for_a_side_that_never_comes() {
+        let race = Race::new(Duration::ZERO);
+        assert_eq!(race.play_slow(1, |_| true), None);
+        race.play_fast(|_, _| true);
+    }
+
+    #[test]
+    fn a_round_is_seen_if_both_saw_it() {
+        let race = Race::new(Duration::from_secs(60));
+        thread::scope(|scope| {
+            scope.spawn(|| race.play_fast(|round, _| round > 1));
+            assert_eq!(
+                [1, 2, 3].map(|round| race.play_slow(round, |_| round < 3)),
+                [false, true, false].map(Some)
+            );
+            race.end();
+        });
     }
 }
