@@ -18,8 +18,8 @@ use bonfire_engine::{
 };
 
 use crate::explorer::{
-    self, Register, Shared, declare_code, name_word, observe_memory, occupant, occupy, on_cpu, this_cpu,
-    without_interrupts,
+    self, Register, Shared, declare_code, milestone, name_word, observe_memory, occupant, occupy, on_cpu,
+    this_cpu, without_interrupts,
 };
 use crate::machine::{Capabilities, Model, Mutant, THREADS};
 
@@ -245,7 +245,8 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
     /// Does what `acts` say, one after the other.
     pub(crate) fn run(&self, acts: &[Act]) {
         let mut refused = false;
-        for &act in acts {
+        for (place, &act) in (0u64..).zip(acts) {
+            milestone(2 * place + u64::from(refused));
             if act == Act::Rejoin {
                 refused = false;
             } else if !refused {

@@ -24,8 +24,8 @@ pub use access::{core_sync, drop_pokes, fence, poke};
 pub use op::{Barrier, Register};
 pub use program::Body;
 pub use replay::{
-    Handler, Occupant, Shared, declare_code, name_value, name_word, name_words_by, observe_memory, occupant,
-    occupy, on_cpu, this_cpu, without_interrupts,
+    Handler, Occupant, Shared, declare_code, milestone, name_value, name_word, name_words_by, observe_memory,
+    occupant, occupy, on_cpu, this_cpu, without_interrupts,
 };
 pub use search::{Flaw, Order, Outcome};
 pub use state::MAX_CPUS;
@@ -93,7 +93,7 @@ impl Verdict {
 #[must_use]
 pub fn explore(test: Test, rules: Rules, limit_bytes: usize) -> Exploration {
     let Test { set_up, bodies, handler, registers, is_flaw } = test;
-    let mut programs = Programs::new(bodies, handler, &*set_up);
+    let mut programs = Programs::new(bodies, handler, &*set_up, rules.reduce);
     let mut states = 0;
     if rules.reduce {
         // A cheap pass, to learn what the programs do.

@@ -158,7 +158,10 @@ pub(crate) struct Programs {
     pub(crate) values: Values,
     places: Vec<Place>,
     roots: Vec<Root>,
-    ends: Vec<Node>,
+    /// Whether a milestone makes places one. Off only to check that.
+    heeds_milestones: bool,
+    /// Places that stand for others.
+    shared: Vec<Node>,
     /// What was assumed of the nodes that an earlier pass met.
     futures: Vec<Future>,
     /// What was assumed of the handlers of each CPU.
@@ -175,7 +178,12 @@ pub(crate) struct Programs {
 
 impl Programs {
     /// Runs the set-up, and the bodies up to their first operations.
-    pub(crate) fn new(bodies: Vec<Body>, handler: Handler, set_up: &dyn Fn()) -> Self {
+    pub(crate) fn new(
+        bodies: Vec<Body>,
+        handler: Handler,
+        set_up: &dyn Fn(),
+        heeds_milestones: bool,
+    ) -> Self {
         replay::start(bodies.len(), handler.clone(), set_up);
         let handlers = vec![Future::ANYTHING; bodies.len()];
         let mut programs = Self {
@@ -185,7 +193,8 @@ impl Programs {
             values: Values::default(),
             places: Vec::new(),
             roots: Vec::new(),
-            ends: Vec::new(),
+            heeds_milestones,
+            shared: Vec::new(),
             futures: Vec::new(),
             handlers,
             lowered: 0,
@@ -232,7 +241,7 @@ impl Programs {
             return child;
         }
         let grown = self.grow(node, answer, place.root);
-        let child = self.same_end(grown);
+        let child = self.same_future(grown);
         self.places[node as usize].children.push((answer, child));
         child
     }
@@ -273,11 +282,17 @@ impl Programs {
     /// assumed of them in the pass that just ended held.
     pub(crate) fn settle(&mut self) -> bool {
         let mut futures: Vec<Future> = self.places.iter().map(|place| Future::of(place.request.op)).collect();
-        for node in (0..self.places.len()).rev() {
-            let whole = futures[node];
-            let parent = self.places[node].parent as usize;
-            if parent != node {
-                futures[parent] = futures[parent].or(whole);
+        // Where a place stands for others, not every child comes after its parent.
+        let mut is_settled = false;
+        while !is_settled {
+            is_settled = true;
+            for (node, place) in self.places.iter().enumerate().rev() {
+                let whole = place
+                    .children
+                    .iter()
+                    .fold(futures[node], |whole, &(_, child)| whole.or(futures[child as usize]));
+                is_settled &= whole == futures[node];
+                futures[node] = whole;
             }
         }
         let mut handlers = vec![Future::default(); self.cpus()];
@@ -297,18 +312,29 @@ impl Programs {
         held
     }
 
-    /// One end stands for all ends of a CPU that an interrupt cannot tell apart.
-    fn same_end(&mut self, node: Node) -> Node {
-        let Request { op: Op::End, open, occupant, .. } = *self.at(node) else { return node };
+    /// One place stands for all from which a program goes on alike: those at the
+    /// same milestone, and all ends of a CPU that an interrupt cannot tell apart.
+    fn same_future(&mut self, node: Node) -> Node {
+        let Request { op, open, occupant, milestone, .. } = *self.at(node);
+        if op != Op::End && (milestone.is_none() || !self.heeds_milestones) {
+            return node;
+        }
         let root = self.places[node as usize].root;
-        let known = self.ends.iter().copied().find(|&end| {
-            let place = &self.places[end as usize];
-            place.root == root && (place.request.open, place.request.occupant) == (open, occupant)
+        let known = self.shared.iter().copied().find(|&shared| {
+            let Place { request, root: its, .. } = &self.places[shared as usize];
+            let is_same = if op == Op::End {
+                (request.op, request.open, request.occupant) == (op, open, occupant)
+            } else {
+                request.milestone == milestone
+            };
+            *its == root && is_same
         });
-        known.unwrap_or_else(|| {
-            self.ends.push(node);
-            node
-        })
+        if let Some(known) = known {
+            assert_eq!(self.at(known).op, op, "a milestone after which programs differ");
+            return known;
+        }
+        self.shared.push(node);
+        node
     }
 
     fn plant(&mut self, cpu: usize, interrupted: Option<Occupant>) -> Node {

@@ -29,8 +29,8 @@
 
 use super::op::{Barrier, Op, WordId};
 use super::program::{Future, Node, Programs, bit};
-use super::state::{Entry, State};
-use super::step::{Memory, Stepper};
+use super::state::{CpuState, Entry, State};
+use super::step::{Memory, Stepper, What};
 
 /// What every CPU may still do.
 #[derive(Clone, Copy, Debug, Default)]
@@ -168,7 +168,28 @@ impl Stepper<'_> {
             };
             if is_wanted {
                 wanted |= 1 << index;
-                self.entry(state, cpu, index);
+                match window[index] {
+                    Entry::Poke(target) => self.poke(state, cpu, index, usize::from(target)),
+                    _ => self.entry(state, cpu, index),
+                }
+            }
+        }
+    }
+
+    /// A poke arrives when it is taken; or it is one with another that will be.
+    fn poke(&mut self, state: &State, cpu: usize, index: usize, target: usize) {
+        let CpuState { dead, pending, .. } = state.cpus[target];
+        let can_take = self.programs.at(Self::top(state, target)).open && !dead && !pending;
+        if !can_take {
+            self.entry(state, cpu, index);
+        } else if self.may_leave(state, cpu, index) {
+            let arrived = self.leave(state, cpu, index);
+            self.interrupt(&arrived, target);
+            let mut other = arrived;
+            other.cpus[target].pending = false;
+            let coming = |cpu: &CpuState| cpu.window.iter().any(|entry| *entry == Entry::Poke(target as u8));
+            if other.cpus.iter().any(coming) {
+                self.emit(cpu, What::Left(Entry::Poke(target as u8)), other);
             }
         }
     }

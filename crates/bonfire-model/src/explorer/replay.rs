@@ -34,6 +34,17 @@ pub(crate) struct Request {
     /// Interrupts are on, so that one can arrive before the operation.
     pub(crate) open: bool,
     pub(crate) occupant: Occupant,
+    /// All that the program goes on with, if it said so just before.
+    pub(crate) milestone: Option<Milestone>,
+}
+
+/// All that a program goes on with from a place where it said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Milestone {
+    number: u64,
+    occupant: Occupant,
+    interrupts_off: u32,
+    dead: bool,
 }
 
 /// What a set-up left behind.
@@ -115,6 +126,12 @@ pub fn occupy(occupant: Occupant) {
         let cpu = session.cpu;
         session.occupants[cpu] = occupant;
     });
+}
+
+/// Says that what the program does from here on depends on `number`, on what its
+/// CPU is occupied by, and on nothing else that it learned before.
+pub fn milestone(number: u64) {
+    with(|session| session.milestone = Some((session.given, number)));
 }
 
 /// Runs `body` with interrupts off.
@@ -271,6 +288,8 @@ struct Session {
     dead: bool,
     past: Vec<u64>,
     given: usize,
+    /// The last milestone, and how many answers came before it.
+    milestone: Option<(usize, u64)>,
     wants: Option<Request>,
 }
 
@@ -290,6 +309,7 @@ impl Session {
         self.past.clear();
         self.past.extend_from_slice(past);
         self.given = 0;
+        self.milestone = None;
         self.wants = None;
     }
 
@@ -303,7 +323,12 @@ impl Session {
         let Some(answer) = answered else {
             let open = self.interrupts_off == 0 && !self.dead;
             let occupant = self.occupants[self.cpu];
-            self.wants = Some(Request { op, name, at, open, occupant });
+            let (interrupts_off, dead) = (self.interrupts_off, self.dead);
+            let milestone = self
+                .milestone
+                .filter(|&(given, _)| given + 1 == self.given)
+                .map(|(_, number)| Milestone { number, occupant, interrupts_off, dead });
+            self.wants = Some(Request { op, name, at, open, occupant, milestone });
             return Reply::Unknown;
         };
         match op {

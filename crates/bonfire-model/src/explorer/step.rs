@@ -103,7 +103,7 @@ impl Stepper<'_> {
         if self.rules.reduce { self.window_on_demand(state, cpu) } else { self.window(state, cpu) }
     }
 
-    fn emit(&mut self, cpu: usize, what: What, state: State) {
+    pub(crate) fn emit(&mut self, cpu: usize, what: What, state: State) {
         self.found.push((Step { cpu, what }, state));
     }
 
@@ -371,7 +371,7 @@ impl Stepper<'_> {
     }
 
     /// The state after the entry at `index` has left the window.
-    fn leave(&mut self, state: &State, cpu: usize, index: usize) -> State {
+    pub(crate) fn leave(&mut self, state: &State, cpu: usize, index: usize) -> State {
         let mut next = *state;
         match next.cpus[cpu].window.remove(index) {
             Entry::Store { word, value, .. } | Entry::Exclusive { word, value } => {

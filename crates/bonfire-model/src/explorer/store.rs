@@ -8,7 +8,7 @@
 pub(crate) struct Store {
     bytes: Vec<u8>,
     /// Where each state's bytes end.
-    ends: Vec<u32>,
+    ends: Vec<u64>,
     parents: Vec<u32>,
     /// For each slot, the upper half of the hash and the number plus one.
     table: Vec<u64>,
@@ -22,7 +22,7 @@ impl Store {
 
     /// How many bytes all this takes.
     pub(crate) fn size(&self) -> usize {
-        self.bytes.capacity() + 8 * self.table.len() + 4 * (self.ends.capacity() + self.parents.capacity())
+        self.bytes.capacity() + 8 * (self.table.len() + self.ends.capacity()) + 4 * self.parents.capacity()
     }
 
     /// The bytes of a state.
@@ -54,7 +54,7 @@ impl Store {
             slot = (slot + 1) & mask;
         }
         self.bytes.extend_from_slice(state);
-        self.ends.push(u32::try_from(self.bytes.len()).expect("at most 4 GiB of states"));
+        self.ends.push(self.bytes.len() as u64);
         self.parents.push(parent);
         self.table[slot] = hash >> 32 << 32 | u64::from(self.len());
         Some(self.len() - 1)
