@@ -17,6 +17,7 @@ use bonfire_engine::{
     Threads, Users,
 };
 
+use crate::architecture::Architecture;
 use crate::explorer::{
     self, Register, Shared, declare_code, milestone, name_word, observe_memory, occupant, occupy, on_cpu,
     this_cpu, without_interrupts,
@@ -151,6 +152,7 @@ pub(crate) struct Kernel<C: Capabilities, T: Design<C>> {
     threads: Rc<[Thread<Model<C>, T, 1>; THREADS]>,
     vars: [Shared; 4],
     signals: [Shared; 4],
+    architecture: Architecture,
 }
 
 /// What a kernel is booted with.
@@ -167,13 +169,14 @@ pub(crate) struct Boot<'a> {
 }
 
 impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
-    pub(crate) fn new(cpus: usize, mutant: Mutant) -> Self {
+    pub(crate) fn new(cpus: usize, mutant: Mutant, architecture: Architecture) -> Self {
         let kernel = Self {
             engine: Engine::new(Model::new(cpus, mutant)),
             spaces: [const { AddressSpace::new() }; SPACES],
             threads: Rc::new([const { Thread::new() }; THREADS]),
             vars: [const { Shared::new(0) }; 4],
             signals: [const { Shared::new(0) }; 4],
+            architecture,
         };
         T::enlist(kernel.engine.machine(), &kernel.threads);
         kernel
@@ -308,7 +311,12 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
     /// The scheduler switches.
     fn change(&self, to: On) {
         let from = On::now();
-        self.hook(to, |cpu| self.engine.switch(cpu, self.occupant(from), self.occupant(to)));
+        self.hook(to, |cpu| {
+            self.engine.switch(cpu, self.occupant(from), self.occupant(to));
+            if let Some(barrier) = self.architecture.thread_switch() {
+                explorer::fence(barrier, "switch_to");
+            }
+        });
         if C::RSEQ && matches!(from, On::User { .. }) {
             self.restart().store(1, Relaxed);
         }
@@ -360,11 +368,19 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
     /// Calls a hook as the engine asks for it: interrupts off until the kernel
     /// agrees with the hook, and the run queue locked where the design wants it.
     fn hook(&self, to: On, hook: impl FnOnce(Cpu)) {
+        let switch = || {
+            hook(here());
+            if let Some(barrier) =
+                self.architecture.space_change().filter(|_| On::now().space() != to.space())
+            {
+                explorer::fence(barrier, "page tables");
+            }
+        };
         without_interrupts(|| {
             if T::LOCKS {
-                self.engine.machine().with_run_queue(here(), || hook(here()));
+                self.engine.machine().with_run_queue(here(), switch);
             } else {
-                hook(here());
+                switch();
             }
             occupy(to.number());
         });

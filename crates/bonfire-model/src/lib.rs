@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod architecture;
 pub mod diagram;
 pub mod excuse;
 pub mod explorer;
 pub mod kernel;
 pub mod machine;
 pub mod matrix;
+pub mod minimal;
 pub mod planted;
 pub mod run;
 pub mod scenario;

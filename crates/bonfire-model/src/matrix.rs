@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bonfire_engine::Site;
 
+use crate::architecture::Architecture;
 use crate::explorer::{Barrier, Flaw, Rules, Trace, Verdict};
 use crate::machine::{Change, Mutant};
-use crate::run::{Design, run};
+use crate::run::{Design, run_on};
 use crate::scenario::Scenario;
 
 /// One run that is to be made.
@@ -27,6 +28,8 @@ pub struct Job {
     pub mutant: Mutant,
     /// The machine.
     pub rules: Rules,
+    /// What the machine gives without being asked.
+    pub architecture: Architecture,
 }
 
 /// What a run came to.
@@ -102,7 +105,7 @@ impl Runner<'_> {
     fn run_one(&self, job: &Job) -> Record {
         let scenario = &self.scenarios[job.scenario];
         let limit = self.limit_bytes / self.threads.max(1);
-        let made = run(job.design, scenario, &job.mutant, job.rules, limit);
+        let made = run_on(job.architecture, job.design, scenario, &job.mutant, job.rules, limit);
         let (found, trace) = match made.exploration.verdict {
             Verdict::Flawed(flaw, trace) => (Found::Flawed(flaw), Some(trace)),
             Verdict::CouldNotFinish => (Found::CouldNotFinish, None),
@@ -126,7 +129,9 @@ pub type Group = Vec<Job>;
 pub fn unchanged(scenarios: &[Scenario], designs: &[Design], rules: Rules) -> Vec<Group> {
     let groups = designs.iter().flat_map(|&design| {
         let about = (0..scenarios.len()).filter(move |&place| scenarios[place].is_about(design));
-        about.map(move |scenario| vec![Job { design, scenario, mutant: vec![], rules }])
+        about.map(move |scenario| {
+            vec![Job { design, scenario, mutant: vec![], rules, architecture: Architecture::Bare }]
+        })
     });
     groups.collect()
 }

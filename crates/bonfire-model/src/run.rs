@@ -5,6 +5,7 @@ use std::rc::Rc;
 use bonfire_engine::core_sync::{RISCV, Row, Settle, X86};
 use bonfire_engine::{Everywhere, LockedMask, Mask, Running, Site, Threads};
 
+use crate::architecture::Architecture;
 use crate::explorer::{self, Body, Exploration, Flaw, Outcome, Rules, Test, Trace, Verdict};
 use crate::kernel::{self, Boot, Kernel};
 use crate::machine::{Capabilities, Mutant};
@@ -68,65 +69,80 @@ impl Run {
 /// Explores `scenario` on an engine of `design`, with some sites changed.
 #[must_use]
 pub fn run(design: Design, scenario: &Scenario, mutant: &Mutant, rules: Rules, limit_bytes: usize) -> Run {
-    match scenario.needs {
-        Needs::Nothing => run_with::<Minimal>(design, scenario, mutant, rules, limit_bytes),
-        Needs::CoreSync => run_with::<CoreSync>(design, scenario, mutant, rules, limit_bytes),
-        Needs::CoreSyncLate => run_with::<CoreSyncLate>(design, scenario, mutant, rules, limit_bytes),
-        Needs::CoreSyncX86 => run_with::<CoreSyncX86>(design, scenario, mutant, rules, limit_bytes),
-        Needs::CoreSyncX86Late => run_with::<CoreSyncX86Late>(design, scenario, mutant, rules, limit_bytes),
-        Needs::Rseq => run_with::<Rseq>(design, scenario, mutant, rules, limit_bytes),
-    }
+    run_on(Architecture::Bare, design, scenario, mutant, rules, limit_bytes)
 }
 
-fn run_with<C: Capabilities>(
+/// The same with what an architecture gives without being asked.
+#[must_use]
+pub fn run_on(
+    architecture: Architecture,
     design: Design,
     scenario: &Scenario,
     mutant: &Mutant,
     rules: Rules,
     limit_bytes: usize,
 ) -> Run {
-    match design {
-        Design::Everywhere => explore::<C, Everywhere>(scenario, mutant, rules, limit_bytes),
-        Design::Running => explore::<C, Running>(scenario, mutant, rules, limit_bytes),
-        Design::Mask => explore::<C, Mask>(scenario, mutant, rules, limit_bytes),
-        Design::LockedMask => explore::<C, LockedMask>(scenario, mutant, rules, limit_bytes),
-        Design::Threads => explore::<C, Threads>(scenario, mutant, rules, limit_bytes),
+    let setting = Setting { architecture, scenario, mutant, rules, limit_bytes };
+    match scenario.needs {
+        Needs::Nothing => setting.explore_on::<Minimal>(design),
+        Needs::CoreSync => setting.explore_on::<CoreSync>(design),
+        Needs::CoreSyncLate => setting.explore_on::<CoreSyncLate>(design),
+        Needs::CoreSyncX86 => setting.explore_on::<CoreSyncX86>(design),
+        Needs::CoreSyncX86Late => setting.explore_on::<CoreSyncX86Late>(design),
+        Needs::Rseq => setting.explore_on::<Rseq>(design),
     }
 }
 
-fn explore<C: Capabilities, T: kernel::Design<C>>(
-    scenario: &Scenario,
-    mutant: &Mutant,
+/// What is run, but for the capabilities of the machine and the design.
+struct Setting<'a> {
+    architecture: Architecture,
+    scenario: &'a Scenario,
+    mutant: &'a Mutant,
     rules: Rules,
     limit_bytes: usize,
-) -> Run {
-    let kernel = Rc::new(Kernel::<C, T>::new(scenario.parts.len(), mutant.clone()));
-    let bodies = scenario.parts.iter().map(|part| {
-        let (kernel, acts) = (Rc::clone(&kernel), part.acts.clone());
-        Box::new(move || kernel.run(&acts)) as Body
-    });
-    let (booted, interrupted) = (Rc::clone(&kernel), Rc::clone(&kernel));
-    let boot = scenario.clone();
-    let forbidden = scenario.forbidden.clone();
-    let test = Test {
-        set_up: Box::new(move || {
-            let named = Rc::clone(&booted);
-            explorer::name_words_by(move |address| named.name_at(address));
-            booted.boot(&Boot {
-                cpus: &boot.parts.iter().map(|part| part.on).collect::<Vec<_>>(),
-                registered: &boot.registered,
-                threads: &boot.threads(),
-                shown: &boot.shown,
-            });
-        }),
-        bodies: bodies.collect(),
-        handler: Rc::new(move |cpu, occupant| interrupted.interrupt(cpu, occupant)),
-        registers: scenario.registers,
-        is_flaw: Box::new(move |outcome| forbidden.contains(outcome)),
-    };
-    let exploration = explorer::explore(test, rules, limit_bytes);
-    let missing = scenario.expected.difference(&exploration.outcomes).cloned().collect();
-    Run { exploration, passed: kernel.engine.machine().passed(), missing }
+}
+
+impl Setting<'_> {
+    fn explore_on<C: Capabilities>(&self, design: Design) -> Run {
+        match design {
+            Design::Everywhere => self.explore::<C, Everywhere>(),
+            Design::Running => self.explore::<C, Running>(),
+            Design::Mask => self.explore::<C, Mask>(),
+            Design::LockedMask => self.explore::<C, LockedMask>(),
+            Design::Threads => self.explore::<C, Threads>(),
+        }
+    }
+
+    fn explore<C: Capabilities, T: kernel::Design<C>>(&self) -> Run {
+        let Self { architecture, scenario, mutant, rules, limit_bytes } = *self;
+        let kernel = Rc::new(Kernel::<C, T>::new(scenario.parts.len(), mutant.clone(), architecture));
+        let bodies = scenario.parts.iter().map(|part| {
+            let (kernel, acts) = (Rc::clone(&kernel), part.acts.clone());
+            Box::new(move || kernel.run(&acts)) as Body
+        });
+        let (booted, interrupted) = (Rc::clone(&kernel), Rc::clone(&kernel));
+        let boot = scenario.clone();
+        let forbidden = scenario.forbidden.clone();
+        let test = Test {
+            set_up: Box::new(move || {
+                let named = Rc::clone(&booted);
+                explorer::name_words_by(move |address| named.name_at(address));
+                booted.boot(&Boot {
+                    cpus: &boot.parts.iter().map(|part| part.on).collect::<Vec<_>>(),
+                    registered: &boot.registered,
+                    threads: &boot.threads(),
+                    shown: &boot.shown,
+                });
+            }),
+            bodies: bodies.collect(),
+            handler: Rc::new(move |cpu, occupant| interrupted.interrupt(cpu, occupant)),
+            registers: scenario.registers,
+            is_flaw: Box::new(move |outcome| forbidden.contains(outcome)),
+        };
+        let exploration = explorer::explore(test, rules, limit_bytes);
+        let missing = scenario.expected.difference(&exploration.outcomes).cloned().collect();
+        Run { exploration, passed: kernel.engine.machine().passed(), missing }
+    }
 }
 
 /// The minimum.

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use bonfire_engine::Site;
 use bonfire_model::diagram;
 use bonfire_model::excuse::{self, Excuse};
-use bonfire_model::explorer::{Memory, Order, PokeOrder, Rules};
+use bonfire_model::explorer::{Memory, Order, PokeOrder, Rules, Verdict};
 use bonfire_model::matrix::{self, Found, Record, Runner};
-use bonfire_model::run::Design;
-use bonfire_model::scenario::{self, Scenario};
+use bonfire_model::run::{Design, run};
+use bonfire_model::scenario::{self, Scenario, three};
 
 const LIMIT: usize = 2 << 30;
 
@@ -60,6 +60,22 @@ fn every_site_is_accounted_for(unchanged: &[Record], kills: &matrix::Matrix) {
     assert_eq!(needed, BTreeSet::from(Site::ALL));
 }
 
+/// Three CPUs: two callers of one target, observers, threads that migrate.
+#[test]
+fn the_engine_holds_with_a_third_cpu() {
+    let scenarios = three::scenarios();
+    let is_large = |name: &str| ["q4", "q6", "q7", "h7", "two"].iter().any(|part| name.contains(part));
+    let scenarios: Vec<Scenario> = scenarios
+        .into_iter()
+        .filter(|scenario| !is_large(&scenario.name) || scenario.name == "ISA2/two light")
+        .collect();
+    assert_eq!(scenarios.len(), 31);
+    holds(
+        &scenarios,
+        &runner(&scenarios).run(&matrix::unchanged(&scenarios, &[Design::Running], Rules::WEAK)),
+    );
+}
+
 #[test]
 fn an_excuse_says_which_kind_it_is() {
     let gate = excuse::excuse(Design::Everywhere, Site::RegEntry, matrix::DELETED[0]);
@@ -105,26 +121,47 @@ fn the_engine_holds_with_the_strongest_pokes_too() {
     assert!(records.iter().all(|record| !matches!(record.found, Found::Flawed(_) | Found::CouldNotFinish)));
 }
 
-/// The reductions lose nothing: same outcomes, same verdicts without them.
+/// The reductions lose nothing: the same outcomes, the same verdicts without them.
 #[test]
 fn reduction_off_agrees() {
-    let scenarios: Vec<Scenario> = scenario::two_cpus()
-        .into_iter()
-        .filter(|scenario| {
-            ["AB/SB", "AB/MP", "C3/LB", "C2/SB", "h1/MP", "S1", "R1"].contains(&scenario.name.as_str())
+    let every_rule = || {
+        let memories = [Memory::Weak, Memory::NoLoadBuffering, Memory::Tso, Memory::Sc];
+        let pokes = [PokeOrder::None, PokeOrder::Full];
+        memories.into_iter().flat_map(move |memory| {
+            pokes.map(|pokes| Rules { memory, pokes, order: Order::DepthFirst, ..Rules::WEAK })
         })
-        .collect();
-    assert_eq!(scenarios.len(), 7);
-    let runner = runner(&scenarios);
-    for mutant in [vec![], vec![(Site::SysExit, matrix::DELETED[0])], vec![(Site::IpiMb, matrix::DELETED[0])]]
+    };
+    let two = scenario::two_cpus();
+    let running: Vec<&Scenario> = two.iter().filter(|scenario| scenario.name.starts_with("AB/")).collect();
+    for design in Design::ALL {
+        for rules in every_rule() {
+            running.iter().for_each(|scenario| agrees(design, scenario, rules));
+        }
+    }
+    let longer = ["C3/LB", "C2/SB", "C6/MP", "D/MP", "E1/SB", "h1/MP", "S1", "R1"];
+    for scenario in two.iter().filter(|scenario| longer.contains(&scenario.name.as_str())) {
+        [Design::Running, Design::Mask].iter().for_each(|&design| agrees(design, scenario, Rules::WEAK));
+    }
+    for scenario in
+        three::scenarios().iter().filter(|scenario| ["WRC", "K2/LB"].contains(&scenario.name.as_str()))
     {
-        let verdicts = |reduce| {
-            let rules = Rules { reduce, order: Order::DepthFirst, ..Rules::WEAK };
-            let mut groups = matrix::unchanged(&scenarios, &[Design::Running], rules);
-            groups.iter_mut().flatten().for_each(|job| job.mutant.clone_from(&mutant));
-            let flawed = |record: Record| matches!(record.found, Found::Flawed(_));
-            runner.run(&groups).into_iter().map(flawed).collect::<Vec<_>>()
-        };
-        assert_eq!(verdicts(true), verdicts(false), "{mutant:?}");
+        agrees(Design::Running, scenario, Rules::WEAK);
+    }
+}
+
+/// Explores with and without reductions, as it ships and without each barrier.
+fn agrees(design: Design, scenario: &Scenario, rules: Rules) {
+    let mut mutants = vec![vec![]];
+    if rules == Rules::WEAK {
+        mutants.extend(Site::ALL.map(|site| vec![(site, matrix::DELETED[0])]));
+    }
+    for mutant in mutants {
+        let explore = |reduce| run(design, scenario, &mutant, Rules { reduce, ..rules }, LIMIT).exploration;
+        let (on, off) = (explore(true), explore(false));
+        assert!(!matches!(off.verdict, Verdict::CouldNotFinish), "{}", scenario.name);
+        let said = format!("{} {} {mutant:?} {rules:?}", design.name(), scenario.name);
+        assert_eq!(on.verdict.is_flawed(), off.verdict.is_flawed(), "{said}");
+        // A flaw ends the search, with what was reached so far.
+        assert!(on.verdict.is_flawed() || on.outcomes == off.outcomes, "{said}");
     }
 }

@@ -5,6 +5,7 @@
 
 use anyhow::{Context, Result, ensure};
 use bonfire_engine::Site;
+use bonfire_model::architecture::Architecture;
 use bonfire_model::excuse::{Excuse, Judgement};
 use bonfire_model::explorer::Flaw;
 use bonfire_model::matrix::{self, Job, Record};
@@ -161,6 +162,7 @@ impl Run {
             scenario: scenario.context("no such scenario")?,
             mutant: self.changes.iter().map(change).collect::<Result<_>>()?,
             rules: question.rules(),
+            architecture: Architecture::Bare,
         };
         let passed = self.passed.iter().map(site).collect::<Result<_>>()?;
         Ok(Record { job, found: self.found.found(), trace: None, passed, states: self.states })
