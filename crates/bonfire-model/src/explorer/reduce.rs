@@ -187,9 +187,10 @@ impl Stepper<'_> {
             self.interrupt(&arrived, target);
             let mut other = arrived;
             other.cpus[target].pending = false;
-            let coming = |cpu: &CpuState| cpu.window.iter().any(|entry| *entry == Entry::Poke(target as u8));
+            let poke = Entry::Poke(target as u8);
+            let coming = |cpu: &CpuState| cpu.window.contains(&poke);
             if other.cpus.iter().any(coming) {
-                self.emit(cpu, What::Left(Entry::Poke(target as u8)), other);
+                self.emit(cpu, What::Left(poke), other);
             }
         }
     }
