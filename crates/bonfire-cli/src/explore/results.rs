@@ -160,8 +160,11 @@ impl Results {
     /// What is to be thought of all.
     pub(super) fn verdict(&self) -> Verdict {
         let judged = self.judged();
-        let failed = |judged: &Judged| {
-            matches!(judged.judgement, Judgement::Unexplained | Judgement::Outdated(_)) && self.is_judged()
+        let failed = |judged: &Judged| match judged.judgement {
+            // What breaks in a part breaks in the whole.
+            Judgement::Outdated(_) => true,
+            Judgement::Unexplained => self.is_judged(),
+            Judgement::Needed | Judgement::Excused(_) | Judgement::Unfinished => false,
         };
         let is_one = matches!(self.question.changes, Changes::One(_));
         let nothing_ran = is_one && self.changed.is_empty();
@@ -189,4 +192,71 @@ fn leave_out_what_follows_a_flaw(changed: &mut Vec<Record>) {
         }
         true
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::question::Model;
+    use bonfire_model::explorer::Flaw;
+    use bonfire_model::matrix::Job;
+
+    const BROKEN: Found = Found::Flawed(Flaw::Hang);
+
+    /// What came of the engine as it ships, and of it without some sites.
+    fn results(part: &str, shipped: &Found, without: &[(&[Site], &Found)]) -> Results {
+        let design = Design::Everywhere;
+        let question = Question::new(Model::Weak, 2, &[design], part, Changes::Deletions).unwrap();
+        let record = |sites: &[Site], found: &Found| Record {
+            job: Job {
+                design,
+                scenario: 0,
+                mutant: sites.iter().map(|&site| (site, Change::Deleted)).collect(),
+                rules: question.rules(),
+            },
+            found: found.clone(),
+            trace: None,
+            passed: vec![],
+            states: 1,
+        };
+        let unchanged = vec![record(&[], shipped)];
+        let changed = without.iter().map(|(sites, found)| record(sites, found)).collect();
+        Results::new(question, None, unchanged, changed, Measured::default())
+    }
+
+    fn verdict(part: &str, shipped: &Found, without: &[(&[Site], &Found)]) -> Verdict {
+        results(part, shipped, without).verdict()
+    }
+
+    #[test]
+    fn the_engine_as_it_ships_holds_breaks_or_cannot_be_told() {
+        assert_eq!(verdict("", &Found::Holds, &[]), Verdict::Holds);
+        assert_eq!(verdict("", &BROKEN, &[]), Verdict::Broken);
+        assert_eq!(verdict("", &Found::Vacuous, &[]), Verdict::CannotTell);
+        assert_eq!(verdict("", &Found::CouldNotFinish, &[]), Verdict::CannotTell);
+    }
+
+    #[test]
+    fn a_survivor_needs_an_excuse_where_all_was_tried_and_an_excuse_a_survivor_anywhere() {
+        let needed: &[Site] = &[Site::SysEntry];
+        let excused: &[Site] = &[Site::RegEntry];
+        for part in ["", "AB/SB"] {
+            let of = |without: &[(&[Site], &Found)]| verdict(part, &Found::Holds, without);
+            assert_eq!(of(&[(needed, &BROKEN), (excused, &Found::Holds)]), Verdict::Holds);
+            assert_eq!(of(&[(excused, &BROKEN)]), Verdict::Broken);
+            assert_eq!(of(&[(needed, &Found::CouldNotFinish)]), Verdict::CannotTell);
+            let survives = if part.is_empty() { Verdict::Broken } else { Verdict::Holds };
+            assert_eq!(of(&[(needed, &Found::Holds)]), survives);
+        }
+    }
+
+    #[test]
+    fn what_follows_a_flaw_is_left_out() {
+        let site: &[Site] = &[Site::SysEntry];
+        let other: &[Site] = &[Site::SysExit];
+        let runs = [(site, &Found::Holds), (site, &BROKEN), (site, &Found::Holds), (other, &Found::Holds)];
+        let found: Vec<_> =
+            results("", &Found::Holds, &runs).changed.into_iter().map(|record| record.found).collect();
+        assert_eq!(found, [Found::Holds, BROKEN, Found::Holds]);
+    }
 }

@@ -124,19 +124,18 @@ fn line(results: &Results, judged: &Judged, excuses: &[&str]) -> String {
         .and_then(|why| excuses.iter().position(|excuse| *excuse == why))
         .and_then(|place| ('a'..).nth(place))
         .unwrap_or(' ');
-    let tried = judged.cell.tried;
+    let tried = scenarios(judged.cell.tried);
     let (style, verdict) = match judged.judgement {
         Judgement::Needed => (GOOD, format!("needed      {first}{more}")),
         Judgement::Excused(_) => (GOOD, format!("excused     {letter}")),
         Judgement::Unexplained if results.is_judged() => {
-            (BAD, format!("NOT NEEDED  nothing breaks in {tried} scenarios, and no excuse"))
+            (BAD, format!("NOT NEEDED  nothing breaks in {tried}, and no excuse"))
         }
-        Judgement::Unexplained => (DIM, format!("not judged  nothing breaks in {tried} scenarios")),
+        Judgement::Unexplained => (DIM, format!("not judged  nothing breaks in {tried}")),
         Judgement::Outdated(_) => (BAD, format!("NEEDED      {first}{more}, though excused by {letter}")),
-        Judgement::Unfinished => (
-            UNSURE,
-            format!("unfinished  {} of {tried} scenarios; give more --memory", judged.cell.unfinished),
-        ),
+        Judgement::Unfinished => {
+            (UNSURE, format!("unfinished  {} of {tried}; give more --memory", judged.cell.unfinished))
+        }
     };
     format!("  {:24}{style}{verdict}{style:#}\n", spelled((judged.site, judged.change)))
 }
@@ -190,7 +189,7 @@ fn sentence(results: &Results, judged: &[Judged]) -> String {
             (Verdict::CannotTell, _) => {
                 "Cannot tell: not every scenario could be finished, or shows something.".to_owned()
             }
-            _ => format!("Nothing breaks {engine} in {} scenarios.", results.changed.len()),
+            _ => format!("Nothing breaks {engine} in {}.", scenarios(results.changed.len())),
         };
     }
     let part = match (results.shard, results.is_judged()) {
@@ -215,6 +214,10 @@ fn sentence(results: &Results, judged: &[Judged]) -> String {
             results.measured.memory_limit_mib
         ),
     }
+}
+
+fn scenarios(count: usize) -> String {
+    format!("{} scenario{}", HumanCount(count as u64), if count == 1 { "" } else { "s" })
 }
 
 fn wrapped(text: &str, first: &str, others: &str) -> String {

@@ -3,9 +3,7 @@
 
 mod bench;
 mod command;
-mod explore;
 mod fences;
 mod filters;
-mod history;
 mod report;
 mod support;

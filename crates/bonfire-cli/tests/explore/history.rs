@@ -1,7 +1,7 @@
 //! `docs/history.md` shows what the explorer finds, and not what it once found.
 //!
 //! Each of its diagrams stands between two marks and is made again here. To
-//! write them anew: `BONFIRE_BLESS=1 cargo test -p bonfire-cli history`.
+//! write them anew: `BONFIRE_BLESS=1 cargo test -p bonfire-cli --test explore history`.
 
 use std::fs;
 

@@ -3,15 +3,26 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
-use crate::support::{run, stderr, stdout};
 use serde_json::Value;
 
 /// Small enough for a moment: one design, nine scenarios.
 const SMALL: &[&str] = &["--design", "everywhere", "--scenario", "AB/"];
 
-fn explore(arguments: &[&str]) -> std::process::Output {
-    run(&[&["explore"], arguments].concat())
+/// Runs `bonfire explore` with these arguments to its end.
+fn explore(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bonfire"));
+    command.arg("explore").args(arguments).stdin(Stdio::null());
+    command.output().expect("the binary was built and starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// A folder of this test's own, empty.
@@ -177,7 +188,7 @@ fn shards(folder: &Path, of: u32, arguments: &[&str]) -> Vec<String> {
     (1..=of).map(make).collect()
 }
 
-fn merge(files: &[String], more: &[&str]) -> std::process::Output {
+fn merge(files: &[String], more: &[&str]) -> Output {
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     explore(&[&["--merge"], &files[..], more].concat())
 }
