@@ -17,16 +17,15 @@
 //! over all places between its acts; it orders nothing. A wait looks once, and an
 //! execution in which the answer is not there is of no account. loom also says
 //! that all is well where it tried too little, so every run has to come to each
-//! outcome that is expected, and every barrier has to be missed. Two things made
-//! it try too little, and [`machine`] sees to each:
-//! - a fence is no event to loom: it happens together with the access before it;
-//! - loom keeps one last access for each word: a CPU that reads its own `done`
-//!   hides that the store which follows races with the caller's load.
+//! outcome that is expected, and every barrier has to be missed.
 //!
 //! # What it does not see
 //! - Scenarios in which a CPU is interrupted twice (by a registration and a call):
 //!   `RegEntry` and `RegExit` are not tried.
 //! - Interrupts within a call or a hook.
+//! - What loom itself leaves out: it keeps one last access for each word, so a CPU
+//!   that reads its own `done` may hide a race of the store which follows; and a
+//!   fence is no event to it, which [`machine`] makes up for.
 //! - Core serialisation and rseq sections; write barriers, which C11 lacks.
 //! - On three and four CPUs, executions of many pre-emptions.
 //!
