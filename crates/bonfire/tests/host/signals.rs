@@ -58,3 +58,11 @@ scenario!(signals_reach_threads_that_come_and_go, churn, assert_success, || {
         }
     });
 });
+
+// A caller that was refused a turn once ended another's, and both waited for ever.
+scenario!(many_callers_share_rounds_and_none_is_left_waiting, callers, assert_success, || {
+    let signal = Signal::install(libc::SIGRTMIN() + 6).expect("free and not blocked");
+    std::thread::scope(|scope| {
+        (0..8).for_each(|_| drop(scope.spawn(|| (0..200).for_each(|_| signal.heavy()))));
+    });
+});

@@ -9,11 +9,12 @@
 //! | edge | one side | other side |
 //! |------|----------|------------|
 //! | heavy | the light fences of a thread | the fence in its handler |
+//! | round | [`play_round`], after all have answered | [`has_ended_since`], of those who shared it |
 //! | ack | [`answer`], after the fence | [`Asked::has_answered`], before the fence at the end |
 
 use std::string::{String, ToString};
 use std::sync::atomic::{
-    AtomicI32,
+    AtomicI32, AtomicU32,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     fence,
 };
@@ -43,9 +44,10 @@ use crate::{Barrier, Refusal, late};
 ///
 /// # Cost and bounds
 /// About 6 microseconds for each thread, more than linear beyond some hundred
-/// threads. One heavy fence at a time runs in the process; others wait their
-/// turn. A thread that does not answer for a minute of the waiter's patience
-/// ends the process with a message.
+/// threads. One round of signals at a time runs in the process; callers who find
+/// one under way share the next, so nobody waits for more than two. A thread
+/// that does not answer for a minute of the waiter's patience ends the process
+/// with a message.
 ///
 /// Not for signal handlers: the thread that has the turn may be the one
 /// interrupted. A forked child may use it.
@@ -94,20 +96,46 @@ impl Barrier for Signal {
     }
 
     fn heavy(self) {
-        let _taken = loop {
+        // PAIRS(heavy): what was stored before is seen by whoever is created,
+        // or handles a signal, after the threads were listed: here, or by
+        // another whose round begins after `BEGUN` was read.
+        fence(SeqCst);
+        let begun = BEGUN.load(Relaxed);
+        while !has_ended_since(begun) {
             match TURN.take() {
-                Some(taken) => break taken,
+                Some(_taken) => play_round(),
                 None => thread::yield_now(),
             }
-        };
-        // PAIRS(heavy): what was stored before is seen by whoever is created,
-        // or handles the signal, after the threads were listed.
-        fence(SeqCst);
-        ask_everyone();
+        }
         // PAIRS(heavy): what every thread stored before it answered is seen by
         // loads from here on.
         fence(SeqCst);
     }
+}
+
+/// Rounds of signals begun, and the last that ended. Changed in a turn only.
+///
+/// Who finds the turn taken need not have it: a round that begins after its own
+/// fence does what its own would. So nobody waits for more than two.
+static BEGUN: AtomicU32 = AtomicU32::new(0);
+static ENDED: AtomicU32 = AtomicU32::new(0);
+
+/// One round, in a turn.
+fn play_round() {
+    let round = BEGUN.fetch_add(1, Relaxed).wrapping_add(1);
+    // PAIRS(heavy): with the fence of whoever read an older `BEGUN` after it. Its
+    // fence is the earlier one, so its stores are seen wherever this round's are.
+    fence(SeqCst);
+    ask_everyone();
+    // Release. PAIRS(round): with the load in `has_ended_since`, of those who
+    // waited: the answers are theirs, too.
+    ENDED.store(round, Release);
+}
+
+/// Whether a round that came after this number has ended.
+fn has_ended_since(begun: u32) -> bool {
+    // Acquire. PAIRS(round): with the store in `play_round`.
+    ENDED.load(Acquire).wrapping_sub(begun) as i32 > 0
 }
 
 /// Signals and awaits every thread but this one.
