@@ -116,7 +116,8 @@ fn table(ours: &Kernel, theirs: &Kernel, linux: &str, boots: usize) -> Result<St
          `cargo xtask compare-linux`: QEMU's emulator, {CPUS} CPUs, {boots} boots of each in turns, the same\n\
          static program. Ticks of the time stamp counter for one call: the fastest of all, and the median\n\
          over the boots of their medians and of their p90s. A running target needs a CPU of the host: on\n\
-         a host with fewer idle ones, both kernels wait for its scheduler, and only the minima compare.\n\n\
+         a host with fewer idle ones, both kernels wait for its scheduler, and only the minima compare;\n\
+         on a busy one, `chrt -r 5` before the command gives both what they need.\n\n\
          | | testbed min | median | p90 | Linux min | median | p90 | ratio of medians |\n\
          |---|---|---|---|---|---|---|---|\n"
     );
