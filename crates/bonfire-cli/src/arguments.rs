@@ -71,6 +71,8 @@ pub(crate) const SECTIONS: [Section; 2] = [
             ("bonfire boot --cpus 4", "the engine in a kernel of its own, in QEMU"),
             ("bonfire explore --design running", "every barrier of the engine, on every interleaving"),
             ("bonfire explore --scenario D/ --mutant ExitMm", "what breaks without one of them"),
+            ("bonfire explore --shard 2/4 --json 2.json", "a part of it, for one of four jobs"),
+            ("bonfire explore --merge 1.json 2.json 3.json 4.json", "the report of the whole"),
             ("bonfire explain abi/RSEQ/registered/flags", "what a case tries, why, and what a failure means"),
         ],
     },

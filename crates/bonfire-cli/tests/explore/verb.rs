@@ -196,7 +196,8 @@ fn merge(files: &[String], more: &[&str]) -> Output {
 #[test]
 fn merged_shards_are_the_whole() {
     let folder = folder("merged");
-    for arguments in [SMALL, &["--design", "running", "--scenario", "C", "--model", "sc"]] {
+    let every_change: &[&str] = &["--design", "everywhere", "--scenario", "AB/", "--all-mutants"];
+    for arguments in [SMALL, every_change, &["--design", "running", "--scenario", "C", "--model", "sc"]] {
         let whole = without_measured(json(arguments));
         for of in [1, 3] {
             let files = shards(&folder, of, arguments);
