@@ -198,6 +198,7 @@ fn leave_out_what_follows_a_flaw(changed: &mut Vec<Record>) {
 mod tests {
     use super::*;
     use crate::explore::question::Model;
+    use bonfire_model::architecture::Architecture;
     use bonfire_model::explorer::Flaw;
     use bonfire_model::matrix::Job;
 
@@ -213,6 +214,7 @@ mod tests {
                 scenario: 0,
                 mutant: sites.iter().map(|&site| (site, Change::Deleted)).collect(),
                 rules: question.rules(),
+                architecture: Architecture::Bare,
             },
             found: found.clone(),
             trace: None,
