@@ -69,7 +69,8 @@ impl<'a> Player<'a> {
             if forbidden {
                 self.aim = Some(delay);
             }
-            if !self.rehearses(round) {
+            // A rehearsal is no evidence of anything but a violation.
+            if !self.rehearses(round) || (forbidden && !twin) {
                 self.world.arena().counts.add(twin, forbidden);
             }
             if self.enough() {
