@@ -22,8 +22,10 @@ use std::time::Instant;
 
 use anyhow::Result;
 use bonfire_engine::Site;
+use bonfire_model::architecture::Architecture;
 use bonfire_model::machine::Change;
 use bonfire_model::matrix::{self, Found, Group, Record, Runner};
+use bonfire_model::minimal::{Minimal, minimal};
 use bonfire_model::run::Design;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -166,6 +168,25 @@ fn explore(question: Question, shard: Option<Shard>, memory_mib: u64) -> Results
         memory_limit_mib: memory_mib,
     };
     Results::new(question, shard, unchanged, changed, measured)
+}
+
+/// For each design, on each architecture, a set of sites that suffices.
+fn minimal_sets(question: &Question, memory_mib: u64) -> Vec<(Design, [Minimal; 3])> {
+    let threads = available_parallelism().map_or(1, usize::from);
+    let limit_bytes = usize::try_from(memory_mib << 20).unwrap_or(usize::MAX);
+    let bar = ProgressBar::new_spinner();
+    let progress = |_: &Record| bar.inc(1);
+    let runner = Runner { scenarios: question.scenarios(), threads, limit_bytes, progress: &progress };
+    let sets = question.designs().into_iter().map(|design| {
+        let on = |architecture: Architecture| {
+            bar.set_message(format!("what suffices: {} on {}", design.name(), architecture.name()));
+            minimal(&runner, design, architecture)
+        };
+        (design, Architecture::ALL.map(on))
+    });
+    let sets = sets.collect();
+    bar.finish_and_clear();
+    sets
 }
 
 fn bar(what: &str, groups: &[Group]) -> ProgressBar {

@@ -20,7 +20,8 @@ pub enum Excuse {
     /// breaks.
     Redundant(Site, &'static str),
     /// A machine whose CPUs agree on one order of writes does not need it; POWER
-    /// is not one. Not checked beyond its survival.
+    /// is not one. Checked beyond its survival only for `SysExit` → acquire, which
+    /// breaks under loom (`tests/loom`), whose writes need not reach all at once.
     OneOrderOfWrites(&'static str),
 }
 

@@ -3,13 +3,16 @@
 //!
 //! The page is written by hand but for what stands between two marks.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use bonfire_engine::Site;
+use bonfire_model::architecture::Architecture;
 use bonfire_model::excuse::{self, Judgement};
+use bonfire_model::minimal::Minimal;
 use bonfire_model::run::Design;
 
 use super::explore;
@@ -32,6 +35,8 @@ pub(super) fn write(page: &Path, weak: &Results, memory_mib: u64) -> Result<()> 
     let on = |memory| weak.question.on(memory).map(|question| explore(question, None, memory_mib));
     let (before, after) = around(page)?;
     let tables = tables(weak, &on(Model::Tso)?, &on(Model::Sc)?);
+    let suffices = suffices(&super::minimal_sets(&weak.question, memory_mib));
+    let tables = format!("{tables}\n{suffices}");
     let text = format!("{before}{BEGIN}\n{tables}\n{END}{after}");
     fs::write(page, text).with_context(|| format!("cannot write {}", page.display()))
 }
@@ -95,6 +100,28 @@ fn of_design(weak: &Results, design: Design, judged: &[Vec<Judged>; 3]) -> Strin
     }
     for (why, sites) in not_passed(design) {
         let _ = writeln!(text, "\nNot passed by {name}, since {why}: {}.", sites.join(", "));
+    }
+    text
+}
+
+/// What is left when sites are taken out for good, on each architecture.
+fn suffices(sets: &[(Design, [Minimal; 3])]) -> String {
+    let mut text = String::from(
+        "### What suffices\n\n| design | on | these suffice, and none of them can go | these may be nothing, all at once |\n\
+         |---|---|---|---|\n",
+    );
+    let names = |sites: &BTreeSet<Site>| match sites.is_empty() {
+        true => "none".to_owned(),
+        false => sites.iter().map(|site| site.name()).collect::<Vec<_>>().join(", "),
+    };
+    for (design, minimal) in sets {
+        for (architecture, set) in Architecture::ALL.into_iter().zip(minimal) {
+            let (needed, spare) = (names(&set.needed), names(&set.spare));
+            let _ = writeln!(text, "| {} | {} | {needed} | {spare} |", design.name(), architecture.name());
+            if !set.unfinished.is_empty() {
+                let _ = writeln!(text, "| | | **unfinished**: {} | |", names(&set.unfinished));
+            }
+        }
     }
     text
 }
