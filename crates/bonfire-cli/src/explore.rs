@@ -74,6 +74,9 @@ pub(crate) struct Options {
     /// List the scenarios that would run
     #[arg(long, conflicts_with_all = ["json", "svg", "markdown", "merge"])]
     list: bool,
+    /// Draw the scenarios that would run, and name the barriers that each passes
+    #[arg(long, conflicts_with_all = ["json", "svg", "markdown", "merge", "list"])]
+    draw: bool,
     /// Write what ran, and what came of it, to FILE, or to stdout in place of the report for people
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     json: Option<PathBuf>,
@@ -100,6 +103,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let question = options.question()?;
     if options.list {
         print(&text::list(&question))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if options.draw {
+        let unchanged = unchanged(&question, options.memory);
+        print(&text::drawn(&question, &unchanged))?;
         return Ok(ExitCode::SUCCESS);
     }
     // Opened first, so that a path that cannot be written costs no run.
@@ -168,6 +176,14 @@ fn explore(question: Question, shard: Option<Shard>, memory_mib: u64) -> Results
         memory_limit_mib: memory_mib,
     };
     Results::new(question, shard, unchanged, changed, measured)
+}
+
+/// The runs of the engine as it ships, and nothing else.
+fn unchanged(question: &Question, memory_mib: u64) -> Vec<Record> {
+    let threads = available_parallelism().map_or(1, usize::from);
+    let limit_bytes = usize::try_from(memory_mib << 20).unwrap_or(usize::MAX);
+    let runner = Runner { scenarios: question.scenarios(), threads, limit_bytes, progress: &|_| () };
+    runner.run(&matrix::unchanged(question.scenarios(), &question.designs(), question.rules()))
 }
 
 /// For each design, on each architecture, a set of sites that suffices.

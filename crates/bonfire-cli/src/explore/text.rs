@@ -50,6 +50,22 @@ pub(super) fn list(question: &Question) -> String {
     question.scenarios().iter().map(line).collect()
 }
 
+/// The scenarios of a question as diagrams, and the barriers that the engine
+/// passed in each.
+pub(super) fn drawn(question: &Question, unchanged: &[Record]) -> String {
+    let mut text = String::new();
+    for (place, scenario) in question.scenarios().iter().enumerate() {
+        let _ = write!(text, "{scenario}");
+        for record in unchanged.iter().filter(|record| record.job.scenario == place) {
+            let sites: Vec<&str> = record.passed.iter().map(|site| site.name()).collect();
+            let head = format!("  {} passes: ", record.job.design.name());
+            text.push_str(&wrapped(&sites.join(", "), &head, "    "));
+        }
+        text.push('\n');
+    }
+    text
+}
+
 /// What came of a run, for people.
 pub(super) fn found(results: &Results, record: &Record) -> String {
     match &record.found {

@@ -4,6 +4,7 @@
 //! outcome is forbidden) in a *situation* (what happens to the fast side's CPU
 //! meanwhile); see [`shape`] and [`situation`].
 
+mod draw;
 pub mod more;
 pub mod shape;
 pub mod situation;
