@@ -165,6 +165,7 @@ impl Case {
     pub(crate) fn hidden(&self, order: MemoryOrder) -> Option<Reason> {
         match self.0 {
             What::Litmus(litmus) => litmus.hidden(order),
+            What::Race(race) => race.hidden(order),
             _ => None,
         }
     }
@@ -186,7 +187,7 @@ impl Case {
     /// Why this machine seems unable to show the fault, after these rounds.
     pub(crate) fn unseen(&self, rounds: Rounds) -> Option<Reason> {
         match self.0 {
-            What::Race(race) => race.hidden(rounds),
+            What::Race(race) => race.unseen(rounds),
             _ => None,
         }
     }

@@ -23,7 +23,7 @@ use bonfire_abi::{Command, FLAG_CPU, from_return};
 use crate::case::{self, Cost};
 use crate::random::Random;
 use crate::verdict::{Finding, Means, Reason, Rounds};
-use crate::{Ending, Fetch, Restartable, Start, World, script};
+use crate::{Ending, Fetch, MemoryOrder, Restartable, Start, World, script};
 
 /// One race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,10 +126,20 @@ impl Race {
         }
     }
 
+    /// Why a machine of this order cannot show anything: an emulator translates
+    /// instructions anew when they change.
+    pub(crate) fn hidden(self, order: MemoryOrder) -> Option<Reason> {
+        let is_emulated = order == MemoryOrder::EmulatedStoreBuffer;
+        (self.is_of_instructions() && is_emulated).then_some(Reason::Architecture)
+    }
+
     /// Why these rounds show nothing, if so: few machines can execute a stale
-    /// instruction at all, and where the twin never did, this is not one.
-    pub(crate) fn hidden(self, rounds: Rounds) -> Option<Reason> {
-        (self.is_of_instructions() && rounds.twin_forbidden == 0).then_some(Reason::NoStaleInstruction)
+    /// instruction at all, and where the twin never did in many rounds, this is
+    /// not one.
+    pub(crate) fn unseen(self, rounds: Rounds) -> Option<Reason> {
+        const MANY: u64 = 100;
+        let never = rounds.twin_forbidden == 0 && rounds.twin_rounds >= MANY;
+        (self.is_of_instructions() && never).then_some(Reason::NoStaleInstruction)
     }
 
     pub(crate) const fn citation(self) -> &'static str {
