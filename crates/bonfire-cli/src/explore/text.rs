@@ -105,7 +105,13 @@ fn header(results: &Results) -> String {
 fn of_design(results: &Results, design: Design, judged: &[Judged], excuses: &[&str]) -> String {
     let runs: Vec<&Record> = results.unchanged.iter().filter(|record| record.job.design == design).collect();
     let wrong: Vec<&&Record> = runs.iter().filter(|record| record.found != Found::Holds).collect();
-    let hold = if wrong.is_empty() { "all hold".to_owned() } else { format!("{} do not hold", wrong.len()) };
+    let flawed = wrong.iter().filter(|record| matches!(record.found, Found::Flawed(_))).count();
+    let hold = match (flawed, wrong.len() - flawed) {
+        (0, 0) => "all hold".to_owned(),
+        (0, untold) => format!("{untold} cannot be told"),
+        (flawed, 0) => format!("{flawed} do not hold"),
+        (flawed, untold) => format!("{flawed} do not hold, {untold} cannot be told"),
+    };
     let mut text = format!("\n{TITLE}{}{TITLE:#}: {} scenarios, {hold}\n", design.name(), runs.len());
     for record in wrong {
         let style = if matches!(record.found, Found::Flawed(_)) { BAD } else { UNSURE };
