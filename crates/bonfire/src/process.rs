@@ -175,8 +175,9 @@ mod background {
             std::thread::yield_now();
             register()
         };
-        // It makes a dozen system calls and no deep ones.
-        let helper = Builder::new().name("bonfire-register".into()).stack_size(64 << 10).spawn(work);
+        // It makes a dozen system calls and no deep ones. A name would cost the
+        // caller a fifteenth of its wait.
+        let helper = Builder::new().stack_size(64 << 10).spawn(work);
         Registering(match helper {
             Ok(thread) => Progress::UnderWay(thread),
             Err(_) => Progress::Done(Err(Refusal::NoThread)),
