@@ -1,6 +1,6 @@
 //! How many states each scenario has, and how fast they are looked at.
 //!
-//! `cargo run --release -p bonfire-model --example sizes -- DESIGN [SCENARIO [CPUS]]`
+//! `cargo run --release -p bonfire-model --example sizes -- DESIGN [SCENARIO [CPUS [MIB]]]`
 
 use std::time::Instant;
 

@@ -108,9 +108,9 @@ pub fn explore(test: Test, rules: Rules, limit_bytes: usize) -> Exploration {
         let end = search.run(rules.order, limit_bytes, &is_flaw);
         states += search.looked_at();
         let outcomes = std::mem::take(&mut search.outcomes);
-        let programs_misguessed = search.has_misguessed();
+        let misguessed = search.has_misguessed();
         let path = match end {
-            End::Found(_, state) if !programs_misguessed => search.path(state),
+            End::Found(_, state) if !misguessed => search.path(state),
             _ => Vec::new(),
         };
         // Whatever was found is so only if what was assumed of the programs held.

@@ -9,9 +9,10 @@
 //! Each node also knows its *future*: which words the program can still touch
 //! from there, and how. What nobody will look at again need not be told apart,
 //! which is where most states are saved. A future is known only once the tree
-//! below it is, so it is an assumption, taken from an earlier pass over the
-//! programs, checked after each pass ([`Programs::settle`]), and replaced by
-//! "anything" where there is none.
+//! below it is, so it is an assumption: taken from an earlier pass over the
+//! programs, guessed from its parent's where a node is new, and checked after
+//! each pass ([`Programs::settle`]). A pass that assumed too little counts for
+//! nothing and is made again.
 
 use super::op::{Op, WordId};
 use super::replay::{self, Handler, Initial, Occupant, Request};
@@ -162,7 +163,7 @@ pub(crate) struct Programs {
     heeds_milestones: bool,
     /// Places that stand for others.
     shared: Vec<Node>,
-    /// What was assumed of the nodes that an earlier pass met.
+    /// What is assumed of each node.
     futures: Vec<Future>,
     /// What was assumed of the handlers of each CPU.
     handlers: Vec<Future>,
