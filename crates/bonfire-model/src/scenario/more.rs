@@ -267,21 +267,26 @@ fn core_sync_registrations() -> Vec<Scenario> {
     all
 }
 
+/// A critical section that has read the old `x` must not overwrite what the
+/// caller wrote to `y` after the call.
+pub(crate) fn of_section(name: &str, parts: Vec<Part>) -> Scenario {
+    Scenario {
+        registered: vec![(0, RegisterRseq)],
+        registers: 1,
+        shown: vec![Y],
+        forbidden: BTreeSet::from([vec![0, 2]]),
+        expected: BTreeSet::from([vec![0, 1], vec![1, 1], vec![1, 2]]),
+        needs: Needs::Rseq,
+        ..Scenario::bare(name, parts)
+    }
+}
+
 /// Critical sections: what one has read before the call, it must not act on
 /// after the call.
 fn rseqs() -> Vec<Scenario> {
     let section = [Begin, Read(X, 0), Commit(Y, 2)];
     let caller = |call: Act| part(CALLER, &[Write(X, 1), call, Write(Y, 1)]);
-    let rseq = |name: &str, caller: Part, fast: Part| Scenario {
-        registered: vec![(0, RegisterRseq)],
-        registers: 1,
-        shown: vec![Y],
-        // Read the old x, and overwrote what the caller wrote afterwards.
-        forbidden: BTreeSet::from([vec![0, 2]]),
-        expected: BTreeSet::from([vec![0, 1], vec![1, 1], vec![1, 2]]),
-        needs: Needs::Rseq,
-        ..Scenario::bare(name, vec![caller, fast])
-    };
+    let rseq = |name: &str, caller: Part, fast: Part| of_section(name, vec![caller, fast]);
     let switched = [Begin, Read(X, 0), Switch(SIBLING), Switch(FAST), Commit(Y, 2)];
     let away = [Begin, Read(X, 0), Switch(STRANGER), Switch(FAST), Commit(Y, 2)];
     let late = [Switch(FAST), Begin, Read(X, 0), Commit(Y, 2)];

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use bonfire_abi::Command;
 
-use super::more::{of_shape, part};
+use super::more::{of_section, of_shape, part};
 use super::shape::Shape;
 use super::situation::{CALLER, FAST, SIBLING, STRANGER};
 use super::{Needs, Part, Scenario};
@@ -16,8 +16,8 @@ use crate::kernel::{Act, On, Var, user};
 
 use Act::{Await, Call, Exit, Fetch, Offline, Online, Read, Rejoin, Signal, Switch, Write};
 use Command::{
-    GlobalExpedited, PrivateExpedited, RegisterGlobalExpedited, RegisterPrivateExpedited, RegisterRseq,
-    RegisterSyncCore, Rseq, SyncCore,
+    GlobalExpedited, PrivateExpedited, RegisterGlobalExpedited, RegisterPrivateExpedited, RegisterSyncCore,
+    Rseq, SyncCore,
 };
 use Var::{Code, X, Y, Z};
 
@@ -266,13 +266,5 @@ fn restarts() -> Vec<Scenario> {
         part(FAST, &section(Y, 0, 2)),
         part(OTHER, &[Call(Rseq)]),
     ];
-    vec![Scenario {
-        registered: vec![(0, RegisterRseq)],
-        registers: 1,
-        shown: vec![Y],
-        forbidden: BTreeSet::from([vec![0, 2]]),
-        expected: BTreeSet::from([vec![0, 1], vec![1, 1], vec![1, 2]]),
-        needs: Needs::Rseq,
-        ..Scenario::bare("R1/two callers", parts)
-    }]
+    vec![of_section("R1/two callers", parts)]
 }
