@@ -159,10 +159,7 @@ fn explore(question: Question, shard: Option<Shard>, memory_mib: u64) -> Results
             bar.set_message(format!("{what}: {} {}", record.job.design.name(), question.name_of(record)));
             bar.inc(settled(&groups, record));
         };
-        let threads = available_parallelism().map_or(1, usize::from);
-        let limit_bytes = usize::try_from(memory_mib << 20).unwrap_or(usize::MAX);
-        let runner = Runner { scenarios, threads, limit_bytes, progress: &progress };
-        let records = runner.run(&groups);
+        let records = runner(&question, memory_mib, &progress).run(&groups);
         bar.finish_and_clear();
         records
     };
@@ -178,21 +175,27 @@ fn explore(question: Question, shard: Option<Shard>, memory_mib: u64) -> Results
     Results::new(question, shard, unchanged, changed, measured)
 }
 
-/// The runs of the engine as it ships, and nothing else.
-fn unchanged(question: &Question, memory_mib: u64) -> Vec<Record> {
+/// All CPUs, and this much memory.
+fn runner<'a>(question: &'a Question, memory_mib: u64, progress: &'a (dyn Fn(&Record) + Sync)) -> Runner<'a> {
     let threads = available_parallelism().map_or(1, usize::from);
     let limit_bytes = usize::try_from(memory_mib << 20).unwrap_or(usize::MAX);
-    let runner = Runner { scenarios: question.scenarios(), threads, limit_bytes, progress: &|_| () };
-    runner.run(&matrix::unchanged(question.scenarios(), &question.designs(), question.rules()))
+    Runner { scenarios: question.scenarios(), threads, limit_bytes, progress }
+}
+
+/// The runs of the engine as it ships, and nothing else.
+fn unchanged(question: &Question, memory_mib: u64) -> Vec<Record> {
+    runner(question, memory_mib, &|_| ()).run(&matrix::unchanged(
+        question.scenarios(),
+        &question.designs(),
+        question.rules(),
+    ))
 }
 
 /// For each design, on each architecture, a set of sites that suffices.
 fn minimal_sets(question: &Question, memory_mib: u64) -> Vec<(Design, [Minimal; 3])> {
-    let threads = available_parallelism().map_or(1, usize::from);
-    let limit_bytes = usize::try_from(memory_mib << 20).unwrap_or(usize::MAX);
     let bar = ProgressBar::new_spinner();
     let progress = |_: &Record| bar.inc(1);
-    let runner = Runner { scenarios: question.scenarios(), threads, limit_bytes, progress: &progress };
+    let runner = runner(question, memory_mib, &progress);
     let sets = question.designs().into_iter().map(|design| {
         let on = |architecture: Architecture| {
             bar.set_message(format!("what suffices: {} on {}", design.name(), architecture.name()));

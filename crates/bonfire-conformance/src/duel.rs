@@ -355,3 +355,19 @@ impl fmt::Display for Race {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_rounds_do_not_say_that_nothing_goes_stale() {
+        let instructions = Instructions { worker: 1 };
+        let after = |twin_rounds| Rounds { rounds: 1, forbidden: 0, twin_rounds, twin_forbidden: 0 };
+        assert_eq!(instructions.unseen(after(99)), None);
+        assert_eq!(instructions.unseen(after(100)), Some(Reason::NoStaleInstruction));
+        let seen = Rounds { twin_forbidden: 1, ..after(100) };
+        assert_eq!(instructions.unseen(seen), None, "this machine shows it");
+        assert_eq!(Sections(Reach::Every).unseen(after(100)), None, "sections show on any machine");
+    }
+}
