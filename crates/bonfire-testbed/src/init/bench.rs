@@ -22,25 +22,15 @@ const REGISTER_PRIVATE_EXPEDITED: u64 = 16;
 pub(crate) fn run() {
     let cpus = sys::affinity().count_ones();
     sys::stay_on(0);
-    in_a_process(|| time("QUERY", || sys::call3(MEMBARRIER, 0, 0, 0)));
+    sys::in_a_process(|| time("QUERY", || sys::call3(MEMBARRIER, 0, 0, 0)));
     for (name, targets) in
         [("PRIVATE_EXPEDITED/0", 0), ("PRIVATE_EXPEDITED/1", 1), ("PRIVATE_EXPEDITED/3", 3)]
     {
         if targets < cpus {
-            in_a_process(|| private_expedited(name, targets));
+            sys::in_a_process(|| private_expedited(name, targets));
         }
     }
     registration();
-}
-
-/// Calls `f` in a fresh process and waits for its end.
-fn in_a_process(f: impl FnOnce()) {
-    let child = sys::fork();
-    if child == 0 {
-        f();
-        sys::exit(0);
-    }
-    sys::wait(child, false);
 }
 
 /// The call, with a sleeping thread and `targets` running ones beside the caller.
@@ -85,7 +75,7 @@ fn registration() {
     // SAFETY: a page of zeros that is mapped for ever, larger than the array.
     let ticks = unsafe { &*shared.cast::<[AtomicU32; REGISTRATIONS]>() };
     for ticks in ticks {
-        in_a_process(|| {
+        sys::in_a_process(|| {
             let word = AtomicU32::new(0);
             let _sleeper = threads::start(&word, sleeper, 0);
             sys::sleep_ns(1_000_000);

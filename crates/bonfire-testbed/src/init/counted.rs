@@ -183,7 +183,7 @@ impl Scene {
     fn play(&self, design: Design, cpus: u32) {
         let other = self.registers_other.then(|| occupy(TARGET, true));
         let stranger = (self.siblings < 2 && STRANGER < cpus).then(|| occupy(STRANGER, false));
-        in_a_process(|| self.call(design, cpus));
+        sys::in_a_process(|| self.call(design, cpus));
         for child in other.into_iter().chain(stranger) {
             sys::kill(child);
             sys::wait(child, false);
@@ -269,15 +269,6 @@ fn issue(command: Command) {
     sys::call3(MEMBARRIER, command as u64, 0, 0);
 }
 
-fn in_a_process(f: impl FnOnce()) {
-    let child = sys::fork();
-    if child == 0 {
-        f();
-        sys::exit(0);
-    }
-    sys::wait(child, false);
-}
-
 /// Turns in each part of the stirring.
 const TURNS: u64 = 100;
 
@@ -289,17 +280,17 @@ fn stir(cpus: u32) {
             register_all();
             alternate(present, others_threads);
         });
-        in_a_process(|| {
+        sys::in_a_process(|| {
             register_all();
             alternate(present, false);
         });
         sys::wait(child, false);
     }
-    in_a_process(|| {
+    sys::in_a_process(|| {
         register_all();
         sys::exec(&[c"/init".as_ptr().cast(), core::ptr::null()]);
     });
-    in_a_process(|| {
+    sys::in_a_process(|| {
         register_all();
         lend();
     });

@@ -127,6 +127,16 @@ pub(crate) fn exec(arguments: &[*const u8]) {
     call3(59, c"/init".as_ptr() as u64, arguments.as_ptr() as u64, (&raw const nothing) as u64);
 }
 
+/// Calls `f` in a fresh process and waits for its end.
+pub(crate) fn in_a_process(f: impl FnOnce()) {
+    let child = fork();
+    if child == 0 {
+        f();
+        exit(0);
+    }
+    wait(child, false);
+}
+
 /// Waits for a child, or any with -1, and returns its number and status; with
 /// `now`, does not wait.
 pub(crate) fn wait(child: isize, now: bool) -> (isize, i32) {
