@@ -33,7 +33,9 @@ fn nothing_breaks<D: Design>() {
     let report = SHORT.rage::<D>().expect("the host has threads");
     assert!(!report.hung, "{}: {report:?}", D::NAME);
     assert_eq!(report.violations(), 0, "{}: {report:?}", D::NAME);
-    assert!(report.most_pending <= 1, "{}: {report:?}", D::NAME);
+    // One, and a second where a CPU served without taking the first: as it comes
+    // online, which CPUs do here all the time (`request.rs`).
+    assert!(report.most_pending <= 2, "{}: {report:?}", D::NAME);
     for event in Event::ALL.into_iter().filter(|event| !event.is_violation()) {
         assert!(report.count(event) > 0, "{}: no {event:?}: {report:?}", D::NAME);
     }
