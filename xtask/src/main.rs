@@ -11,6 +11,7 @@ mod compare_linux;
 mod dist;
 mod guest;
 mod repository;
+mod test;
 mod testbed;
 mod tidy;
 
@@ -21,6 +22,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Automation for this repository", disable_help_subcommand = true)]
 enum Verb {
+    /// Run every test of the workspace, and say what was skipped and why.
+    Test(test::Options),
     /// Check that a light fence is no instruction, on every target at hand.
     Asm(asm::Options),
     /// Check the rules of the house that the compiler does not know.
@@ -39,6 +42,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let outcome = match Verb::parse() {
+        Verb::Test(options) => test::run(&options),
         Verb::Asm(options) => asm::run(&options),
         Verb::Tidy => tidy::run(),
         Verb::Dist(options) => dist::run(&options),

@@ -4,18 +4,16 @@
 use std::process::{Command, Output};
 use std::sync::Mutex;
 
+use bonfire_skip::{Cause, skip};
+
 /// One machine at a time: each has as many threads as CPUs.
 static MACHINE: Mutex<()> = Mutex::new(());
 
-const INSTALL: &str = "apt-get install --no-install-recommends qemu-system-x86";
+/// What these tests boot in.
+const QEMU: Cause = Cause::Tool { package: "qemu-system-x86" };
 
-/// Whether there is a QEMU to boot in.
 fn has_qemu() -> bool {
-    let found = Command::new("qemu-system-x86_64").arg("--version").output().is_ok();
-    if !found {
-        eprintln!("skipped: no QEMU here; install it with `{INSTALL}`");
-    }
-    found
+    bonfire_skip::finds("qemu-system-x86_64")
 }
 
 fn boot(arguments: &[&str]) -> Output {
@@ -35,7 +33,7 @@ fn check(arguments: &[&str], status: i32, says: &str) {
 #[test]
 fn every_barrier_that_is_owed_is_passed_and_no_other() {
     if !has_qemu() {
-        return;
+        skip!(QEMU);
     }
     for design in ["everywhere", "running", "running-late", "mask", "locked-mask", "threads"] {
         check(&["--filter", "counted", "--design", design], 0, "as owed");
@@ -47,7 +45,7 @@ fn every_barrier_that_is_owed_is_passed_and_no_other() {
 #[test]
 fn a_barrier_that_is_left_out_is_missed() {
     if !has_qemu() {
-        return;
+        skip!(QEMU);
     }
     miss("running", &["poke"], &["private/target/IpiMb"]);
     let of_running = [
@@ -93,7 +91,7 @@ fn miss(design: &str, faults: &[&str], missed: &[&str]) {
 #[test]
 fn a_poke_that_is_dropped_is_seen_by_a_litmus() {
     if !has_qemu() {
-        return;
+        skip!(QEMU);
     }
     for _ in 0..5 {
         let output = boot(&["--cpus", "2", "--fault", "poke", "--filter", "SB/PRIVATE", "--budget", "10"]);
@@ -108,18 +106,20 @@ fn a_poke_that_is_dropped_is_seen_by_a_litmus() {
 
 #[test]
 fn registrations_live_as_long_as_their_address_space() {
-    if has_qemu() {
-        check(&["--filter", "lifetime"], 0, "48 conform");
+    if !has_qemu() {
+        skip!(QEMU);
     }
+    check(&["--filter", "lifetime"], 0, "48 conform");
 }
 
 /// Processes are killed at any moment, also while they fork: none escapes, or
 /// the program waits for it until the watchdog barks.
 #[test]
 fn nobody_escapes_a_kill() {
-    if has_qemu() {
-        check(&["--program", "churn"], 0, "");
+    if !has_qemu() {
+        skip!(QEMU);
     }
+    check(&["--program", "churn"], 0, "");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_machine_that_fails_says_why() {
     check(&["--cpus", "0"], 2, "0 is not in 1..");
     check(&["--memory", "4"], 2, "4 is not in 8..");
     if !has_qemu() {
-        return;
+        skip!(QEMU);
     }
     check(&["--filter", "lifetime", "--cpus", "65"], 3, "65 CPUs, and this kernel serves 64");
     check(&["--filter", "lifetime", "--memory", "32"], 3, "too little memory");

@@ -61,9 +61,13 @@ impl Place {
         let parts: Vec<_> = file.iter().map(|part| part.to_string_lossy()).collect();
         let has = |name: &str| parts.iter().any(|part| part == name);
         let roof = has("xtask") || has("bonfire-cli") || has("bonfire-testbed");
+        let of_tests = has("bonfire-skip");
         let folders = &parts[..parts.len().saturating_sub(1)];
         let unsafe_folder = folders.iter().any(|part| part == "sys" || part == "arch");
-        Self { takes_unsafe: unsafe_folder || has("bonfire-testbed"), below_the_roof: has("src") && !roof }
+        Self {
+            takes_unsafe: unsafe_folder || has("bonfire-testbed"),
+            below_the_roof: has("src") && !roof && !of_tests,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use std::sync::atomic::{
 use crate::common::{self, BUDGET, Counts, Side, play};
 use crate::race::Line;
 use bonfire::{Barrier, Fences, Memory};
+use bonfire_skip::{Cause, skip};
 
 /// How the reader's two accesses stand to the light fence.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,7 +98,9 @@ fn rcu<B: Barrier>(most: u32, barrier: B, reader: Reader, heavy: Option<Heavy>) 
 
 /// The example holds with the pair, and each twin is seen to fail.
 fn check(name: &str, example: impl Fn(u32, Option<Memory>, Reader, Option<Heavy>) -> Counts) {
-    let Ok(memory) = Memory::register() else { return println!("{name}: skipped: no membarrier here") };
+    let Ok(memory) = Memory::register() else {
+        skip!(Cause::Kernel("lets nobody register for membarrier here"))
+    };
     let twins =
         [("no heavy fence", Reader::Fenced, Some(full as Heavy)), ("no light fence", Reader::Swapped, None)];
     for (twin, reader, heavy) in twins {
@@ -138,7 +141,9 @@ fn rcu_holds_and_its_twins_do_not() {
 
 #[test]
 fn two_light_fences_order_nothing() {
-    let Ok(_memory) = Memory::register() else { return println!("skipped: no membarrier here") };
+    let Ok(_memory) = Memory::register() else {
+        skip!(Cause::Kernel("lets nobody register for membarrier here"))
+    };
     let counts = common::store_buffering(BUDGET, 1, &bonfire::light, &bonfire::light);
     if counts.forbidden == 0 {
         println!("cannot tell: not seen in {} rounds", counts.rounds);

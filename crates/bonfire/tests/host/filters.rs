@@ -10,6 +10,7 @@ use bonfire::{
     Barrier, Chosen, Command, Error, Filter, Memory, NotNow, Policy, Refusal, Rseq, SyncCore, Verdict,
     process, register, verify,
 };
+use bonfire_skip::{Cause, skip};
 
 use crate::common::{assert_success, scenario};
 use crate::sys::filter::{Then, install, install_before};
@@ -20,7 +21,7 @@ const ENOMEM: u32 = 12;
 
 scenario!(a_filter_before_the_fence_of_the_system_is_named, no_global, assert_success, || {
     if bonfire::global().is_err() {
-        return println!("skipped: this kernel has no GLOBAL");
+        skip!(Cause::Kernel("has no GLOBAL"));
     }
     install(&[Command::Global], Then::Return(EPERM));
     assert_eq!(bonfire::global(), Err(refused(Error::NotRegistered)));
@@ -92,7 +93,9 @@ scenario!(a_lying_kernel_is_found_out, lying, assert_success, || {
 });
 
 scenario!(a_filter_that_kills_for_placing_threads_is_survived, kills_settling, assert_success, || {
-    let Ok(memory) = Memory::register() else { return println!("skipped: no membarrier here") };
+    let Ok(memory) = Memory::register() else {
+        skip!(Cause::Kernel("lets nobody register for membarrier here"))
+    };
     install_before(libc::SYS_sched_setaffinity, Then::KillProcess);
     let verdict = verify(memory);
     assert!(!matches!(verdict, Verdict::Lies(_)), "{verdict:?}");
@@ -100,7 +103,9 @@ scenario!(a_filter_that_kills_for_placing_threads_is_survived, kills_settling, a
 
 #[test]
 fn a_real_kernel_is_not_taken_for_a_liar() {
-    let Ok(memory) = Memory::register() else { return println!("skipped: no membarrier here") };
+    let Ok(memory) = Memory::register() else {
+        skip!(Cause::Kernel("lets nobody register for membarrier here"))
+    };
     for _ in 0..3 {
         let verdict = verify(memory);
         assert!(!matches!(verdict, Verdict::Lies(_)), "{verdict:?}");

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 
 use bonfire::{Flavour, Memory, Policy, Refusal, process, raw, register, registrations};
+use bonfire_skip::{Cause, skip};
 
 use crate::common::{assert_success, in_own_process, is_scenario, store_buffering};
 use crate::sys::process as os;
@@ -25,7 +26,7 @@ fn a_program_starts_with_no_registrations_and_holds_what_it_asked_for() {
         match registrations() {
             Ok(held) if cfg!(not(feature = "early")) => assert_eq!(held.mask(), 0),
             Ok(_) => {}
-            Err(refusal) => return println!("skipped: {refusal}"),
+            Err(refusal) => skip!(Cause::Kernel(&refusal.to_string())),
         }
         let registration = register().expect("QUERY says that there is one");
         let held = registrations().expect("told before");
@@ -47,7 +48,9 @@ fn an_early_program_is_registered_before_main() {
 
 #[test]
 fn a_forked_child_has_the_registration_and_the_token() {
-    let Ok(memory) = Memory::register() else { return println!("skipped: no membarrier here") };
+    let Ok(memory) = Memory::register() else {
+        skip!(Cause::Kernel("lets nobody register for membarrier here"))
+    };
     let child = || {
         memory.heavy();
         process::heavy();
@@ -93,7 +96,7 @@ extern "C" fn fences_in_a_handler(_number: i32) {
 #[test]
 fn fences_work_in_a_signal_handler_that_interrupts_fences() {
     if Memory::register().is_err() {
-        return println!("skipped: no membarrier here");
+        skip!(Cause::Kernel("lets nobody register for membarrier here"));
     }
     os::handle(libc::SIGUSR2, fences_in_a_handler);
     for round in 1..=100 {
@@ -115,7 +118,7 @@ fn fences_of_a_process_order_before_during_and_after_registration() {
                 assert!(process::is_registered());
                 store_buffering(500, 1, &process::light, &process::heavy)
             }
-            Err(refusal) => return println!("skipped: {refusal}"),
+            Err(refusal) => skip!(Cause::Kernel(&refusal.to_string())),
         };
         assert_eq!([before.forbidden, during.forbidden, after.forbidden], [0; 3]);
     });
@@ -123,7 +126,9 @@ fn fences_of_a_process_order_before_during_and_after_registration() {
 
 #[test]
 fn the_kernels_fence_is_chosen_where_there_is_one() {
-    let Ok(memory) = Memory::register() else { return println!("skipped: no membarrier here") };
+    let Ok(memory) = Memory::register() else {
+        skip!(Cause::Kernel("lets nobody register for membarrier here"))
+    };
     for policy in [Policy::Refuse, Policy::Fences] {
         assert_eq!(policy.register(), Ok(bonfire::Chosen::Memory(memory)));
     }
@@ -161,7 +166,9 @@ fn every_refusal_says_what_to_do() {
 #[test]
 fn heavy_fences_are_counted() {
     use bonfire::statistics::Statistics;
-    let Ok(memory) = Memory::register() else { return println!("skipped: no membarrier here") };
+    let Ok(memory) = Memory::register() else {
+        skip!(Cause::Kernel("lets nobody register for membarrier here"))
+    };
     let before = Statistics::now();
     (0..10).for_each(|_| memory.heavy());
     let after = Statistics::now();

@@ -3,6 +3,7 @@
 use std::thread;
 
 use bonfire::process;
+use bonfire_skip::{Cause, skip};
 
 use crate::common::{assert_success, scenario, store_buffering};
 use crate::sys::library::Plugin;
@@ -12,9 +13,11 @@ scenario!(two_copies_in_one_process_are_each_sound, two_copies, assert_success, 
     let (_keep, wait) = std::sync::mpsc::channel::<()>();
     thread::spawn(move || wait.recv());
     if bonfire::register().is_err() {
-        return println!("skipped: no membarrier here");
+        skip!(Cause::Kernel("lets nobody register for membarrier here"));
     }
-    let Some(plugin) = Plugin::load() else { return println!("skipped: build the example `plugin`") };
+    let Some(plugin) = Plugin::load() else {
+        skip!(Cause::Kernel("has no plugin beside the tests: cargo build -p bonfire --example plugin"))
+    };
     assert!(!(plugin.is_registered)(), "the copy learns for itself, with `early` too");
     check(&plugin);
     assert!((plugin.register)() && (plugin.is_registered)());
