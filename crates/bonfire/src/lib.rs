@@ -10,8 +10,16 @@ pub mod soundness;
 mod registration;
 pub use registration::{Memory, NotNow, Registration, Rseq, SyncCore, global, register, registrations};
 
+mod barrier;
+pub use barrier::{Barrier, Fences};
+
 mod fallback;
-pub use fallback::{Barrier, Chosen, Fences, Policy};
+pub use fallback::{Chosen, Policy};
+
+#[cfg(feature = "signal")]
+mod signal;
+#[cfg(feature = "signal")]
+pub use signal::{Signal, SignalFault, Silence};
 
 pub mod process;
 
@@ -35,9 +43,6 @@ mod late;
 mod state;
 mod sys;
 mod turn;
-
-#[cfg(all(feature = "signal", not(any(loom, miri)), target_os = "linux"))]
-pub use sys::signal::Signal;
 
 pub use bonfire_abi::{Call, Command, Commands, Cpu, Error, Flavour, Registrations};
 

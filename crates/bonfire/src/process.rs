@@ -48,6 +48,7 @@ use core::sync::atomic::Ordering::SeqCst;
 
 use bonfire_abi::{Call, Command, Flavour};
 
+use crate::barrier::{Sealed, fence_between};
 use crate::issue::{attempt, issue};
 use crate::state::STATE;
 use crate::{Barrier, sys};
@@ -122,8 +123,10 @@ pub fn is_registered() -> bool {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Process;
 
+impl Sealed for Process {}
+
 impl Barrier for Process {
-    #[inline]
+    #[inline(always)]
     fn light(self) {
         light();
     }
@@ -132,6 +135,10 @@ impl Barrier for Process {
     fn heavy(self) {
         heavy();
     }
+
+    // Whether fences are full may change between two accesses, so it is the
+    // fence that decides.
+    fence_between!();
 }
 
 #[cfg(feature = "std")]

@@ -32,11 +32,9 @@ pub enum Refusal {
     OutOfMemory,
     /// No thread could be started for what was to happen in the background.
     NoThread,
-    /// The signal asked for has a handler already, or cannot be caught.
-    SignalTaken,
-    /// A thread of this process blocks the signal asked for, or the threads
-    /// cannot be listed (`/proc/self/task`).
-    SignalBlocked,
+    /// There can be no fences by signals either, for this cause.
+    #[cfg(feature = "signal")]
+    Signal(crate::SignalFault),
 }
 
 /// What the filter before the call does.
@@ -74,10 +72,8 @@ impl fmt::Display for Refusal {
             ),
             Self::OutOfMemory => f.write_str("the kernel found no memory to register; try again"),
             Self::NoThread => f.write_str("no thread could be started; register in this one"),
-            Self::SignalTaken => f.write_str("the signal has a handler or cannot be caught; choose another"),
-            Self::SignalBlocked => f.write_str(
-                "a thread blocks the signal, or /proc/self/task cannot be read; unblock it in every thread",
-            ),
+            #[cfg(feature = "signal")]
+            Self::Signal(fault) => fault.fmt(f),
         }
     }
 }

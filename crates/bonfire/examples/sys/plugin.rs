@@ -33,3 +33,11 @@ pub extern "C" fn plugin_light() {
 pub extern "C" fn plugin_heavy() {
     process::heavy();
 }
+
+/// Installs a signal for this copy's heavy fences.
+// SAFETY: no other library of the tests exports this name.
+#[cfg(feature = "signal")]
+#[unsafe(no_mangle)]
+pub extern "C" fn plugin_install_signal(number: i32) -> bool {
+    bonfire::Signal::install(number).is_ok()
+}

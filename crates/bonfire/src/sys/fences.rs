@@ -11,6 +11,10 @@ use bonfire_abi::{Call, Command, Commands, Error, Flavour};
 
 use crate::Refusal;
 
+#[cfg(feature = "signal")]
+#[path = "no_signal.rs"]
+pub(crate) mod signal;
+
 /// PAIRS(heavy): with the fence in [`call`], of any other thread.
 #[inline(always)]
 pub(crate) fn light() {

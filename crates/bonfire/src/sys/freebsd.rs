@@ -19,6 +19,10 @@ use bonfire_abi::{Call, Command, Commands, Error, Flavour};
 
 use crate::Refusal;
 
+#[cfg(feature = "signal")]
+#[path = "no_signal.rs"]
+pub(crate) mod signal;
+
 unsafe extern "C" {
     fn syscall(number: c_int, ...) -> c_long;
     fn getosreldate() -> c_int;

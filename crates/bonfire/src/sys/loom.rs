@@ -27,6 +27,10 @@ use loom::sync::atomic::{
 
 use crate::Refusal;
 
+#[cfg(feature = "signal")]
+#[path = "no_signal.rs"]
+pub(crate) mod signal;
+
 // One static a box, not an array of boxes: initialising a static synchronises
 // with everyone who reads it later, so light fences must not share one.
 loom::lazy_static! {

@@ -9,6 +9,7 @@
 //! - `probe()`, which commands there are, asked so that asking harms nobody;
 //! - `complain(text)`, which says why the process is about to die;
 //! - `settler()`, which gives each thread of the self-test a CPU of its own;
+//! - `signal`, fences by signals, or the refusal of them (feature `signal`);
 //! - `process_id()` and `is_single_threaded()`, which say what they are called.
 //!
 //! Where the system is known but the instruction that traps into it is not,

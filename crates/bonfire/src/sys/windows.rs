@@ -11,6 +11,10 @@ use bonfire_abi::{Call, Command, Commands, Error, Flavour};
 
 use crate::Refusal;
 
+#[cfg(feature = "signal")]
+#[path = "no_signal.rs"]
+pub(crate) mod signal;
+
 #[link(name = "kernel32")]
 unsafe extern "system" {
     fn FlushProcessWriteBuffers();

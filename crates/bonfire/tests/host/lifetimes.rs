@@ -150,8 +150,6 @@ fn every_refusal_says_what_to_do() {
         Refusal::Lying,
         Refusal::OutOfMemory,
         Refusal::NoThread,
-        Refusal::SignalTaken,
-        Refusal::SignalBlocked,
     ];
     for refusal in refusals {
         let text = refusal.to_string();

@@ -12,6 +12,9 @@ mod file;
 mod probe;
 #[cfg(all(feature = "signal", target_os = "linux"))]
 pub(crate) mod signal;
+#[cfg(all(feature = "signal", not(target_os = "linux")))]
+#[path = "../no_signal.rs"]
+pub(crate) mod signal;
 
 use core::arch::asm;
 

@@ -74,6 +74,9 @@ pub(crate) mod filter {
     }
 }
 
+#[cfg(all(feature = "signal", not(feature = "early")))]
+pub(crate) mod situations;
+
 pub(crate) mod process {
     //! Forks and signal handlers.
 
@@ -124,6 +127,7 @@ pub(crate) mod library {
 
     /// What the library exports.
     pub(crate) struct Plugin {
+        library: usize,
         pub(crate) is_registered: extern "C" fn() -> bool,
         pub(crate) register: extern "C" fn() -> bool,
         pub(crate) light: extern "C" fn(),
@@ -150,7 +154,33 @@ pub(crate) mod library {
                 std::mem::transmute::<*mut c_void, extern "C" fn()>(symbol(library, name))
             });
             let ([is_registered, register], [light, heavy]) = (bools, fences);
-            Some(Self { is_registered, register, light, heavy })
+            Some(Self { library: library.expose_provenance(), is_registered, register, light, heavy })
+        }
+
+        /// Has the library install signal `number`.
+        #[cfg(all(feature = "signal", not(feature = "early")))]
+        pub(crate) fn install_signal(&self, number: i32) -> bool {
+            // SAFETY: the example exports this name with this type.
+            let install = unsafe {
+                std::mem::transmute::<*mut c_void, extern "C" fn(i32) -> bool>(symbol(
+                    self.library(),
+                    c"plugin_install_signal",
+                ))
+            };
+            install(number)
+        }
+
+        /// The loader's handle: a name, not a place.
+        #[cfg(all(feature = "signal", not(feature = "early")))]
+        fn library(&self) -> *mut c_void {
+            std::ptr::with_exposed_provenance_mut(self.library)
+        }
+
+        /// Closes the library, which is the end of it if nothing keeps it.
+        #[cfg(all(feature = "signal", not(feature = "early")))]
+        pub(crate) fn close(self) {
+            // SAFETY: nothing of it is used from here on.
+            unsafe { libc::dlclose(self.library()) };
         }
     }
 
