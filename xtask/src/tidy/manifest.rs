@@ -15,6 +15,8 @@ const WALLS: &[(&str, &[&str])] = &[
     ("bonfire", &["bonfire-abi", "libc"]),
     ("bonfire-engine", &["bonfire-abi"]),
     ("bonfire-conformance", &["bonfire-abi"]),
+    ("bonfire-rcu-core", &[]),
+    ("bonfire-rcu", &["bonfire", "bonfire-rcu-core", "libc"]),
 ];
 
 /// What breaks a rule in any manifest of the workspace.

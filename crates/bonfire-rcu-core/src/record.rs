@@ -1,0 +1,230 @@
+//! The reader's side: entering a section, leaving it, nesting.
+//!
+//! A record is one word that its owner writes and updaters read: the epoch in which its
+//! section began, or [`OUTSIDE`], which is later than every epoch. So an updater asks one
+//! thing: is the word at least the epoch that I wait for? It does not matter whether the
+//! reader left, or left and came again, or was never there.
+//!
+//! A section is a load of the epoch, two stores of the word, and three looks at words that
+//! hardly ever change. No store waits for a load: sections that follow one another do not
+//! wait for one another either. (A counter of sections or of depth in the record would
+//! make each wait for the one before, about 4 ns.)
+//!
+//! Nesting is counted by the thread, in its [`Depth`]: how many sections are open *beside*
+//! the first. So sections may be left in any order; the last one that is left ends all.
+
+use core::cell::Cell;
+
+use crate::roster::{Claimable, vacate};
+use crate::{Grace, Machine, Site, Word};
+
+/// The word of a record whose owner is in no section: later than every epoch.
+pub const OUTSIDE: u64 = u64::MAX;
+
+/// The same, of an owner that has not been told that light fences are enough.
+const OUTSIDE_FULL: u64 = u64::MAX - 1;
+
+/// What a thread tells updaters of itself.
+///
+/// # Invariants
+/// `section` is written by the record's owner only.
+#[repr(align(128))]
+pub struct Record<M: Machine> {
+    section: M::Word,
+    /// 0 if an updater sleeps until the owner has left.
+    quiet: M::Word,
+    taken: M::Word,
+    /// Whose it is; a number for reports.
+    who: M::Word,
+    /// Where its section was entered, if it says so; a number for reports.
+    place: M::Word,
+}
+
+impl<M: Machine> Record<M> {
+    /// A record that nobody has.
+    pub const NEW: Self = Self {
+        section: M::Word::ONES,
+        quiet: M::Word::ONES,
+        taken: M::Word::ZERO,
+        who: M::Word::ZERO,
+        place: M::Word::ZERO,
+    };
+
+    /// Prepares the record for the thread that just took it, which reports call `who`.
+    pub fn prepare(&self, who: u64) {
+        self.who.store(who, Site::Who);
+        // PAIRS(left): with `has_left`, of whoever waits for the owner before.
+        self.section.store(OUTSIDE_FULL, Site::Prepare);
+    }
+
+    /// Leaves all sections and gives the record back.
+    pub fn give_back(&self, machine: &M) {
+        // PAIRS(left): as in `leave`.
+        self.section.store(OUTSIDE_FULL, Site::Leave);
+        self.look_for_sleeper(machine);
+        vacate::<M>(self);
+    }
+
+    /// What reports call the owner.
+    pub fn who(&self) -> u64 {
+        self.who.load(Site::Who)
+    }
+
+    /// Says where the section was entered.
+    #[inline(always)]
+    pub fn note_place(&self, place: u64) {
+        self.place.store(place, Site::Who);
+    }
+
+    /// Where the section was entered; 0 if that was not said.
+    pub fn place(&self) -> u64 {
+        self.place.load(Site::Who)
+    }
+
+    /// Whether the calling thread, the owner, is in a section.
+    #[inline]
+    pub fn is_inside(&self) -> bool {
+        self.section.load(Site::Own) < OUTSIDE_FULL
+    }
+
+    /// Whether the owner is in no section that began before `epoch`, as seen by an updater
+    /// behind a heavy fence.
+    pub(crate) fn has_left(&self, epoch: u64) -> bool {
+        // PAIRS(left): with `leave`; and with `enter`, if it is inside again.
+        self.section.load(Site::Look) >= epoch
+    }
+
+    /// Waits until the owner is in no section that began before `epoch`. Calls `report`
+    /// each time that it has waited in vain.
+    pub(crate) fn wait(&self, machine: &M, epoch: u64, report: &mut impl FnMut(&Self)) {
+        let mut turn = 0;
+        while !self.has_left(epoch) {
+            if machine.spin(turn) {
+                turn += 1;
+            } else {
+                self.sleep(machine, epoch);
+                report(self);
+            }
+        }
+    }
+
+    /// Sleeps until the owner has left, or not as long as that.
+    fn sleep(&self, machine: &M, epoch: u64) {
+        self.quiet.store(0, Site::Asleep);
+        // PAIRS(sleep): with the fence in `leave`. Either the owner sees that we are about
+        // to sleep, or we see that it has left.
+        machine.heavy(Site::SleepHeavy);
+        if !self.has_left(epoch) {
+            machine.sleep(&self.quiet);
+        }
+        self.quiet.store(u64::MAX, Site::Asleep);
+    }
+
+    /// Wakes whoever sleeps until the owner has left, with the fence that it takes to see
+    /// that.
+    fn look_for_sleeper(&self, machine: &M) {
+        // PAIRS(sleep): with the heavy fence in `sleep`, which may be a full one.
+        machine.full(Site::LeaveFull);
+        if self.quiet.load(Site::LeaveQuiet) == 0 {
+            self.awaken(machine);
+        }
+    }
+
+    #[cold]
+    fn awaken(&self, machine: &M) {
+        self.quiet.store(u64::MAX, Site::Awaken);
+        machine.wake(&self.quiet);
+    }
+}
+
+impl<M: Machine> Claimable<M> for Record<M> {
+    fn taken(&self) -> &M::Word {
+        &self.taken
+    }
+}
+
+/// How many sections a thread has open beside the first, and whether that one was entered
+/// with a full fence.
+#[derive(Debug, Default)]
+pub struct Depth(Cell<u32>);
+
+/// The first section was entered with a full fence, and is left with one.
+const WITH_FULL: u32 = 1 << 31;
+
+impl Depth {
+    /// No section.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Cell::new(0))
+    }
+}
+
+/// Enters a section: what is loaded from here to [`leave`] is not freed before.
+///
+/// `record` and `depth` are the calling thread's own.
+#[inline(always)]
+pub fn enter<M: Machine>(machine: &M, grace: &Grace<M>, record: &Record<M>, depth: &Depth) {
+    if record.section.load(Site::Own) != OUTSIDE {
+        return enter_slowly(machine, grace, record, depth);
+    }
+    announce(grace, record);
+    // PAIRS(section): with the heavy fence of a grace period. Either its updater sees that
+    // we are inside, or we see what it published.
+    machine.light(Site::EnterLight);
+}
+
+/// Says that the owner is inside, since now.
+#[inline(always)]
+fn announce<M: Machine>(grace: &Grace<M>, record: &Record<M>) {
+    // PAIRS(epoch): with the beginning of that epoch. An old one would do no harm: somebody
+    // waits for us who need not.
+    let epoch = grace.epoch();
+    // PAIRS(left): with `has_left`.
+    record.section.store(epoch, Site::Enter);
+}
+
+/// Enters inside another section, or before the machine was known to be ready.
+#[cold]
+fn enter_slowly<M: Machine>(machine: &M, grace: &Grace<M>, record: &Record<M>, depth: &Depth) {
+    if record.is_inside() {
+        depth.0.set(depth.0.get() + 1);
+        assert!(depth.0.get() & !WITH_FULL < u32::MAX >> 2, "a billion read sections of one thread are open");
+        return;
+    }
+    announce(grace, record);
+    if machine.is_ready() {
+        // PAIRS(section): as in `enter`.
+        machine.light(Site::EnterLight);
+    } else {
+        // PAIRS(section): with the heavy fence, which may be a full one.
+        machine.full(Site::EnterFull);
+        depth.0.set(WITH_FULL);
+    }
+}
+
+/// Leaves a section: the last one that is open, or one of several.
+#[inline(always)]
+pub fn leave<M: Machine>(machine: &M, record: &Record<M>, depth: &Depth) {
+    if depth.0.get() != 0 {
+        return leave_slowly(machine, record, depth);
+    }
+    // PAIRS(left): with `has_left`. Our reads are done.
+    record.section.store(OUTSIDE, Site::Leave);
+    // PAIRS(sleep): with the heavy fence in `sleep`.
+    machine.light(Site::LeaveLight);
+    if record.quiet.load(Site::LeaveQuiet) == 0 {
+        record.awaken(machine);
+    }
+}
+
+#[cold]
+fn leave_slowly<M: Machine>(machine: &M, record: &Record<M>, depth: &Depth) {
+    let open = depth.0.get();
+    if open & !WITH_FULL != 0 {
+        return depth.0.set(open - 1);
+    }
+    depth.0.set(0);
+    // PAIRS(left): as in `leave`.
+    record.section.store(OUTSIDE_FULL, Site::Leave);
+    record.look_for_sleeper(machine);
+}

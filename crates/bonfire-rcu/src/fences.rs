@@ -1,0 +1,89 @@
+//! The fences of a program, which are `bonfire`'s: all that this crate takes from there.
+//!
+//! A light fence is no instruction, once the process is registered. Until then a reader
+//! makes full fences. It notices the change by itself, when it next enters a section, and
+//! is never asked to wait for it: registering takes milliseconds beside other threads, and
+//! happens in a thread of its own, which the first record starts.
+
+use core::sync::atomic::Ordering::SeqCst;
+
+use bonfire::process;
+use bonfire_rcu_core::{Machine, Site};
+
+use crate::sys;
+use crate::word::{AtomicWord, SystemLock};
+
+/// A program as the algorithms see it.
+pub(crate) struct Program;
+
+impl Machine for Program {
+    type Word = AtomicWord;
+    type Lock = SystemLock;
+
+    #[inline(always)]
+    fn light(&self, _: Site) {
+        // PAIRS(heavy): with `heavy`. Called only where `is_ready` was seen.
+        bonfire::light();
+    }
+
+    #[inline]
+    fn full(&self, _: Site) {
+        // PAIRS(both): with `heavy`, which is a full fence or more.
+        core::sync::atomic::fence(SeqCst);
+    }
+
+    fn heavy(&self, _: Site) {
+        // PAIRS(heavy): with `light`. PAIRS(both): with `full`.
+        process::heavy();
+    }
+
+    #[inline]
+    fn is_ready(&self) -> bool {
+        process::is_registered()
+    }
+
+    fn sleep(&self, word: &AtomicWord) {
+        sys::sleep(&word.0);
+    }
+
+    fn wake(&self, word: &AtomicWord) {
+        sys::wake(&word.0);
+    }
+
+    /// About as long as a heavy fence takes, then other threads first: a reader that was
+    /// switched out in its section cannot leave it otherwise.
+    fn spin(&self, turn: u32) -> bool {
+        match turn {
+            0..100 => core::hint::spin_loop(),
+            100..104 => sys::give_way(),
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// Registers this process for light fences now, and waits for it, or does what `policy`
+/// says where the kernel cannot.
+///
+/// Nobody has to: the first section of a process registers it in the background. A program
+/// that would rather know calls this before it starts threads, when it takes microseconds.
+///
+/// # Errors
+/// Why the kernel cannot, if the policy is to refuse. With any other, readers make full
+/// fences: right, and 5 to 20 ns slower.
+pub fn register(policy: bonfire::Policy) -> Result<(), bonfire::Refusal> {
+    match (bonfire::Memory::register(), policy) {
+        (Err(refusal), bonfire::Policy::Refuse) => Err(refusal),
+        _ => Ok(()),
+    }
+}
+
+/// Has the process registered in the background, once.
+#[cfg(feature = "std")]
+pub(crate) fn register_in_background() {
+    static STARTED: std::sync::Once = std::sync::Once::new();
+    STARTED.call_once(|| {
+        // If it is refused, fences stay full: nobody needs to hear of it.
+        drop(process::register_in_background());
+    });
+}
