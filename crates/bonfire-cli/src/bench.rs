@@ -13,7 +13,6 @@ mod sample;
 mod stall;
 mod table;
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -22,6 +21,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::environment::Environment;
+use crate::output::Output;
 use crate::report::text;
 use sample::Cost;
 
@@ -104,5 +104,5 @@ fn measure(options: &Options) -> Result<Bench> {
 }
 
 fn write(file: &std::path::Path, text: &str) -> Result<()> {
-    fs::write(file, text).with_context(|| format!("cannot write {}; is the folder there?", file.display()))
+    Output::open(file)?.write(text).map(drop)
 }

@@ -134,7 +134,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 }
 
 fn write(report: &Report, destinations: Vec<report::Destination>) -> Result<ExitCode> {
-    for mut destination in destinations {
+    for destination in destinations {
         destination.write(report)?;
     }
     Ok(report.exit())

@@ -97,7 +97,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     // Opened first, so that a path that cannot be written costs no run.
     let destinations = destinations(options.json.as_ref(), options.junit.as_ref())?;
     let Some(report) = judge(options, &selected)? else { return Ok(interrupt::exit()) };
-    for mut destination in destinations {
+    for destination in destinations {
         destination.write(&report)?;
     }
     Ok(report.exit())
@@ -184,7 +184,7 @@ pub(crate) fn destinations(json: Option<&OsString>, junit: Option<&OsString>) ->
     let taken = all.iter().filter(|destination| destination.is_stdout()).count();
     ensure!(taken < 2, "--json and --junit cannot both go to stdout; name a file for one");
     if taken == 0 {
-        all.insert(0, Destination::people());
+        all.insert(0, Destination::people()?);
     }
     Ok(all)
 }

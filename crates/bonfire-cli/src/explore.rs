@@ -9,7 +9,6 @@ mod counterexample;
 mod json;
 mod markdown;
 mod names;
-mod output;
 mod question;
 mod results;
 mod shard;
@@ -31,8 +30,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::environment;
+use crate::output::Output;
 use crate::report::text::print;
-use output::Output;
 use question::{Changes, Model, Question};
 use results::{Measured, Results};
 use shard::Shard;
@@ -131,13 +130,13 @@ fn open(options: &Options) -> Result<Outputs> {
 fn tell(results: &Results, options: &Options, (json, svg): Outputs) -> Result<ExitCode> {
     let taken = json.as_ref().is_some_and(Output::is_stdout);
     if let Some(output) = json {
-        output.write(&json::report(results)?)?;
+        let _ = output.write(&json::report(results)?)?;
     }
     let mut report = text::report(results);
     if let Some(found) = counterexample::of(results, options.memory) {
         report.push_str(&found.text());
         if let Some(output) = svg {
-            output.write(&found.svg())?;
+            let _ = output.write(&found.svg())?;
         }
     }
     if let Some(page) = &options.markdown {

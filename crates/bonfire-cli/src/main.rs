@@ -19,6 +19,7 @@ mod generate;
 mod host;
 mod hypervisor;
 mod interrupt;
+mod output;
 mod progress;
 mod report;
 mod subject;

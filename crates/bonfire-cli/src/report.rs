@@ -5,17 +5,16 @@ pub(crate) mod junit;
 pub(crate) mod text;
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bonfire_conformance::{Case, Outcome, Summary, Verdict};
 use serde::Serialize;
 
 use crate::environment::Environment;
+use crate::output::Output;
 
 /// A run that came to its end.
 pub(crate) struct Report {
@@ -98,46 +97,36 @@ pub(crate) enum Format {
 /// Where a report goes, opened before the run.
 pub(crate) struct Destination {
     format: Format,
-    /// `None` for stdout.
-    file: Option<(PathBuf, File)>,
+    output: Output,
 }
 
 impl Destination {
     /// The report for people on stdout.
-    pub(crate) const fn people() -> Self {
-        Self { format: Format::People, file: None }
+    pub(crate) fn people() -> Result<Self> {
+        Self::open(OsStr::new("-"), Format::People)
     }
 
     /// A report to the file of this name, or to stdout if it is `-`.
     pub(crate) fn open(name: &OsStr, format: Format) -> Result<Self> {
-        if name == "-" {
-            return Ok(Self { format, file: None });
-        }
-        let file = File::create(name).with_context(|| format!("cannot write {}", name.display()))?;
-        Ok(Self { format, file: Some((name.into(), file)) })
+        Ok(Self { format, output: Output::open(Path::new(name))? })
     }
 
     pub(crate) const fn is_stdout(&self) -> bool {
-        self.file.is_none()
+        self.output.is_stdout()
     }
 
     /// Writes `report` in this destination's form.
-    pub(crate) fn write(&mut self, report: &Report) -> Result<()> {
+    pub(crate) fn write(self, report: &Report) -> Result<()> {
         let text = match self.format {
             Format::People => text::report(report),
             Format::Json => json::report(report)?,
             Format::Junit => junit::report(report)?,
         };
-        match &mut self.file {
-            None if text::print(&text)? => {}
-            None => anstream::eprintln!(
+        if !self.output.write(&text)? {
+            anstream::eprintln!(
                 "stdout was closed before the report was written; the verdict is: {}",
                 report.summary.verdict()
-            ),
-            Some((name, file)) => {
-                file.write_all(text.as_bytes())
-                    .with_context(|| format!("cannot write {}", name.display()))?;
-            }
+            );
         }
         Ok(())
     }

@@ -1,15 +1,17 @@
 //! What is judged: the kernel that runs, the engine on a machine of threads, or
 //! the fences that programs use.
 
+#[cfg_attr(target_arch = "s390x", path = "subject/no_engine.rs")]
+mod engine;
+
 use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use bonfire_conformance::{Group, Subject};
-use bonfire_threads::engine::{Everywhere, LockedMask, Mask, Running, Threads};
-use bonfire_threads::{Design, Options, Virtual};
 
 use crate::host::{Caller, Fences, Host, Pair};
+use engine::Choosing;
 
 /// The choices of `--subject`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,31 +24,9 @@ pub(crate) enum Choice {
     Fences(Pair),
 }
 
-/// A design, by name.
-#[derive(Debug)]
-pub(crate) struct Choosing {
-    name: &'static str,
-    open: fn(Options) -> std::io::Result<Box<dyn Subject>>,
-}
-
-/// The designs; the first is the default.
-static DESIGNS: [Choosing; 5] = [
-    Choosing::new::<Running>(),
-    Choosing::new::<Everywhere>(),
-    Choosing::new::<Mask>(),
-    Choosing::new::<LockedMask>(),
-    Choosing::new::<Threads>(),
-];
-
-impl Choosing {
-    const fn new<D: Design>() -> Self {
-        Self { name: D::NAME, open: |options| Ok(Box::new(Virtual::<D>::new(options)?)) }
-    }
-}
-
 impl PartialEq for Choosing {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
+        self.name() == other.name()
     }
 }
 
@@ -83,12 +63,7 @@ impl Choice {
         match self {
             Self::Host => host(Caller::Kernel),
             Self::Fences(pair) => host(Caller::Fences(Fences::new(pair))),
-            Self::Engine(design) => {
-                let cpus = std::thread::available_parallelism().map_or(2, |cpus| cpus.get().clamp(2, 4));
-                // With priority, if that is allowed: on a busy host virtual CPUs hardly meet.
-                (design.open)(Options { cpus, seed, realtime: true, ..Options::default() })
-                    .context("cannot switch on a machine of threads")
-            }
+            Self::Engine(design) => design.open(seed),
         }
     }
 }
@@ -101,28 +76,22 @@ impl FromStr for Choice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let name = match text.split_once('=') {
-            None if text == "host" => return Ok(Self::Host),
-            None if text == "engine" => DESIGNS[0].name,
-            Some(("engine", name)) => name,
-            None if text == "fences" => return Ok(Self::Fences(Pair::ALL[0])),
-            Some(("fences", name)) => return name.parse().map(Self::Fences),
-            _ => return Err(format!("no such subject; it is host, fences, engine, or engine={}", names())),
-        };
-        let design = DESIGNS.iter().find(|design| design.name == name);
-        design.map(Self::Engine).ok_or_else(|| format!("no such design; it is one of {}", names()))
+        match text.split_once('=') {
+            None if text == "host" => Ok(Self::Host),
+            None if text == "engine" => engine::design(None).map(Self::Engine),
+            Some(("engine", name)) => engine::design(Some(name)).map(Self::Engine),
+            None if text == "fences" => Ok(Self::Fences(Pair::ALL[0])),
+            Some(("fences", name)) => name.parse().map(Self::Fences),
+            _ => Err(format!("no such subject; it is host, fences, engine, or engine={}", engine::names())),
+        }
     }
-}
-
-fn names() -> String {
-    DESIGNS.iter().map(|design| design.name).collect::<Vec<_>>().join("|")
 }
 
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host => f.write_str("host"),
-            Self::Engine(design) => write!(f, "engine={}", design.name),
+            Self::Engine(design) => write!(f, "engine={}", design.name()),
             Self::Fences(pair) => write!(f, "fences={pair}"),
         }
     }

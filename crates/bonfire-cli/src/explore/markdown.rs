@@ -18,6 +18,7 @@ use bonfire_model::run::Design;
 use super::explore;
 use super::question::Model;
 use super::results::{Judged, Results};
+use crate::output::Output;
 
 const BEGIN: &str = "<!-- begin: written by `bonfire explore --markdown` -->\n";
 const END: &str = "<!-- end -->\n";
@@ -38,7 +39,7 @@ pub(super) fn write(page: &Path, weak: &Results, memory_mib: u64) -> Result<()> 
     let suffices = suffices(&super::minimal_sets(&weak.question, memory_mib));
     let tables = format!("{tables}\n{suffices}");
     let text = format!("{before}{BEGIN}\n{tables}\n{END}{after}");
-    fs::write(page, text).with_context(|| format!("cannot write {}", page.display()))
+    Output::open(page)?.write(&text).map(drop)
 }
 
 /// What stands before the marks, and after them.

@@ -16,13 +16,21 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, set_parent_process_d
 pub(crate) use rseq::rseq_area;
 
 /// `membarrier` with these registers, and the raw value that it returned.
+///
+/// By the C library's function and not by an instruction of our own: kernels may
+/// take away in a system call what the convention of an ordinary call takes away
+/// as well (vector registers of riscv64, the SVE state of arm64), and only such a
+/// call tells the compiler so.
 pub(crate) fn membarrier([cmd, flags, cpu_id]: [u64; 3]) -> isize {
     let Some(number) = SYSTEM_CALL else { return to_return(Err(Error::NotSupported)) };
-    let (cmd, flags, cpu_id) = (cmd as usize, flags as usize, cpu_id as usize);
     // SAFETY: membarrier takes no pointers, and no value of its arguments does
     // anything to memory.
-    let value = unsafe { syscalls::raw::syscall3(number, cmd, flags, cpu_id) };
-    value.cast_signed()
+    let value = unsafe { libc::syscall(number as libc::c_long, cmd, flags, cpu_id) };
+    match value {
+        // The library moved the error elsewhere; a kernel's value has its sign turned.
+        -1 => -(io::Error::last_os_error().raw_os_error().unwrap_or(1) as isize),
+        value => value as isize,
+    }
 }
 
 /// A file in memory of `size` zero bytes. A new program image inherits it.

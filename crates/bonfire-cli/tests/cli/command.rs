@@ -114,11 +114,18 @@ fn a_closed_pipe_is_no_crash() {
     assert!(stderr(&output).contains("the verdict is: conforms"), "{}", stderr(&output));
 }
 
-/// The case that runs is stopped and reaped, and nothing is reported as judged.
+/// The case that runs is stopped and reaped, and nothing is reported as judged: a
+/// report that was there before is there still.
 #[test]
 fn ctrl_c_stops_the_run_and_leaves_no_process_behind() {
-    let mut child =
-        bonfire(&["--budget", "60"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    fs::write(&report, "old").unwrap();
+    let mut child = bonfire(&["--budget", "60", "--json", report.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let case = first_child(child.id());
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let status = child.wait().unwrap();
@@ -127,6 +134,8 @@ fn ctrl_c_stops_the_run_and_leaves_no_process_behind() {
     assert_eq!(status.code(), Some(130), "{said}");
     assert!(said.contains("interrupted"), "{said}");
     assert!(!is_ours(case), "process {case} is left");
+    assert_eq!(fs::read_to_string(&report).unwrap(), "old");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "half a report is left");
 }
 
 /// Waits until `process` runs a case, and returns the process of that case.
