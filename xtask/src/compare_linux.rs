@@ -15,6 +15,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use bonfire_testbed::wire::{Event, Timing};
 
+use crate::guest::machine;
+use crate::target::Target;
 use crate::{guest, repository, testbed};
 
 /// How often, and on what.
@@ -47,13 +49,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     fs::create_dir_all(&folder)?;
     let linux = match &options.kernel {
         Some(kernel) => kernel.clone(),
-        None => guest::debian_kernel(&folder)?,
+        None => guest::kernel::debian(Target::host()?, guest::kernel::SUITES[0])?,
     };
     let (init, image) = testbed::build()?;
     let memory = folder.join("bench-initramfs");
     guest::pack(&memory, &[("init", &init)])?;
     let mut ours = Kernel::new(&image, None, "-- bench");
-    let mut theirs = Kernel::new(&linux, Some(&memory), "console=ttyS0 quiet panic=-1 -- bench");
+    let mut theirs =
+        Kernel::new(&linux, Some(&memory), "console=ttyS0 quiet panic=-1 no_timer_check -- bench");
     for _ in 0..options.boots {
         ours.boot(&folder.join("testbed.log"))?;
         theirs.boot(&folder.join("linux.log"))?;
@@ -81,7 +84,7 @@ impl Kernel {
         qemu.args(["-m", "512", "-nodefaults", "-display", "none", "-no-reboot"]);
         qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-serial"]);
         qemu.arg(format!("file:{}", log.display())).args(&self.arguments).stdin(Stdio::null());
-        guest::wait(qemu.spawn().context(guest::NO_QEMU)?, LIMIT)?;
+        machine::wait(qemu.spawn().context(machine::NO_QEMU)?, LIMIT)?;
         let log = fs::read(log).context("QEMU wrote no log")?;
         self.take(&String::from_utf8_lossy(&log))
     }

@@ -11,6 +11,7 @@ mod compare_linux;
 mod dist;
 mod guest;
 mod repository;
+mod target;
 mod test;
 mod testbed;
 mod tidy;
@@ -28,7 +29,7 @@ enum Verb {
     Asm(asm::Options),
     /// Check the rules of the house that the compiler does not know.
     Tidy,
-    /// Build the static `bonfire` binary with its man page and completions.
+    /// Build the static `bonfire` binaries with man page and completions.
     Dist(dist::Options),
     /// Check another kernel with the static binary, in QEMU, and compare.
     GuestCheck(guest::Options),

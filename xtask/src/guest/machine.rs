@@ -1,0 +1,204 @@
+//! A guest: a machine of some architecture in QEMU, from its start to its report.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::report::Report;
+use crate::target::Target;
+
+/// What to boot.
+pub(crate) struct Guest<'a> {
+    pub(crate) kernel: &'a Path,
+    /// The first file system.
+    pub(crate) memory: &'a Path,
+    pub(crate) cpus: u32,
+    pub(crate) threads: Threads,
+    /// More for the kernel's command line.
+    pub(crate) append: &'a str,
+    /// In seconds.
+    pub(crate) budget: u64,
+    /// More for `bonfire`.
+    pub(crate) more: &'a [String],
+}
+
+/// The emulator's threads.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// One for each CPU of the guest: on a single one, store buffers never show.
+    Multi,
+    /// One for all.
+    Single,
+}
+
+/// QEMU's machine of an architecture.
+struct Machine {
+    architecture: &'static str,
+    /// Behind `qemu-system-`.
+    program: &'static str,
+    package: &'static str,
+    arguments: &'static [&'static str],
+    /// What the kernel must be told to find its console, and to boot at all.
+    words: &'static str,
+}
+
+/// On a busy host the timer of an emulated PC is too late for the kernel's test of
+/// it (`no_timer_check`).
+static MACHINES: [Machine; 5] = [
+    Machine {
+        architecture: "x86_64",
+        program: "x86_64",
+        package: "qemu-system-x86",
+        arguments: &["-cpu", "max"],
+        words: "console=ttyS0 no_timer_check",
+    },
+    Machine {
+        architecture: "aarch64",
+        program: "aarch64",
+        package: "qemu-system-arm",
+        arguments: &["-machine", "virt,gic-version=3", "-cpu", "max,pauth-impdef=on"],
+        words: "console=ttyAMA0",
+    },
+    Machine {
+        architecture: "riscv64",
+        program: "riscv64",
+        package: "qemu-system-misc opensbi",
+        arguments: &["-machine", "virt"],
+        words: "console=ttyS0",
+    },
+    Machine {
+        architecture: "powerpc64le",
+        program: "ppc64",
+        package: "qemu-system-ppc",
+        arguments: &["-machine", "pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off"],
+        words: "console=hvc0",
+    },
+    Machine {
+        architecture: "s390x",
+        program: "s390x",
+        package: "qemu-system-misc",
+        arguments: &["-cpu", "max"],
+        words: "console=ttysclp0",
+    },
+];
+
+/// How long a guest may take beyond its budget to boot and to power off.
+const BOOT: Duration = Duration::from_secs(180);
+
+impl Guest<'_> {
+    /// Boots, and returns the report that the guest sent. One that dies before it
+    /// says anything is started again: on a busy host, a kernel may wait in vain
+    /// for a CPU or a timer.
+    pub(crate) fn report(&self, target: &Target) -> Result<Report> {
+        const ATTEMPTS: u32 = 3;
+        for attempt in 1.. {
+            match self.boot(target) {
+                Ok(report) => return Ok(report),
+                Err(error) if attempt == ATTEMPTS => return Err(error),
+                Err(error) => eprintln!("boot {attempt} of at most {ATTEMPTS} told nothing: {error:#}"),
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    fn boot(&self, target: &Target) -> Result<Report> {
+        let machine = MACHINES.iter().find(|machine| machine.architecture == target.architecture);
+        let machine = machine.context("QEMU has no machine for this target")?;
+        let console = super::folder()?.join(format!("console-{}", machine.architecture));
+        let guest = self.command(machine, &console).spawn().with_context(|| absent(machine))?;
+        let ended = wait(guest, BOOT + Duration::from_secs(self.budget));
+        let said = fs::read(&console).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said);
+        match (sent(&said), ended) {
+            (Some(report), _) => Report::read(report),
+            (None, ended) => {
+                let ended = ended.map_or_else(|error| error.to_string(), |status| format!("QEMU: {status}"));
+                bail!("no report came ({ended}); the console ends with:\n{}", last_words(&said))
+            }
+        }
+    }
+
+    fn command(&self, machine: &Machine, console: &Path) -> Command {
+        let mut qemu = Command::new(format!("qemu-system-{}", machine.program));
+        qemu.args(["-accel", &format!("tcg,thread={}", self.threads)]).args(machine.arguments);
+        qemu.args(["-smp", &self.cpus.to_string(), "-m", "1024", "-no-reboot", "-nodefaults"]);
+        qemu.args(["-display", "none", "-monitor", "none"]);
+        qemu.arg("-serial").arg(format!("file:{}", console.display()));
+        qemu.arg("-kernel").arg(self.kernel).arg("-initrd").arg(self.memory);
+        // What follows `--` are the arguments of the guest's init.
+        let more = self.more.join(" ");
+        let words =
+            format!("{} quiet panic=-1 {} -- --budget {} {more}", machine.words, self.append, self.budget);
+        qemu.args(["-append", &words]).stdin(Stdio::null());
+        qemu
+    }
+}
+
+/// What to do where QEMU cannot be started.
+fn absent(machine: &Machine) -> String {
+    format!("QEMU is absent; `apt-get install --no-install-recommends {}`", machine.package)
+}
+
+/// The report among what a console said.
+fn sent(console: &str) -> Option<&str> {
+    let (_, rest) = console.split_once("guest-init: report begins")?;
+    let (report, _) = rest.split_once("guest-init: report ends")?;
+    Some(report)
+}
+
+fn last_words(console: &str) -> String {
+    const LINES: usize = 12;
+    let lines: Vec<&str> = console.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
+}
+
+/// Waits for `guest` to end, and ends it when `limit` has passed.
+pub(crate) fn wait(mut guest: Child, limit: Duration) -> Result<ExitStatus> {
+    let start = Instant::now();
+    while start.elapsed() < limit {
+        if let Some(status) = guest.try_wait()? {
+            return Ok(status);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    guest.kill()?;
+    guest.wait()?;
+    bail!("the guest did not power off within {} s", limit.as_secs());
+}
+
+/// What to do where QEMU for x86 cannot be started.
+pub(crate) const NO_QEMU: &str = "QEMU is absent; `apt-get install --no-install-recommends qemu-system-x86`";
+
+impl fmt::Display for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Multi => "multi",
+            Self::Single => "single",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::TARGETS;
+
+    #[test]
+    fn every_target_has_a_machine() {
+        for target in &TARGETS {
+            assert!(MACHINES.iter().any(|machine| machine.architecture == target.architecture));
+        }
+    }
+
+    #[test]
+    fn a_report_is_found_among_what_the_kernel_says() {
+        let console = "[1.0] hello\r\nguest-init: report begins\r\n{}\r\nguest-init: report ends\r\nbye";
+        assert_eq!(sent(console).map(str::trim), Some("{}"));
+        assert_eq!(sent("guest-init: report begins\n{"), None);
+        assert_eq!(last_words("a\nb"), "a\nb");
+    }
+}
