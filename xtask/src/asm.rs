@@ -1,19 +1,22 @@
-//! `cargo xtask asm`: a light fence is no instruction, on every target at hand.
+//! `cargo xtask asm`: what compilers make of the fences, on every target at hand.
 //!
-//! Compiles `crates/bonfire/examples/reader.rs`, which has each read side with
-//! and without the fence, and compares the instructions. A target is at hand if
-//! its `core` is installed (`rustup target add`), or can be built from the
-//! sources of the toolchain named with `--toolchain`. Windows and FreeBSD are
-//! only checked for types.
+//! Two questions, each answered from the assembly of an example of `bonfire`:
+//! is a light fence no instruction ([`light`]), and does a heavy one keep what its
+//! caller has in vector registers ([`vectors`])? A target is at hand if its `core`
+//! is installed (`rustup target add`), or can be built from the sources of the
+//! toolchain named with `--toolchain`. Windows and FreeBSD are only checked for types.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 
 use crate::repository;
+
+mod light;
+mod vectors;
 
 /// What to compile with, and how much to say.
 #[derive(clap::Args)]
@@ -27,86 +30,33 @@ pub(crate) struct Options {
     listing: bool,
 }
 
-/// A target, and the instructions that are fences there.
-struct Target {
-    triple: &'static str,
-    fences: &'static [&'static str],
-}
-
-const X86: &[&str] = &["mfence", "lfence", "sfence", "lock", "xchg", "cpuid"];
-const ARM: &[&str] = &["dmb", "dsb", "isb", "mcr"];
-
-const TARGETS: &[Target] = &[
-    Target { triple: "x86_64-unknown-linux-gnu", fences: X86 },
-    Target { triple: "i686-unknown-linux-gnu", fences: X86 },
-    Target { triple: "aarch64-unknown-linux-gnu", fences: ARM },
-    Target { triple: "armv7-unknown-linux-gnueabihf", fences: ARM },
-    Target { triple: "riscv64gc-unknown-linux-gnu", fences: &["fence", "fence.tso"] },
-    Target {
-        triple: "powerpc64le-unknown-linux-gnu",
-        fences: &["sync", "hwsync", "lwsync", "isync", "ptesync"],
-    },
-    // Serialisation is a branch that goes nowhere.
-    Target { triple: "s390x-unknown-linux-gnu", fences: &["bcr", "bcr 15", "bcr 14"] },
-];
-
 /// Targets whose file in `sys/` is checked for types.
 const CHECKED: &[&str] = &["x86_64-pc-windows-gnu", "x86_64-unknown-freebsd", "aarch64-linux-android"];
 
 /// Looks at every target that is at hand.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    for target in TARGETS {
-        let Some(compiler) = Compiler::find(target.triple, options)? else {
-            println!("{}: skipped: {}", target.triple, remedy(target.triple));
-            continue;
-        };
-        let functions = compiler.read_sides(target.triple)?;
-        judge(target, &functions)?;
-        let section = &functions["section_light"];
-        println!("{}: {} instructions, none a fence: {}", target.triple, section.len(), section.join("; "));
-        if options.listing {
-            println!("    {}", functions["loop_light"].join("\n    "));
-        }
-    }
+    light::run(options)?;
+    vectors::run(options)?;
     for triple in CHECKED {
         match Compiler::find(triple, options)? {
             Some(compiler) => compiler.check(triple).map(|()| println!("{triple}: types check; not run"))?,
-            None => println!("{triple}: skipped: {}", remedy(triple)),
+            None => skipped(triple),
         }
     }
     Ok(())
 }
 
-fn remedy(triple: &str) -> String {
-    format!("run `rustup target add {triple}`, or name a toolchain that has the sources of core")
+fn skipped(triple: &str) {
+    println!(
+        "{triple}: skipped: run `rustup target add {triple}`, or name a toolchain that has the sources of core"
+    );
 }
 
 /// The instructions of one function.
 type Instructions = Vec<String>;
 
-/// What must be true of the read sides on `target`.
-fn judge(target: &Target, functions: &BTreeMap<String, Instructions>) -> Result<()> {
-    let mnemonics = |name: &str| -> Vec<&str> {
-        let instructions = functions[name].iter();
-        instructions.map(|line| line.split_whitespace().next().unwrap_or_default()).collect()
-    };
-    let is_fence = |mnemonic: &&str| target.fences.contains(mnemonic);
-    for (light, plain) in [("section_light", "section_plain"), ("acquire_light", "acquire_plain")] {
-        // Sorted: without the fence the compiler may have put the load first.
-        let (mut with, mut without) = (mnemonics(light), mnemonics(plain));
-        with.sort_unstable();
-        without.sort_unstable();
-        ensure!(with == without, "{}: {light} is {with:?}, without the fence {without:?}", target.triple);
-    }
-    for name in ["section_light", "loop_light"] {
-        let fence = mnemonics(name).into_iter().find(is_fence);
-        ensure!(fence.is_none(), "{}: {name} has a fence: {fence:?}", target.triple);
-    }
-    // The twin: if no fence is found here, none would have been found above.
-    let seen = mnemonics("section_full").iter().any(is_fence);
-    ensure!(seen, "{}: a full fence goes unseen: {:?}", target.triple, functions["section_full"]);
-    Ok(())
-}
+/// The instructions of functions, by name.
+type Functions = BTreeMap<String, Instructions>;
 
 /// How to compile for a target: with its installed `core`, or building it.
 struct Compiler {
@@ -123,19 +73,22 @@ impl Compiler {
         Ok(options.toolchain.clone().map(|name| Self { toolchain: Some(name) }))
     }
 
-    /// The functions of `reader.rs`, by name.
-    fn read_sides(&self, triple: &str) -> Result<BTreeMap<String, Instructions>> {
+    /// The functions of these names of an example, compiled with these flags.
+    fn functions(&self, triple: &str, example: &str, flags: &[&str], names: &[&str]) -> Result<Functions> {
         let folder = target_directory()?;
         let examples = folder.join(triple).join("release/examples");
-        // What an older compilation left would be read as well.
-        if examples.exists() {
-            fs::remove_dir_all(&examples).context("an earlier compilation cannot be removed")?;
+        // What an older compilation left would be read as well, and the compiler not run.
+        for old in files_of(example, "", &examples) {
+            fs::remove_file(&old).with_context(|| format!("{} cannot be removed", old.display()))?;
         }
         let mut cargo = self.cargo("rustc", triple, &folder);
-        cargo.args(["--example", "reader", "--release", "--", "--emit", "asm", "-C", "codegen-units=1"]);
+        cargo.args(["--example", example, "--release", "--", "--emit", "asm", "-C", "codegen-units=1"]);
+        cargo.args(flags);
         repository::run(&mut cargo)?;
-        let text = fs::read_to_string(assembly_in(&examples)?)?;
-        Ok(functions(&text))
+        let written = files_of(example, ".s", &examples).pop();
+        let written = written.with_context(|| format!("no assembly in {}", examples.display()))?;
+        let text = fs::read_to_string(written)?;
+        Ok(functions(&text, names))
     }
 
     fn check(&self, triple: &str) -> Result<()> {
@@ -167,27 +120,26 @@ fn target_directory() -> Result<PathBuf> {
     Ok(repository::target_directory()?.join("asm"))
 }
 
-fn assembly_in(folder: &Path) -> Result<PathBuf> {
-    let mut files =
-        fs::read_dir(folder).with_context(|| format!("nothing was built in {}", folder.display()))?;
-    let assembly = files
-        .find_map(|file| Some(file.ok()?.path()).filter(|path| path.extension().is_some_and(|e| e == "s")));
-    assembly.map_or_else(|| bail!("no assembly in {}", folder.display()), Ok)
+/// What was made of an example, in `folder`: the files with this ending.
+fn files_of(example: &str, ending: &str, folder: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder).into_iter().flatten().filter_map(|file| Some(file.ok()?.path()));
+    let is_wanted = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.contains(example) && name.ends_with(ending))
+    };
+    files.filter(is_wanted).collect()
 }
 
-const NAMES: [&str; 6] =
-    ["section_light", "section_plain", "acquire_light", "acquire_plain", "loop_light", "section_full"];
-
-/// The instructions of each function named in [`NAMES`]: what stands between its
+/// The instructions of each function of these names: what stands between its
 /// label and the end that assemblers are told, without directives, labels and
 /// comments.
-fn functions(assembly: &str) -> BTreeMap<String, Instructions> {
+fn functions(assembly: &str, names: &[&str]) -> Functions {
     let mut functions = BTreeMap::new();
     let mut current: Option<String> = None;
     for line in assembly.lines() {
         let text = line.trim();
         if let Some(label) = line.strip_suffix(':').filter(|label| !label.starts_with(['.', ' ', '\t'])) {
-            current = NAMES.iter().find(|name| label.contains(**name)).map(ToString::to_string);
+            current = names.iter().find(|name| label.contains(**name)).map(ToString::to_string);
         } else if text.starts_with(".size") || text.starts_with(".Lfunc_end") {
             current = None;
         } else if let Some(name) = current.as_ref().filter(|_| is_instruction(text)) {
@@ -207,34 +159,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_light_fence_is_no_instruction_on_this_target() {
-        let options = Options { toolchain: None, listing: false };
-        for target in TARGETS {
-            if let Some(compiler) = Compiler::find(target.triple, &options).unwrap() {
-                judge(target, &compiler.read_sides(target.triple).unwrap()).unwrap();
-            } else {
-                println!("{}: skipped: {}", target.triple, remedy(target.triple));
-            }
-        }
-    }
-
-    #[test]
-    fn a_fence_in_the_reader_is_seen() {
-        let target = &TARGETS[0];
-        let lists =
-            NAMES.map(|name| (name.to_owned(), vec!["movq $1, (%rdi)".to_owned(), "retq".to_owned()]));
-        let mut functions = BTreeMap::from(lists);
-        functions.get_mut("section_full").unwrap().push("mfence".into());
-        assert!(judge(target, &functions).is_ok());
-        functions.get_mut("loop_light").unwrap().push("mfence".into());
-        assert!(judge(target, &functions).unwrap_err().to_string().contains("has a fence"));
-    }
-
-    #[test]
     fn functions_are_found_in_assembly_without_what_is_no_instruction() {
         let text = "_RNv_6reader_13section_light:\n\t.cfi_startproc\n\tmovq\t$1, (%rdi)\n\t#APP\n\t#NO_APP\n\
                     .LBB0_1:\n\tretq\n.Lfunc_end0:\n\t.size\tx, y\n_other:\n\tmfence\n";
-        let found = functions(text);
+        let found = functions(text, &["section_light"]);
         assert_eq!(found["section_light"], ["movq $1, (%rdi)", "retq"]);
         assert_eq!(found.len(), 1);
     }

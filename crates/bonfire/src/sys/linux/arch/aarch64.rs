@@ -1,20 +1,33 @@
 //! AArch64: `svc 0`, number in `x8`.
+//!
+//! What Linux does *not* keep: of each SVE register `z0` to `z31` all but the low 128
+//! bits, the predicates `p0` to `p15` and `ffr`, and streaming mode, which the call
+//! leaves (`Documentation/arch/arm64/sve.rst` and `sme.rst`, "System call
+//! behaviour"). An ordinary function keeps the low 64 bits of `v8` to `v15` and
+//! nothing else of these (AAPCS64, 6.1.2 and 6.1.3), and is called with streaming mode
+//! off, so to the caller of [`trap`] all that the kernel destroys is scratch.
 #![expect(unsafe_code, reason = "a system call is an instruction")]
 
 use core::arch::asm;
 
-/// Traps into the kernel with five arguments.
+/// Traps into the kernel with five arguments; never inlined, see [`super`].
 ///
 /// # Safety
 /// The call of this number must be safe with these arguments: what they point
 /// to is live, and the kernel may do to the process what the call does.
-#[inline]
-pub(crate) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
-    let [a, b, c, d, e] = arguments;
+#[inline(never)]
+pub(super) unsafe extern "C" fn trap(
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    number: usize,
+) -> isize {
     let result;
-    // SAFETY: the caller vouches for the call. The kernel preserves every
-    // register that is not an output here, and memory is clobbered, so the
-    // compiler keeps accesses on their side of the call.
+    // SAFETY: the caller vouches for the call. Of the registers that the kernel does not keep
+    // this function holds none, and its caller expects none (see above); memory is
+    // clobbered, so the compiler keeps accesses on their side of the call.
     unsafe {
         asm!(
             "svc 0",

@@ -1,21 +1,31 @@
 //! Arm, 32 bits (EABI): `svc 0`, number in `r7`, which in Thumb code is the frame
 //! pointer and so no operand: it is kept aside around the call.
+//!
+//! What Linux keeps: every register but `r0`, those of VFP and NEON among them. To the
+//! caller of [`trap`] `d0` to `d7` and `d16` to `d31` are scratch anyway (AAPCS32,
+//! 6.1.2.1).
 #![expect(unsafe_code, reason = "a system call is an instruction")]
 
 use core::arch::asm;
 
-/// Traps into the kernel with five arguments.
+/// Traps into the kernel with five arguments; never inlined, see [`super`].
 ///
 /// # Safety
 /// The call of this number must be safe with these arguments: what they point
 /// to is live, and the kernel may do to the process what the call does.
-#[inline]
-pub(crate) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
-    let [a, b, c, d, e] = arguments;
+#[inline(never)]
+pub(super) unsafe extern "C" fn trap(
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    number: usize,
+) -> isize {
     let result;
-    // SAFETY: the caller vouches for the call. The kernel preserves every
-    // register that is not an output here, and memory is clobbered, so the
-    // compiler keeps accesses on their side of the call.
+    // SAFETY: the caller vouches for the call. The kernel keeps every register that is not named
+    // here (see above); memory is clobbered, so the compiler keeps accesses on their
+    // side of the call.
     unsafe {
         asm!(
             "mov {frame}, r7",

@@ -1,9 +1,21 @@
 //! How each architecture traps into Linux, and the numbers of the few calls
 //! that are made besides `membarrier`.
 //!
-//! One file an architecture, each with the same two items: `syscall`, which
-//! passes five arguments and returns the kernel's value with errors negated,
-//! and `number`, from that architecture's own table of calls.
+//! One file an architecture, each with the same two items: `trap`, which passes
+//! five arguments and returns the kernel's value with errors negated, and
+//! `number`, from that architecture's own table of calls.
+//!
+//! # Registers that a system call does not keep
+//!
+//! Linux promises fewer registers across a system call than one might think: on
+//! RISC-V it destroys all vector registers, on AArch64 with SVE the upper parts
+//! of them, the predicates and streaming mode. Each file says what its
+//! architecture keeps, and where that is written. An `asm!` that is inlined into
+//! a vectorised loop would have to name every such register, of extensions that
+//! are not yet invented, too. So `trap` is a function of the C calling
+//! convention and is never inlined: to its callers each of those registers is
+//! scratch already, whatever they are compiled for, and it uses none itself.
+//! `cargo xtask asm` looks at the assembly of vectorised callers.
 
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
 #[cfg_attr(target_arch = "x86", path = "x86.rs")]
@@ -14,4 +26,15 @@
 #[cfg_attr(target_arch = "s390x", path = "s390x.rs")]
 mod this;
 
-pub(crate) use this::{number, syscall};
+pub(crate) use this::number;
+
+/// Makes the system call of this number.
+///
+/// # Safety
+/// The call must be safe with these arguments: what they point to is live, and the
+/// kernel may do to the process what the call does.
+#[inline]
+pub(crate) unsafe fn syscall(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
+    // SAFETY: what `trap` asks for is what this function asks for.
+    unsafe { this::trap(a, b, c, d, e, number) }
+}

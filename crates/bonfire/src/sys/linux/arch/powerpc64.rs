@@ -1,20 +1,31 @@
 //! 64-bit POWER: `sc`, number in `r0`. An error is told by the summary overflow
 //! bit and comes as a positive number, which is negated here.
+//!
+//! What Linux does not keep: `r0`, `r3` to `r12`, `cr0`, `ctr` and `xer`, which are
+//! named below. It keeps all floating-point and vector registers, which to the
+//! caller of [`trap`] are scratch for the most part
+//! (`Documentation/arch/powerpc/syscall64-abi.rst`; ELFv2 ABI, 2.2.1.1).
 #![expect(unsafe_code, reason = "a system call is an instruction")]
 
 use core::arch::asm;
 
-/// Traps into the kernel with five arguments.
+/// Traps into the kernel with five arguments; never inlined, see [`super`].
 ///
 /// # Safety
 /// The call of this number must be safe with these arguments: what they point
 /// to is live, and the kernel may do to the process what the call does.
-#[inline]
-pub(crate) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
-    let [a, b, c, d, e] = arguments;
+#[inline(never)]
+pub(super) unsafe extern "C" fn trap(
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    number: usize,
+) -> isize {
     let result;
-    // SAFETY: the caller vouches for the call. Every register that the kernel
-    // does not preserve is an output or clobbered here, and so is memory.
+    // SAFETY: the caller vouches for the call. Every register that the kernel does not keep is
+    // an output or clobbered here, and so is memory.
     unsafe {
         asm!(
             "sc",

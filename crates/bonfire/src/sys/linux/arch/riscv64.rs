@@ -1,20 +1,33 @@
 //! RISC-V, 64 bits: `ecall`, number in `a7`.
+//!
+//! What Linux does *not* keep: `v0` to `v31`, `vl`, `vtype` and `vstart`, which become
+//! unspecified and are overwritten on purpose since 6.5
+//! (`Documentation/arch/riscv/vector.rst`, "Vector Register State Across System
+//! Calls"; the ISA manual's chapter on V says the same). In the standard calling
+//! convention an ordinary function keeps none of them either (RISC-V psABI, "Vector
+//! Register Convention"), so to the caller of [`trap`] all of them are scratch.
 #![expect(unsafe_code, reason = "a system call is an instruction")]
 
 use core::arch::asm;
 
-/// Traps into the kernel with five arguments.
+/// Traps into the kernel with five arguments; never inlined, see [`super`].
 ///
 /// # Safety
 /// The call of this number must be safe with these arguments: what they point
 /// to is live, and the kernel may do to the process what the call does.
-#[inline]
-pub(crate) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
-    let [a, b, c, d, e] = arguments;
+#[inline(never)]
+pub(super) unsafe extern "C" fn trap(
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    number: usize,
+) -> isize {
     let result;
-    // SAFETY: the caller vouches for the call. The kernel preserves every
-    // register that is not an output here, and memory is clobbered, so the
-    // compiler keeps accesses on their side of the call.
+    // SAFETY: the caller vouches for the call. Of the registers that the kernel does not keep
+    // this function holds none, and its caller expects none (see above); memory is
+    // clobbered, so the compiler keeps accesses on their side of the call.
     unsafe {
         asm!(
             "ecall",

@@ -1,20 +1,30 @@
 //! s390x: `svc 0`, number in `r1`. Its `clone` takes the stack first.
+//!
+//! What Linux keeps: every register but `r2`, the vector and floating-point registers
+//! among them. To the caller of [`trap`] the halves of the vector registers beyond
+//! `f8` to `f15` are scratch anyway (s390x ELF ABI, 1.2.2.1).
 #![expect(unsafe_code, reason = "a system call is an instruction")]
 
 use core::arch::asm;
 
-/// Traps into the kernel with five arguments.
+/// Traps into the kernel with five arguments; never inlined, see [`super`].
 ///
 /// # Safety
 /// The call of this number must be safe with these arguments: what they point
 /// to is live, and the kernel may do to the process what the call does.
-#[inline]
-pub(crate) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
-    let [a, b, c, d, e] = arguments;
+#[inline(never)]
+pub(super) unsafe extern "C" fn trap(
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    number: usize,
+) -> isize {
     let result;
-    // SAFETY: the caller vouches for the call. The kernel preserves every
-    // register that is not an output here, and memory is clobbered, so the
-    // compiler keeps accesses on their side of the call.
+    // SAFETY: the caller vouches for the call. The kernel keeps every register that is not named
+    // here (see above); memory is clobbered, so the compiler keeps accesses on their
+    // side of the call.
     unsafe {
         asm!(
             "svc 0",

@@ -1,19 +1,29 @@
 //! x86, 32 bits: `int 0x80`. Two of the argument registers, `ebx` and `esi`, are
 //! the compiler's own, so the arguments go through memory.
+//!
+//! What Linux keeps: every register but `eax`, the vector registers among them. To the
+//! caller of [`trap`] all of these are scratch anyway (i386 psABI, 2.2.1).
 #![expect(unsafe_code, reason = "a system call is an instruction")]
 
 use core::arch::asm;
 
-/// Traps into the kernel with five arguments.
+/// Traps into the kernel with five arguments; never inlined, see [`super`].
 ///
 /// # Safety
 /// The call of this number must be safe with these arguments: what they point
 /// to is live, and the kernel may do to the process what the call does.
-#[inline]
-pub(crate) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
+#[inline(never)]
+pub(super) unsafe extern "C" fn trap(
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    number: usize,
+) -> isize {
     let result;
-    // SAFETY: the caller vouches for the call. The two registers that are not
-    // operands are put back, and memory is clobbered.
+    // SAFETY: the caller vouches for the call. The two registers that are not operands are put back,
+    // and memory is clobbered.
     unsafe {
         asm!(
             "push ebx",
@@ -27,7 +37,7 @@ pub(crate) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
             "pop esi",
             "pop ebx",
             inlateout("eax") number => result,
-            inlateout("edi") arguments.as_ptr() => _,
+            inlateout("edi") [a, b, c, d, e].as_ptr() => _,
             lateout("ecx") _, lateout("edx") _,
         );
     }

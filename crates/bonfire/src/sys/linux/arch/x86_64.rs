@@ -1,20 +1,32 @@
 //! x86-64: `syscall`, which overwrites `rcx` and `r11`.
+//!
+//! What else Linux keeps: every other register, the vector, mask and tile registers
+//! and those of APX among them (psABI for x86-64, A.2.1 "Calling Conventions" of
+//! Linux; `Documentation/arch/x86/xstate.rst`). To the caller of [`trap`] all of
+//! them are scratch anyway, but `rbx`, `rbp`, `rsp` and `r12` to `r15` (psABI, 3.2.1;
+//! AMX tiles and APX's `r16` to `r31` are scratch, too).
 #![expect(unsafe_code, reason = "a system call is an instruction")]
 
 use core::arch::asm;
 
-/// Traps into the kernel with five arguments.
+/// Traps into the kernel with five arguments; never inlined, see [`super`].
 ///
 /// # Safety
 /// The call of this number must be safe with these arguments: what they point
 /// to is live, and the kernel may do to the process what the call does.
-#[inline]
-pub(crate) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
-    let [a, b, c, d, e] = arguments;
+#[inline(never)]
+pub(super) unsafe extern "C" fn trap(
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    number: usize,
+) -> isize {
     let result;
-    // SAFETY: the caller vouches for the call. The kernel preserves every
-    // register that is not an output here, and memory is clobbered, so the
-    // compiler keeps accesses on their side of the call.
+    // SAFETY: the caller vouches for the call. The kernel keeps every register that is not named
+    // here (see above); memory is clobbered, so the compiler keeps accesses on their
+    // side of the call.
     unsafe {
         asm!(
             "syscall",

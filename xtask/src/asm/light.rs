@@ -1,0 +1,105 @@
+//! A light fence is no instruction: `crates/bonfire/examples/reader.rs` has each read
+//! side with and without the fence, and the instructions are compared.
+
+use anyhow::{Result, ensure};
+
+use super::{Compiler, Functions, Options, skipped};
+
+const NAMES: [&str; 6] =
+    ["section_light", "section_plain", "acquire_light", "acquire_plain", "loop_light", "section_full"];
+
+/// A target, and the instructions that are fences there.
+struct Target {
+    triple: &'static str,
+    fences: &'static [&'static str],
+}
+
+const X86: &[&str] = &["mfence", "lfence", "sfence", "lock", "xchg", "cpuid"];
+const ARM: &[&str] = &["dmb", "dsb", "isb", "mcr"];
+
+const TARGETS: &[Target] = &[
+    Target { triple: "x86_64-unknown-linux-gnu", fences: X86 },
+    Target { triple: "i686-unknown-linux-gnu", fences: X86 },
+    Target { triple: "aarch64-unknown-linux-gnu", fences: ARM },
+    Target { triple: "armv7-unknown-linux-gnueabihf", fences: ARM },
+    Target { triple: "riscv64gc-unknown-linux-gnu", fences: &["fence", "fence.tso"] },
+    Target {
+        triple: "powerpc64le-unknown-linux-gnu",
+        fences: &["sync", "hwsync", "lwsync", "isync", "ptesync"],
+    },
+    // Serialisation is a branch that goes nowhere.
+    Target { triple: "s390x-unknown-linux-gnu", fences: &["bcr", "bcr 15", "bcr 14"] },
+];
+
+/// Looks at every target that is at hand.
+pub(super) fn run(options: &Options) -> Result<()> {
+    for target in TARGETS {
+        let Some(compiler) = Compiler::find(target.triple, options)? else {
+            skipped(target.triple);
+            continue;
+        };
+        let functions = compiler.functions(target.triple, "reader", &[], &NAMES)?;
+        judge(target, &functions)?;
+        let section = &functions["section_light"];
+        println!("{}: {} instructions, none a fence: {}", target.triple, section.len(), section.join("; "));
+        if options.listing {
+            println!("    {}", functions["loop_light"].join("\n    "));
+        }
+    }
+    Ok(())
+}
+
+/// What must be true of the read sides on `target`.
+fn judge(target: &Target, functions: &Functions) -> Result<()> {
+    let mnemonics = |name: &str| -> Vec<&str> {
+        let instructions = functions[name].iter();
+        instructions.map(|line| line.split_whitespace().next().unwrap_or_default()).collect()
+    };
+    let is_fence = |mnemonic: &&str| target.fences.contains(mnemonic);
+    for (light, plain) in [("section_light", "section_plain"), ("acquire_light", "acquire_plain")] {
+        // Sorted: without the fence the compiler may have put the load first.
+        let (mut with, mut without) = (mnemonics(light), mnemonics(plain));
+        with.sort_unstable();
+        without.sort_unstable();
+        ensure!(with == without, "{}: {light} is {with:?}, without the fence {without:?}", target.triple);
+    }
+    for name in ["section_light", "loop_light"] {
+        let fence = mnemonics(name).into_iter().find(is_fence);
+        ensure!(fence.is_none(), "{}: {name} has a fence: {fence:?}", target.triple);
+    }
+    // The twin: if no fence is found here, none would have been found above.
+    let seen = mnemonics("section_full").iter().any(is_fence);
+    ensure!(seen, "{}: a full fence goes unseen: {:?}", target.triple, functions["section_full"]);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_light_fence_is_no_instruction_on_this_target() {
+        let options = Options { toolchain: None, listing: false };
+        for target in TARGETS {
+            if let Some(compiler) = Compiler::find(target.triple, &options).unwrap() {
+                judge(target, &compiler.functions(target.triple, "reader", &[], &NAMES).unwrap()).unwrap();
+            } else {
+                skipped(target.triple);
+            }
+        }
+    }
+
+    #[test]
+    fn a_fence_in_the_reader_is_seen() {
+        let target = &TARGETS[0];
+        let lists =
+            NAMES.map(|name| (name.to_owned(), vec!["movq $1, (%rdi)".to_owned(), "retq".to_owned()]));
+        let mut functions = BTreeMap::from(lists);
+        functions.get_mut("section_full").unwrap().push("mfence".into());
+        assert!(judge(target, &functions).is_ok());
+        functions.get_mut("loop_light").unwrap().push("mfence".into());
+        assert!(judge(target, &functions).unwrap_err().to_string().contains("has a fence"));
+    }
+}
