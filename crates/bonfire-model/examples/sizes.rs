@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bonfire_model::explorer::Rules;
 use bonfire_model::run::{Design, run};
-use bonfire_model::scenario::{self, three};
+use bonfire_model::scenario;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -15,7 +15,7 @@ fn main() {
     };
     let (design, part, cpus) = (argument(0, "running"), argument(1, ""), argument(2, "2"));
     let limit = argument(3, "512").parse::<usize>().expect("MiB") << 20;
-    let scenarios = if cpus == "2" { scenario::two_cpus() } else { three::scenarios() };
+    let scenarios = if cpus == "2" { scenario::two_cpus() } else { scenario::more_cpus() };
     let (mut states, mut seconds) = (0, 0.0);
     for design in Design::ALL.into_iter().filter(|known| known.name() == design) {
         for scenario in &scenarios {

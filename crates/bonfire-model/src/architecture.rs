@@ -52,7 +52,7 @@ impl Architecture {
     /// to ask of it.
     pub(crate) const fn can_have(self, needs: Needs) -> bool {
         match (self, needs) {
-            (Self::Bare, _) | (_, Needs::Nothing | Needs::Rseq) => true,
+            (Self::Bare, _) | (_, Needs::Nothing | Needs::Rseq | Needs::Grace) => true,
             (Self::X86, Needs::CoreSyncX86 | Needs::CoreSyncX86Late) => true,
             (Self::X86 | Self::Arm64, _) => false,
         }

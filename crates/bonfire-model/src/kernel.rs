@@ -10,7 +10,7 @@
 use std::rc::Rc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use bonfire_abi::{Call, Command, Cpu, FLAG_CPU};
+use bonfire_abi::{Call, Command, Cpu, Error, FLAG_CPU};
 use bonfire_engine::core_sync::{Return, Settle};
 use bonfire_engine::{
     AddressSpace, Engine, Everywhere, LockedMask, Mask, Occupant, RunQueues, Running, Targets, Task, Thread,
@@ -19,106 +19,14 @@ use bonfire_engine::{
 
 use crate::architecture::Architecture;
 use crate::explorer::{
-    self, Register, Shared, declare_code, milestone, name_word, observe_memory, occupant, occupy, on_cpu,
-    this_cpu, without_interrupts,
+    self, Shared, declare_code, milestone, name_word, observe_memory, occupant, occupy, on_cpu, this_cpu,
+    without_interrupts,
 };
 use crate::machine::{Capabilities, Model, Mutant, THREADS};
+use crate::vocabulary::{Act, INVALID, NOT_REGISTERED, On, Var, user};
 
 /// How many address spaces a scenario may have.
 pub(crate) const SPACES: usize = 3;
-
-/// A word of user memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Var {
-    /// Data.
-    X,
-    /// Data.
-    Y,
-    /// Data.
-    Z,
-    /// An instruction.
-    Code,
-}
-
-/// What a CPU is occupied by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum On {
-    /// A kernel thread on the kernel's page tables.
-    Kernel,
-    /// A kernel thread on the page tables of an address space.
-    Lazy(usize),
-    /// A thread that accesses an address space.
-    User {
-        /// Which address space.
-        space: usize,
-        /// Which thread.
-        thread: usize,
-    },
-}
-
-/// Thread `thread` of address space `space`.
-#[must_use]
-pub const fn user(space: usize, thread: usize) -> On {
-    On::User { space, thread }
-}
-
-/// What a CPU does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Act {
-    /// A user store.
-    Write(Var, u64),
-    /// A user load.
-    Read(Var, Register),
-    /// Instructions are fetched from the word that holds code.
-    Fetch(Register),
-    /// A full barrier of the thread's own.
-    Fence,
-    /// The thread calls `membarrier`. If the call is refused, the rest of what
-    /// this CPU does up to the next [`Act::Rejoin`] is left out.
-    Call(Command),
-    /// The same, naming a CPU.
-    CallOne(i32),
-    /// The same as [`Act::Call`], as the sole thread of its address space.
-    CallAlone(Command),
-    /// Where a CPU goes on after a call that was refused.
-    Rejoin,
-    /// The scheduler switches.
-    Switch(On),
-    /// The thread exits; the CPU goes on in the kernel.
-    Exit,
-    /// The thread replaces its address space by this one.
-    Exec(usize),
-    /// The kernel thread begins to use an address space, as this thread.
-    Borrow {
-        /// Which address space.
-        space: usize,
-        /// As which thread.
-        thread: usize,
-    },
-    /// The kernel thread stops using it.
-    Return,
-    /// The CPU goes offline.
-    Offline,
-    /// The CPU comes online.
-    Online,
-    /// An rseq critical section begins.
-    Begin,
-    /// It ends by storing this, unless it was restarted.
-    Commit(Var, u64),
-    /// Other CPUs may go on: what was done here before is visible to them.
-    Signal(usize),
-    /// Waits for that.
-    Await(usize),
-    /// Other CPUs may go on, and that is all they know.
-    Tell(usize),
-    /// Waits for that.
-    Hear(usize),
-    /// Calls `membarrier` with interrupts off.
-    CallClosed(Command),
-    /// Serves the inbox by polling, with interrupts as they are: what a kernel
-    /// must not do.
-    Poll,
-}
 
 /// A way to choose CPUs, and what it asks of this kernel.
 pub trait Design<C: Capabilities>: Targets<Model<C>, 1> + 'static {
@@ -239,6 +147,7 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
     /// What a poke makes a CPU do.
     pub(crate) fn interrupt(&self, cpu: usize, interrupted: u8) {
         let on = On::from_number(interrupted);
+        self.engine.machine().pass_grace();
         self.engine.handle_poke(Cpu(cpu as u32), self.occupant(on));
         if matches!(on, On::User { .. }) && interrupted & IN_KERNEL == 0 {
             self.to_user(Return::Interrupt);
@@ -274,11 +183,21 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
             Act::CallClosed(command) => {
                 return without_interrupts(|| self.call(Call::new(command), Users::Several));
             }
+            Act::CallMoved { command, .. } => return self.call(Call::new(command), Users::Several),
+            Act::Answer(command, var) => {
+                let answer = match self.answer(Call::new(command), Users::Several) {
+                    Ok(value) => u64::from(value),
+                    Err(Error::NotRegistered) => NOT_REGISTERED,
+                    Err(_) => INVALID,
+                };
+                self.var(var).store(answer, Relaxed);
+            }
             Act::Rejoin => {}
             Act::Switch(to) => self.change(to),
             Act::Exit => self.leave(|cpu, task| self.engine.exit(cpu, task)),
             Act::Return => self.leave(|cpu, task| self.engine.return_space(cpu, task)),
             Act::Exec(space) => self.exec(space),
+            Act::Fork(child) => self.fork(child),
             Act::Borrow { space, thread } => self.borrow(space, thread),
             Act::Offline => self.offline(),
             Act::Online => self.online(),
@@ -299,13 +218,17 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
     }
 
     fn call(&self, call: Call, users: Users) -> Option<()> {
+        self.answer(call, users).ok().map(|_| ())
+    }
+
+    fn answer(&self, call: Call, users: Users) -> Result<u32, Error> {
         let On::User { space, thread } = On::now() else { panic!("only a thread can call") };
         if minds_returns::<C>(Return::SystemCall) {
             occupy(occupant() | IN_KERNEL);
         }
-        let granted = self.engine.membarrier(self.task(space, thread), users, call);
+        let answer = self.engine.membarrier(self.task(space, thread), users, call);
         self.to_user(Return::SystemCall);
-        granted.ok().map(|_| ())
+        answer
     }
 
     /// The scheduler switches.
@@ -339,6 +262,11 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
             self.engine.machine().list(thread, self.address(new));
         }
         self.enter(user(space, thread), user(new, thread));
+    }
+
+    fn fork(&self, child: usize) {
+        let parent = On::now().space().expect("a thread that forks has an address space");
+        self.engine.fork(&self.spaces[parent], &self.spaces[child]);
     }
 
     fn borrow(&self, space: usize, thread: usize) {

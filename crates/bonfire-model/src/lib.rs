@@ -12,3 +12,4 @@ pub mod minimal;
 pub mod planted;
 pub mod run;
 pub mod scenario;
+pub mod vocabulary;

@@ -52,8 +52,14 @@ pub struct Model<C: Capabilities> {
     threads: OnceCell<Rc<[Thread<Self, Threads, 1>; THREADS]>>,
     /// For each CPU, whether an rseq critical section must restart.
     pub(crate) restart: [Shared; MAX_CPUS],
+    /// For each CPU, how often others asked it for a grace period, and the last
+    /// that it answered.
+    grace: [[Shared; 2]; MAX_CPUS],
     capabilities: PhantomData<C>,
 }
+
+/// Keeps a thread on its CPU.
+pub struct Pin;
 
 /// How many threads a scenario may have.
 pub(crate) const THREADS: usize = 6;
@@ -70,6 +76,7 @@ impl<C: Capabilities> Model<C> {
             listed: [const { Shared::new(0) }; THREADS],
             threads: OnceCell::new(),
             restart: [const { Shared::new(0) }; MAX_CPUS],
+            grace: [const { [const { Shared::new(0) }; 2] }; MAX_CPUS],
             capabilities: PhantomData,
         }
     }
@@ -105,7 +112,8 @@ impl<C: Capabilities> Model<C> {
         let list = || of(std::slice::from_ref(&self.list_lock), address).map(|_| "threads.lock".to_owned());
         let listed = || of(&self.listed, address).map(|thread| format!("thread{thread}.space"));
         let restart = || of(&self.restart, address).map(|cpu| format!("restart[{cpu}]"));
-        lock.or_else(list).or_else(listed).or_else(restart)
+        let grace = || of(&self.grace, address).map(|cpu| format!("grace[{cpu}]"));
+        lock.or_else(list).or_else(listed).or_else(restart).or_else(grace)
     }
 
     /// What is left of a site.
@@ -115,6 +123,27 @@ impl<C: Capabilities> Model<C> {
             None => Some(Barrier::Full),
             Some((_, Change::Deleted)) => None,
             Some((_, Change::Weakened(barrier))) => Some(*barrier),
+        }
+    }
+
+    /// A grace period at its weakest: every other CPU passes a full barrier, and
+    /// nothing orders the caller.
+    fn wait_for_grace(&self) {
+        let others = || (0..self.cpus).filter(|&cpu| cpu != explorer::this_cpu());
+        let asked = others().map(|cpu| (cpu, self.grace[cpu][0].fetch_add(1, Ordering::Relaxed) + 1));
+        let asked: Vec<(usize, u64)> = asked.collect();
+        explorer::poke(others().fold(0, |cpus, cpu| cpus | 1 << cpu));
+        asked.into_iter().for_each(|(cpu, count)| self.grace[cpu][1].wait(count, Ordering::Relaxed));
+    }
+
+    /// In the handler: this CPU's part in the grace periods of others.
+    pub(crate) fn pass_grace(&self) {
+        if C::GRACE {
+            let [asked, answered] = &self.grace[explorer::this_cpu()];
+            // A read-modify-write: the newest.
+            let count = asked.fetch_add(0, Ordering::Relaxed);
+            explorer::fence(Barrier::Full, "grace period");
+            answered.store(count, Ordering::Relaxed);
         }
     }
 
@@ -128,7 +157,7 @@ impl<C: Capabilities> Model<C> {
 
 impl<C: Capabilities> Machine for Model<C> {
     type Word = Shared;
-    type Pin = ();
+    type Pin = Pin;
 
     const CORE_SYNC: Option<CoreSync<Self>> = match C::CORE {
         None => None,
@@ -140,16 +169,17 @@ impl<C: Capabilities> Machine for Model<C> {
     } else {
         None
     };
-    const GRACE_PERIOD: Option<fn(&Self)> =
-        if C::GRACE { Some(|_| unreachable!("no scenario's machine has a grace period")) } else { None };
+    const GRACE_PERIOD: Option<fn(&Self)> = if C::GRACE { Some(Self::wait_for_grace) } else { None };
 
     fn cpus(&self) -> usize {
         self.cpus
     }
 
-    fn pin(&self) {}
+    fn pin(&self) -> Pin {
+        Pin
+    }
 
-    fn this_cpu(&self, (): &()) -> Cpu {
+    fn this_cpu(&self, _: &Pin) -> Cpu {
         Cpu(explorer::this_cpu() as u32)
     }
 

@@ -90,6 +90,8 @@ pub fn run_on(
         Needs::CoreSyncX86 => setting.explore_on::<CoreSyncX86>(design),
         Needs::CoreSyncX86Late => setting.explore_on::<CoreSyncX86Late>(design),
         Needs::Rseq => setting.explore_on::<Rseq>(design),
+        Needs::CoreSyncAndRseq => setting.explore_on::<CoreSyncAndRseq>(design),
+        Needs::Grace => setting.explore_on::<Grace>(design),
     }
 }
 
@@ -137,6 +139,7 @@ impl Setting<'_> {
             bodies: bodies.collect(),
             handler: Rc::new(move |cpu, occupant| interrupted.interrupt(cpu, occupant)),
             registers: scenario.registers,
+            is_quiet: scenario.is_quiet,
             is_flaw: Box::new(move |outcome| forbidden.contains(outcome)),
         };
         let exploration = explorer::explore(test, rules, limit_bytes);
@@ -165,4 +168,16 @@ core_sync!(CoreSyncX86Late, X86, Settle::BeforeUser);
 struct Rseq;
 impl Capabilities for Rseq {
     const RSEQ: bool = true;
+}
+
+/// Both: a request may ask for either.
+struct CoreSyncAndRseq;
+impl Capabilities for CoreSyncAndRseq {
+    const CORE: Option<(Row, Settle)> = Some((RISCV, Settle::AtOnce));
+    const RSEQ: bool = true;
+}
+
+struct Grace;
+impl Capabilities for Grace {
+    const GRACE: bool = true;
 }

@@ -63,6 +63,7 @@ fn run(litmus: &Litmus, rules: Rules) -> BTreeSet<Outcome> {
         bodies: bodies.collect(),
         handler: Rc::new(|_, _| ()),
         registers: litmus.registers,
+        is_quiet: false,
         is_flaw: Box::new(|_| false),
     };
     let found = explore(test, rules, 1 << 30);

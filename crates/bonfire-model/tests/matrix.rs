@@ -9,7 +9,7 @@ use bonfire_model::excuse::{self, Excuse};
 use bonfire_model::explorer::{Memory, Order, PokeOrder, Rules, Verdict};
 use bonfire_model::matrix::{self, Found, Record, Runner};
 use bonfire_model::run::{Design, run};
-use bonfire_model::scenario::{self, Scenario, three};
+use bonfire_model::scenario::{self, Scenario};
 
 const LIMIT: usize = 2 << 30;
 
@@ -63,13 +63,14 @@ fn every_site_is_accounted_for(unchanged: &[Record], kills: &matrix::Matrix) {
 /// Three CPUs: two callers of one target, observers, threads that migrate.
 #[test]
 fn the_engine_holds_with_a_third_cpu() {
-    let scenarios = three::scenarios();
-    let is_large = |name: &str| ["q4", "q6", "q7", "h7", "two"].iter().any(|part| name.contains(part));
+    let scenarios = scenario::more_cpus();
+    let is_large =
+        |name: &str| ["q4", "q6", "q7", "h7", "two", "core"].iter().any(|part| name.contains(part));
     let scenarios: Vec<Scenario> = scenarios
         .into_iter()
         .filter(|scenario| !is_large(&scenario.name) || scenario.name == "ISA2/two light")
         .collect();
-    assert_eq!(scenarios.len(), 31);
+    assert_eq!(scenarios.len(), 34);
     holds(
         &scenarios,
         &runner(&scenarios).run(&matrix::unchanged(&scenarios, &[Design::Running], Rules::WEAK)),
@@ -143,7 +144,7 @@ fn reduction_off_agrees() {
         [Design::Running, Design::Mask].iter().for_each(|&design| agrees(design, scenario, Rules::WEAK));
     }
     for scenario in
-        three::scenarios().iter().filter(|scenario| ["WRC", "K2/LB"].contains(&scenario.name.as_str()))
+        scenario::more_cpus().iter().filter(|scenario| ["WRC", "K2/LB"].contains(&scenario.name.as_str()))
     {
         agrees(Design::Running, scenario, Rules::WEAK);
     }

@@ -74,6 +74,7 @@ enum Found {
     Vacuous,
     Forbidden { outcome: Vec<u64> },
     Hang,
+    Poked,
     CouldNotFinish,
 }
 
@@ -176,6 +177,7 @@ impl Found {
             matrix::Found::Vacuous => Self::Vacuous,
             matrix::Found::Flawed(Flaw::Forbidden(outcome)) => Self::Forbidden { outcome: outcome.clone() },
             matrix::Found::Flawed(Flaw::Hang) => Self::Hang,
+            matrix::Found::Flawed(Flaw::Poked) => Self::Poked,
             matrix::Found::CouldNotFinish => Self::CouldNotFinish,
         }
     }
@@ -186,6 +188,7 @@ impl Found {
             Self::Vacuous => matrix::Found::Vacuous,
             Self::Forbidden { outcome } => matrix::Found::Flawed(Flaw::Forbidden(outcome)),
             Self::Hang => matrix::Found::Flawed(Flaw::Hang),
+            Self::Poked => matrix::Found::Flawed(Flaw::Poked),
             Self::CouldNotFinish => matrix::Found::CouldNotFinish,
         }
     }

@@ -79,7 +79,23 @@ fn tables(weak: &Results, tso: &Results, sc: &Results) -> String {
     for design in weak.question.designs() {
         text.push_str(&of_design(weak, design, &judged));
     }
+    text.push_str(&told(weak, &judged));
     text
+}
+
+/// What the scenarios tell that the tables name.
+fn told(weak: &Results, judged: &[Vec<Judged>; 3]) -> String {
+    let named: BTreeSet<usize> =
+        judged.iter().flatten().filter_map(|judged| judged.cell.killed_by.first()).copied().collect();
+    let scenarios = weak.question.scenarios();
+    let lines = named.into_iter().map(|place| {
+        let scenario = &scenarios[place];
+        format!("| {} | {} |\n", scenario.name, scenario.about)
+    });
+    format!(
+        "\n### What the scenarios tell\n\n| scenario | what it tells |\n|---|---|\n{}",
+        lines.collect::<String>()
+    )
 }
 
 fn of_design(weak: &Results, design: Design, judged: &[Vec<Judged>; 3]) -> String {

@@ -7,7 +7,7 @@ use bonfire_model::explorer::{Memory, Rules};
 use bonfire_model::machine::Change;
 use bonfire_model::matrix::{self, Group, Record};
 use bonfire_model::run::Design;
-use bonfire_model::scenario::{self, Scenario, three};
+use bonfire_model::scenario::{self, Scenario};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -194,7 +194,7 @@ impl Changes {
 }
 
 fn suite(cpus: u8) -> Vec<Scenario> {
-    if cpus == 2 { scenario::two_cpus() } else { three::scenarios() }
+    if cpus == 2 { scenario::two_cpus() } else { scenario::more_cpus() }
 }
 
 fn chosen(cpus: u8, part: &str) -> Result<Vec<Scenario>> {

@@ -40,12 +40,12 @@ pub(super) fn report(results: &Results) -> String {
     report + &conclusion(results, &judged)
 }
 
-/// The scenarios of a question.
+/// The scenarios of a question, and what each tells, a line each.
 pub(super) fn list(question: &Question) -> String {
     let line = |scenario: &bonfire_model::scenario::Scenario| {
         let designs: Vec<&str> = scenario.designs.iter().map(|design| design.name()).collect();
-        let only = if designs.is_empty() { String::new() } else { format!("  only {}", designs.join(", ")) };
-        format!("{}{DIM}{only}{DIM:#}\n", scenario.name)
+        let only = if designs.is_empty() { String::new() } else { format!("; only {}", designs.join(", ")) };
+        format!("{:26} {DIM}{}{only}{DIM:#}\n", scenario.name, scenario.about)
     };
     question.scenarios().iter().map(line).collect()
 }
@@ -83,6 +83,7 @@ pub(super) fn found(results: &Results, record: &Record) -> String {
             format!("ends with {}, which is forbidden", values.join(", "))
         }
         Found::Flawed(Flaw::Hang) => "hangs".to_owned(),
+        Found::Flawed(Flaw::Poked) => "interrupts a CPU, and may interrupt none".to_owned(),
         Found::CouldNotFinish => "could not finish within --memory".to_owned(),
     }
 }

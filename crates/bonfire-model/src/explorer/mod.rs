@@ -48,6 +48,8 @@ pub struct Test {
     pub handler: Handler,
     /// How many registers the bodies use.
     pub registers: usize,
+    /// Whether a poke of anybody is a flaw.
+    pub is_quiet: bool,
     /// Which outcomes are flaws.
     pub is_flaw: IsFlaw,
 }
@@ -59,6 +61,8 @@ pub struct Exploration {
     pub verdict: Verdict,
     /// The outcomes that were reached.
     pub outcomes: BTreeSet<Outcome>,
+    /// Whether a CPU was poked to which another poke was still on its way.
+    pub poked_twice: bool,
     /// How many states were looked at, over all passes.
     pub states: u64,
 }
@@ -92,20 +96,20 @@ impl Verdict {
 /// at most `limit_bytes` of memory.
 #[must_use]
 pub fn explore(test: Test, rules: Rules, limit_bytes: usize) -> Exploration {
-    let Test { set_up, bodies, handler, registers, is_flaw } = test;
+    let Test { set_up, bodies, handler, registers, is_quiet, is_flaw } = test;
     let mut programs = Programs::new(bodies, handler, &*set_up, rules.reduce);
     let mut states = 0;
     if rules.reduce {
         // A cheap pass, to learn what the programs do.
         let sequential = Rules { memory: Memory::Sc, ..rules };
         let mut search = Search::new(&mut programs, sequential, registers);
-        search.run(Order::DepthFirst, limit_bytes, &|_| false);
+        search.run(Order::DepthFirst, limit_bytes, false, &|_| false);
         states += search.looked_at();
         programs.settle();
     }
     loop {
         let mut search = Search::new(&mut programs, rules, registers);
-        let end = search.run(rules.order, limit_bytes, &is_flaw);
+        let end = search.run(rules.order, limit_bytes, is_quiet, &is_flaw);
         states += search.looked_at();
         let outcomes = std::mem::take(&mut search.outcomes);
         let misguessed = search.has_misguessed();
@@ -113,6 +117,7 @@ pub fn explore(test: Test, rules: Rules, limit_bytes: usize) -> Exploration {
             End::Found(_, state) if !misguessed => search.path(state),
             _ => Vec::new(),
         };
+        let poked_twice = programs.poked.twice;
         // Whatever was found is so only if what was assumed of the programs held.
         let was_current = !rules.reduce || programs.settle();
         if end == End::OutOfMemory || was_current && end != End::Stale {
@@ -121,7 +126,7 @@ pub fn explore(test: Test, rules: Rules, limit_bytes: usize) -> Exploration {
                 End::OutOfMemory => Verdict::CouldNotFinish,
                 End::Complete | End::Stale => Verdict::Holds,
             };
-            return Exploration { verdict, outcomes, states };
+            return Exploration { verdict, outcomes, poked_twice, states };
         }
     }
 }

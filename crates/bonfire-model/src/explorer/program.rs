@@ -151,6 +151,15 @@ struct Root {
     node: Node,
 }
 
+/// What became of the pokes of a search.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Poked {
+    /// One was sent.
+    pub(crate) at_all: bool,
+    /// One was sent to a CPU to which another was still on its way.
+    pub(crate) twice: bool,
+}
+
 /// The programs of a test.
 pub(crate) struct Programs {
     bodies: Vec<Body>,
@@ -173,6 +182,7 @@ pub(crate) struct Programs {
     waited: Words,
     assumed_waited: Words,
     past: Vec<u64>,
+    pub(crate) poked: Poked,
     /// Whether some node did what was not expected of those above it.
     has_misguessed: bool,
 }
@@ -203,6 +213,7 @@ impl Programs {
             waited: 0,
             assumed_waited: !0,
             past: Vec::new(),
+            poked: Poked::default(),
             has_misguessed: false,
         };
         programs.values.id(0);

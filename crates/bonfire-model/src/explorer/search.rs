@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::op::Op;
-use super::program::{Future, Programs, Words};
+use super::program::{Future, Poked, Programs, Words};
 use super::reduce::Futures;
 use super::state::{MAX_CPUS, Shape, State};
 use super::step::{Rules, Step, Stepper};
@@ -42,6 +42,8 @@ pub enum Flaw {
     Forbidden(Outcome),
     /// Nothing can happen any more, and not every program is over.
     Hang,
+    /// A CPU was poked, and none may be.
+    Poked,
 }
 
 /// How a search ended.
@@ -102,8 +104,16 @@ impl<'a> Search<'a> {
         self.rules.reduce && self.programs.has_misguessed()
     }
 
-    /// Looks at every state, until `is_flaw` says that an outcome is one.
-    pub(crate) fn run(&mut self, order: Order, limit_bytes: usize, is_flaw: &dyn Fn(&[u64]) -> bool) -> End {
+    /// Looks at every state, until `is_flaw` says that an outcome is one, or a
+    /// CPU is poked where all `is_quiet`.
+    pub(crate) fn run(
+        &mut self,
+        order: Order,
+        limit_bytes: usize,
+        is_quiet: bool,
+        is_flaw: &dyn Fn(&[u64]) -> bool,
+    ) -> End {
+        self.programs.poked = Poked::default();
         let mut state = self.first_state();
         let mut waiting = VecDeque::new();
         waiting.extend(self.keep(&mut state.clone(), 0));
@@ -123,6 +133,9 @@ impl<'a> Search<'a> {
                 waiting.extend(self.keep(next, current));
             }
             steps.clear();
+            if is_quiet && self.programs.poked.at_all {
+                return End::Found(Flaw::Poked, current);
+            }
             if self.programs.initial.memory.len() != self.shape.first.len() {
                 return End::Stale;
             }

@@ -161,8 +161,11 @@ impl Stepper<'_> {
                 self.proceed(cpu, node, 0, next);
             }
             Op::Poke(cpus) => {
-                let targets = (0..8).filter(|target| cpus >> target & 1 != 0);
-                targets.for_each(|target| next.cpus[cpu].window.push(Entry::Poke(target)));
+                for target in (0..8).filter(|target| cpus >> target & 1 != 0) {
+                    self.programs.poked.at_all = true;
+                    self.programs.poked.twice |= next.is_poked(target);
+                    next.cpus[cpu].window.push(Entry::Poke(target));
+                }
                 self.proceed_through_window(cpu, node, next);
             }
             Op::Wait { word, at_least, acquire, inbox } => {
@@ -471,6 +474,13 @@ impl State {
         if acquire {
             self.catch_up_with(cpu, word, version);
         }
+    }
+
+    /// Whether a poke of `target` is on its way.
+    fn is_poked(&self, target: u8) -> bool {
+        let poke = Entry::Poke(target);
+        let arrived = self.cpus.get(usize::from(target)).is_some_and(|cpu| cpu.pending);
+        arrived || self.cpus.iter().any(|cpu| cpu.window.contains(&poke))
     }
 
     /// Whether another CPU has read `word` and has yet to write it.

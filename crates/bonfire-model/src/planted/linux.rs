@@ -63,6 +63,7 @@ fn late_barrier([who, what]: [&'static str; 2], cured: bool) -> Test {
         bodies: vec![Box::new(switch) as Body, Box::new(look)],
         handler: Rc::new(|_, _| ()),
         registers: 2,
+        is_quiet: false,
         is_flaw: Box::new(|outcome| outcome == [0, 0]),
     }
 }
@@ -180,6 +181,7 @@ fn cached_bit(before: Before, cured: bool) -> Test {
         bodies: vec![Box::new(move || caller.caller()) as Body, Box::new(move || target.target())],
         handler: Rc::new(move |_, _| handler.handler()),
         registers: 2,
+        is_quiet: false,
         is_flaw: Box::new(|outcome| outcome == [0, 0]),
     }
 }

@@ -134,6 +134,7 @@ fn test(protocol: Obvious, parts: Parts, registers: usize, is_flaw: IsFlaw) -> T
         bodies,
         handler: Rc::new(move |_, _| handler.serve()),
         registers,
+        is_quiet: false,
         is_flaw,
     }
 }

@@ -5,11 +5,11 @@ use std::fmt;
 
 use super::{Needs, Part, Scenario};
 use crate::explorer::Outcome;
-use crate::kernel::{Act, On, Var};
+use crate::vocabulary::{Act, INVALID, NOT_REGISTERED, On, Var};
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.name)?;
+        writeln!(f, "{}: {}", self.name, self.about)?;
         let columns: Vec<Vec<String>> = self.parts.iter().enumerate().map(lines).collect();
         let height = columns.iter().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = columns.iter().map(|lines| width(lines)).collect();
@@ -26,8 +26,18 @@ impl fmt::Display for Scenario {
         if self.needs != Needs::Nothing {
             writeln!(f, "  the machine has {}", self.needs)?;
         }
-        for outcome in &self.forbidden {
-            writeln!(f, "  never: {}", self.told(outcome))?;
+        match self.expected.first() {
+            Some(only) if self.expected.len() == 1 && !only.is_empty() => {
+                writeln!(f, "  always: {}", self.told(only))?;
+            }
+            _ => {
+                for outcome in &self.forbidden {
+                    writeln!(f, "  never: {}", self.told(outcome))?;
+                }
+            }
+        }
+        if self.is_quiet {
+            writeln!(f, "  never: that a CPU is interrupted")?;
         }
         if self.forbidden.is_empty() && self.registers == 0 {
             writeln!(f, "  never: that it does not end")?;
@@ -38,11 +48,21 @@ impl fmt::Display for Scenario {
 
 impl Scenario {
     /// An outcome in words.
-    fn told(&self, outcome: &Outcome) -> String {
+    #[must_use]
+    pub fn told(&self, outcome: &Outcome) -> String {
         let registers = (0..self.registers).map(|register| format!("r{register}"));
         let shown = self.shown.iter().map(|var| format!("{var} in the end"));
-        let told = registers.chain(shown).zip(outcome).map(|(name, value)| format!("{name} = {value}"));
+        let told =
+            registers.chain(shown).zip(outcome).map(|(name, value)| format!("{name} = {}", spoken(*value)));
         told.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn spoken(value: u64) -> String {
+    match value {
+        INVALID => "EINVAL".to_owned(),
+        NOT_REGISTERED => "EPERM".to_owned(),
+        value => value.to_string(),
     }
 }
 
@@ -65,12 +85,15 @@ impl fmt::Display for Act {
             Self::Fence => f.write_str("full fence"),
             Self::Call(command) => write!(f, "membarrier({command})"),
             Self::CallOne(cpu) => write!(f, "membarrier(RSEQ, CPU {cpu})"),
+            Self::Answer(command, var) => write!(f, "{var} = membarrier({command})"),
+            Self::CallMoved { from, command } => write!(f, "membarrier({command}), begun on CPU {from}"),
             Self::CallAlone(command) => write!(f, "membarrier({command}), as the only thread"),
             Self::CallClosed(command) => write!(f, "membarrier({command}), interrupts off"),
             Self::Rejoin => Ok(()),
             Self::Switch(on) => write!(f, "switch to {on}"),
             Self::Exit => f.write_str("exit"),
             Self::Exec(space) => write!(f, "exec into space {space}"),
+            Self::Fork(space) => write!(f, "fork into space {space}"),
             Self::Borrow { space, .. } => write!(f, "a kernel thread uses space {space}"),
             Self::Return => f.write_str("it uses it no more"),
             Self::Offline => f.write_str("offline"),
@@ -116,6 +139,8 @@ impl fmt::Display for Needs {
             Self::CoreSyncX86 => "core serialisation, which iret gives and sysret does not (x86)",
             Self::CoreSyncX86Late => "core serialisation, put off to the way to user mode (x86)",
             Self::Rseq => "rseq sections",
+            Self::CoreSyncAndRseq => "rseq sections, and core serialisation as on RISC-V",
+            Self::Grace => "a grace period",
         })
     }
 }
@@ -126,12 +151,13 @@ mod tests {
 
     #[test]
     fn every_scenario_has_a_diagram_with_a_column_for_each_cpu() {
-        for scenario in scenario::two_cpus().iter().chain(&scenario::three::scenarios()) {
+        for scenario in scenario::two_cpus().iter().chain(&scenario::more_cpus()) {
             let drawn = scenario.to_string();
             let head = drawn.lines().nth(1).expect("a line of CPUs");
             let columns = head.matches("CPU ").count();
             assert_eq!(columns, scenario.parts.len(), "{drawn}");
-            assert!(drawn.contains("never: ") || scenario.forbidden.is_empty(), "{drawn}");
+            let says = drawn.contains("never: ") || drawn.contains("always: ");
+            assert!(says || scenario.forbidden.is_empty(), "{drawn}");
         }
     }
 
@@ -140,7 +166,7 @@ mod tests {
         let all = scenario::two_cpus();
         let exits = all.iter().find(|scenario| scenario.name == "D/MP").expect("in the suite");
         let drawn = "\
-D/MP
+D/MP: the thread exits; the fast side stores two words, and the caller loads them in turn
   CPU 0: thread 0 of space 0      CPU 1: thread 1 of space 0
   r0 = y                          x = 1
   membarrier(PRIVATE_EXPEDITED)   y = 1

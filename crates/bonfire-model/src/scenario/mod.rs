@@ -2,36 +2,67 @@
 //!
 //! A scenario is data. Most are a *shape* (who reads and writes what, and which
 //! outcome is forbidden) in a *situation* (what happens to the fast side's CPU
-//! meanwhile); see [`shape`] and [`situation`].
+//! meanwhile); see [`shape`] and [`situation`]. The others stand in rooms by
+//! what they are about, those of two CPUs and those of more.
 
+mod core_sync;
 mod draw;
-pub mod more;
+mod grace;
+mod hotplug;
+mod images;
+mod migration;
+mod observers;
+mod refusals;
+mod registrations;
+mod requests;
+mod rseq;
 pub mod shape;
 pub mod situation;
-pub mod three;
+mod switches;
 
 use std::collections::BTreeSet;
 
 use bonfire_abi::Command;
 
 use crate::explorer::Outcome;
-use crate::kernel::{Act, On, Var};
 use crate::run::Design;
+use crate::vocabulary::{Act, On, Var};
 
 use shape::Shape;
 
 /// The scenarios of two CPUs.
 #[must_use]
 pub fn two_cpus() -> Vec<Scenario> {
-    let mut all = Vec::new();
-    for situation in situation::situations() {
-        all.extend(Shape::ALL.map(|shape| situation::place(&situation, shape, situation::PRIVATE)));
-        for caller in [situation::GLOBAL_EXPEDITED, situation::GLOBAL] {
-            all.extend(Shape::MAIN.map(|shape| situation::place(&situation, shape, caller)));
-        }
-    }
-    all.extend(more::scenarios());
-    all
+    let rooms = [
+        switches::two_cpus(),
+        requests::two_cpus(),
+        hotplug::two_cpus(),
+        registrations::two_cpus(),
+        images::two_cpus(),
+        core_sync::two_cpus(),
+        rseq::two_cpus(),
+        migration::two_cpus(),
+        grace::two_cpus(),
+        refusals::two_cpus(),
+    ];
+    rooms.into_iter().flatten().collect()
+}
+
+/// The scenarios of three and four CPUs: two callers and one target are what a
+/// lost wake-up needs, a third observer is what cumulativity needs, and a third
+/// CPU is where a thread migrates to.
+#[must_use]
+pub fn more_cpus() -> Vec<Scenario> {
+    let rooms = [
+        requests::more_cpus(),
+        core_sync::more_cpus(),
+        hotplug::more_cpus(),
+        registrations::more_cpus(),
+        migration::more_cpus(),
+        observers::more_cpus(),
+        rseq::more_cpus(),
+    ];
+    rooms.into_iter().flatten().collect()
 }
 
 /// What one CPU does.
@@ -58,6 +89,10 @@ pub enum Needs {
     CoreSyncX86Late,
     /// Rseq critical sections.
     Rseq,
+    /// Rseq critical sections, and core serialisation as on RISC-V.
+    CoreSyncAndRseq,
+    /// A grace period of its own.
+    Grace,
 }
 
 /// A scenario.
@@ -65,6 +100,8 @@ pub enum Needs {
 pub struct Scenario {
     /// Its name: a situation, a shape, and a command.
     pub name: String,
+    /// What it tells, as one would say it.
+    pub about: String,
     /// What each CPU does.
     pub parts: Vec<Part>,
     /// Which address spaces have registered before it begins, and for what.
@@ -77,6 +114,8 @@ pub struct Scenario {
     pub forbidden: BTreeSet<Outcome>,
     /// What must be shown at least once, or the scenario shows nothing.
     pub expected: BTreeSet<Outcome>,
+    /// Whether no CPU may be interrupted.
+    pub is_quiet: bool,
     /// The machine that it needs.
     pub needs: Needs,
     /// The designs that it is about; none for all of them.
@@ -86,18 +125,36 @@ pub struct Scenario {
 impl Scenario {
     /// A scenario in which nothing is read: it must come to an end.
     #[must_use]
-    pub fn bare(name: impl Into<String>, parts: Vec<Part>) -> Self {
+    pub fn bare(name: impl Into<String>, about: impl Into<String>, parts: Vec<Part>) -> Self {
         Self {
             name: name.into(),
+            about: about.into(),
             parts,
             registered: vec![(0, Command::RegisterPrivateExpedited)],
             registers: 0,
             shown: Vec::new(),
             forbidden: BTreeSet::new(),
             expected: BTreeSet::from([Vec::new()]),
+            is_quiet: false,
             needs: Needs::Nothing,
             designs: Vec::new(),
         }
+    }
+
+    /// A scenario that shows what a shape shows.
+    fn of_shape(name: &str, about: &str, shape: Shape, parts: Vec<Part>) -> Self {
+        Self {
+            registers: shape.registers(),
+            shown: shape.shown(),
+            forbidden: BTreeSet::from([shape.forbidden()]),
+            expected: shape.expected(),
+            ..Self::bare(format!("{name}/{}", shape.name()), format!("{about}; {}", shape.about()), parts)
+        }
+    }
+
+    /// The same, where these have registered, and nobody else.
+    fn registered(self, registered: &[(usize, Command)]) -> Self {
+        Self { registered: registered.to_vec(), ..self }
     }
 
     /// Whether the scenario says something about a design.
@@ -126,5 +183,36 @@ impl Scenario {
         threads.sort_by_key(|&(thread, space)| (thread, space.is_none()));
         threads.dedup_by_key(|&mut (thread, _)| thread);
         threads
+    }
+}
+
+/// What a CPU is occupied by, and what it does.
+fn part(on: impl Into<Option<On>>, acts: &[Act]) -> Part {
+    Part { on: on.into(), acts: acts.to_vec() }
+}
+
+/// Every outcome of so many numbers, each one of `values`.
+fn outcomes(values: &[u64], count: usize) -> BTreeSet<Outcome> {
+    (0..count).fold(BTreeSet::from([Vec::new()]), |shorter, _| {
+        let longer = shorter
+            .iter()
+            .flat_map(|outcome| values.iter().map(move |&value| [outcome.as_slice(), &[value]].concat()));
+        longer.collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_has_a_name_of_its_own_and_is_told() {
+        let all = [two_cpus(), more_cpus()].concat();
+        let names: BTreeSet<&str> = all.iter().map(|scenario| scenario.name.as_str()).collect();
+        assert_eq!(names.len(), all.len(), "two scenarios have one name");
+        for scenario in &all {
+            let words = scenario.about.split_whitespace().count();
+            assert!(words >= 6, "{} is told in {words} words: {:?}", scenario.name, scenario.about);
+        }
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::explorer::Outcome;
-use crate::kernel::{Act, Var};
+use crate::vocabulary::{Act, Var};
 
 /// A litmus shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,6 +66,26 @@ impl Shape {
             Self::S => "S",
             Self::STurned => "S'",
             Self::Writes => "2+2W",
+        }
+    }
+
+    /// What the two sides do, in words.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Sb => "each side stores a word, then loads the one that the other stores",
+            Self::Mp => "the fast side stores two words, and the caller loads them in turn",
+            Self::PassesOn => "the caller stores two words, and the fast side loads them in turn",
+            Self::Lb => "each side loads a word, then stores the one that the other loads",
+            Self::R => "the caller stores two words; the fast side stores the second, then loads the first",
+            Self::RTurned => {
+                "the fast side stores two words; the caller stores the second, then loads the first"
+            }
+            Self::S => "the fast side stores two words; the caller loads the second, then stores the first",
+            Self::STurned => {
+                "the caller stores two words; the fast side loads the second, then stores the first"
+            }
+            Self::Writes => "each side stores both words, in opposite orders",
         }
     }
 

@@ -9,7 +9,7 @@ use bonfire_abi::Command;
 
 use super::shape::{Shape, Side};
 use super::{Needs, Part, Scenario};
-use crate::kernel::{Act, On, user};
+use crate::vocabulary::{Act, On, user};
 
 use Act::{Borrow, Call, Exec, Exit, Offline, Online, Return, Switch};
 
@@ -43,6 +43,13 @@ pub(crate) const SIBLING: On = user(0, 2);
 pub(crate) const STRANGER: On = user(1, 3);
 /// The caller.
 pub(crate) const CALLER: On = user(0, 0);
+
+/// A second caller of the same address space.
+pub(crate) const OTHER: On = user(0, 3);
+/// Callers that are nobody's targets: of address spaces that registered for
+/// nothing.
+pub(crate) const ONE: On = user(2, 0);
+pub(crate) const TWO: On = user(1, 5);
 
 /// The situations of a call that skips or interrupts one other CPU.
 #[must_use]
@@ -135,6 +142,8 @@ pub fn situations() -> Vec<Situation> {
 pub struct Caller {
     /// What the name of the scenario says; empty for the plain one.
     pub suffix: &'static str,
+    /// What a scenario says of it behind what it is about.
+    pub about: &'static str,
     /// What occupies the caller's CPU.
     pub on: On,
     /// What has been registered.
@@ -148,6 +157,7 @@ pub struct Caller {
 /// PRIVATE_EXPEDITED.
 pub const PRIVATE: Caller = Caller {
     suffix: "",
+    about: "",
     on: CALLER,
     registered: Some(Command::RegisterPrivateExpedited),
     command: Command::PrivateExpedited,
@@ -157,6 +167,7 @@ pub const PRIVATE: Caller = Caller {
 /// GLOBAL_EXPEDITED, from an address space that registered for nothing.
 pub const GLOBAL_EXPEDITED: Caller = Caller {
     suffix: " global-expedited",
+    about: ", from an address space that registered for nothing",
     on: user(2, 0),
     registered: Some(Command::RegisterGlobalExpedited),
     command: Command::GlobalExpedited,
@@ -166,6 +177,7 @@ pub const GLOBAL_EXPEDITED: Caller = Caller {
 /// GLOBAL, by pokes, from an address space that registered for nothing.
 pub const GLOBAL: Caller = Caller {
     suffix: " global",
+    about: ", where nobody registered",
     on: user(2, 0),
     registered: None,
     command: Command::Global,
@@ -184,12 +196,14 @@ pub fn place(situation: &Situation, shape: Shape, caller: Caller) -> Scenario {
     let fast = Part { on: situation.on, acts: acts.collect() };
     Scenario {
         name: format!("{}/{}{}", situation.name, shape.name(), caller.suffix),
+        about: format!("{}; {}{}", situation.about, shape.about(), caller.about),
         parts: vec![Part { on: Some(caller.on), acts: bracket(mine, caller.command) }, fast],
         registered: caller.registered.iter().map(|&command| (0, command)).collect(),
         registers: shape.registers(),
         shown: shape.shown(),
         forbidden: BTreeSet::from([shape.forbidden()]),
         expected: shape.expected(),
+        is_quiet: false,
         needs: caller.needs,
         designs: Vec::new(),
     }

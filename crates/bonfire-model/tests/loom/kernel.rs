@@ -10,9 +10,9 @@ use bonfire_engine::{
     AddressSpace, Engine, Everywhere, LockedMask, Mask, Occupant, RunQueues, Running, Targets, Task, Thread,
     Threads, Users,
 };
-use bonfire_model::kernel::{Act, On, Var};
 use bonfire_model::machine::Mutant;
 use bonfire_model::scenario::Scenario;
+use bonfire_model::vocabulary::{Act, On, Var};
 use loom::sync::atomic::AtomicU64;
 
 use crate::machine::{Blocked, Loom, THREADS, assume, become_cpu, before_cpus_run, cpus_run, here};

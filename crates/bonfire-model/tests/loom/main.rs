@@ -42,10 +42,10 @@ use std::collections::BTreeSet;
 use bonfire_engine::Site;
 use bonfire_model::excuse::{Excuse, excuse};
 use bonfire_model::explorer::{Barrier, Memory, Rules, Verdict};
-use bonfire_model::kernel::{Act, On};
 use bonfire_model::machine::{Change, Mutant};
 use bonfire_model::run::{self as explorer, Design};
 use bonfire_model::scenario::Scenario;
+use bonfire_model::vocabulary::{Act, On};
 
 use run::{Run, run};
 use suite::FULL;

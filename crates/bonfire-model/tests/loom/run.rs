@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bonfire_abi::Command;
 use bonfire_engine::{Everywhere, LockedMask, Mask, Running, Site, Threads};
 use bonfire_model::explorer::Outcome;
-use bonfire_model::kernel::Act;
 use bonfire_model::machine::Mutant;
 use bonfire_model::run::Design;
 use bonfire_model::scenario::{Part, Scenario};
+use bonfire_model::vocabulary::Act;
 use loom::model::Builder;
 use loom::thread;
 

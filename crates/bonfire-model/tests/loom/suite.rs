@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 
 use bonfire_abi::Command::{GlobalExpedited, PrivateExpedited};
 use bonfire_model::explorer::Outcome;
-use bonfire_model::kernel::{Act, On, Var, user};
 use bonfire_model::run::Design;
 use bonfire_model::scenario::shape::Shape::{self, Lb, Mp, Sb};
 use bonfire_model::scenario::situation::{Caller, GLOBAL_EXPEDITED, PRIVATE, place, situations};
-use bonfire_model::scenario::{Part, Scenario, three};
+use bonfire_model::scenario::{self, Part, Scenario};
+use bonfire_model::vocabulary::{Act, On, Var, user};
 
 use Act::{Await, Call, Read, Tell, Write};
 use Var::{X, Y, Z};
@@ -42,7 +42,7 @@ fn named(names: &[&str], shapes: &[Shape], caller: Caller) -> Vec<Scenario> {
 
 /// One of the explorer's scenarios of three and four CPUs.
 pub(crate) fn of_three(name: &str) -> Scenario {
-    three::scenarios().into_iter().find(|scenario| scenario.name == name).expect("a scenario")
+    scenario::more_cpus().into_iter().find(|scenario| scenario.name == name).expect("a scenario")
 }
 
 const CALLER: On = user(0, 0);
@@ -101,5 +101,10 @@ fn forbids(name: String, bad: Outcome, parts: Vec<Part>) -> Scenario {
     let registers = bad.len();
     let all = (0..1u64 << registers).map(|bits| (0..registers).map(|bit| bits >> bit & 1).collect());
     let expected: BTreeSet<Outcome> = all.filter(|outcome| *outcome != bad).collect();
-    Scenario { registers, forbidden: BTreeSet::from([bad]), expected, ..Scenario::bare(name, parts) }
+    Scenario {
+        registers,
+        forbidden: BTreeSet::from([bad]),
+        expected,
+        ..Scenario::bare(name, "three CPUs, for a machine without one order of writes", parts)
+    }
 }
