@@ -85,7 +85,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 
 fn measure(options: &Options) -> Result<Bench> {
     // First, while this process has one thread: it takes microseconds.
-    let registration = bonfire::register().context("nothing to measure: there is no process-wide barrier")?;
+    let tokens = bonfire::register().context("nothing to measure: there is no process-wide barrier")?;
     let mut bench = Bench {
         schema: "bonfire-bench",
         version: 1,
@@ -96,9 +96,9 @@ fn measure(options: &Options) -> Result<Bench> {
     };
     let rounds = options.rounds as usize;
     fences::light(&mut bench, rounds);
-    fences::heavy(&mut bench, rounds, options.threads as usize, &registration);
+    fences::heavy(&mut bench, rounds, options.threads as usize, &tokens);
     fences::fallbacks(&mut bench, rounds, options.threads as usize);
-    stall::measure(&mut bench, rounds, &registration);
+    stall::measure(&mut bench, rounds, &tokens);
     registration::measure(&mut bench, rounds)?;
     Ok(bench)
 }

@@ -8,7 +8,7 @@ extern crate std;
 pub mod soundness;
 
 mod registration;
-pub use registration::{Memory, NotNow, Registration, Rseq, SyncCore, global, register, registrations};
+pub use registration::{Memory, NotNow, Rseq, SyncCore, Tokens, register, registrations};
 
 mod barrier;
 pub use barrier::{Barrier, Fences};
@@ -21,7 +21,18 @@ mod signal;
 #[cfg(feature = "signal")]
 pub use signal::{Signal, SignalFault, Silence};
 
+mod lazy;
+pub use lazy::Lazy;
+
 pub mod process;
+
+#[cfg(feature = "std")]
+mod background;
+
+mod since;
+pub use since::Ticket;
+
+pub mod shared;
 
 mod refusal;
 pub use refusal::{Filter, Refusal};

@@ -55,8 +55,8 @@ use crate::{Barrier, sys};
 
 /// A light fence for a process that may or may not be registered yet.
 ///
-/// One load and a predicted branch dearer than [`bonfire::light`](crate::light). Never
-/// registers, never waits.
+/// One load, and a branch that is not taken once the process is registered, dearer
+/// than [`bonfire::light`](crate::light). Never registers, never waits.
 ///
 /// ```
 /// use bonfire::process;
@@ -75,15 +75,23 @@ use crate::{Barrier, sys};
 /// process::heavy();
 /// assert!(!may_enter || READING.load(Acquire));
 /// ```
-#[inline]
+#[inline(always)]
 pub fn light() {
     // PAIRS(upgrade): with `State::hold`, inside `holds`.
     if STATE.holds(Flavour::Private) {
         sys::light();
     } else {
-        // PAIRS(both): with the call or the fence in `heavy`.
-        sys::fence(SeqCst);
+        full_fence();
     }
+}
+
+/// A light fence that is not light yet. Out of line, so that code in which fences
+/// are light passes one branch that is not taken, and no room is spent on the rest.
+#[cold]
+#[inline(never)]
+pub(crate) fn full_fence() {
+    // PAIRS(both): with the call or the fence in `heavy`.
+    sys::fence(SeqCst);
 }
 
 /// A heavy fence for a process that may or may not be registered yet.
@@ -141,76 +149,25 @@ impl Barrier for Process {
     fence_between!();
 }
 
+/// Registers for all three flavours without making the caller wait.
+///
+/// In a process that never had a second thread it is done on return, in
+/// some ten microseconds. In others a thread is started that waits for the
+/// grace periods, while light fences of this module are full ones.
+///
+/// For one flavour: [`Memory::register_in_background`](crate::Memory::register_in_background)
+/// and its like.
+///
+/// ```
+/// let background = bonfire::process::register_in_background();
+/// bonfire::process::light(); // a full fence, or already nothing
+/// let tokens = background.wait();
+/// assert_eq!(tokens.is_ok(), bonfire::process::is_registered());
+/// ```
 #[cfg(feature = "std")]
-pub use background::{Registering, register_in_background};
-
-#[cfg(feature = "std")]
-mod background {
-    use std::thread::{Builder, JoinHandle};
-
-    use crate::{Refusal, Registration, register, sys};
-
-    /// A registration under way.
-    #[derive(Debug)]
-    #[must_use = "dropping it is fine, but then nobody learns why a registration was refused"]
-    pub struct Registering(Progress);
-
-    #[derive(Debug)]
-    enum Progress {
-        Done(Result<Registration, Refusal>),
-        UnderWay(JoinHandle<Result<Registration, Refusal>>),
-    }
-
-    /// Registers for all three flavours without making the caller wait.
-    ///
-    /// In a process that never had a second thread it is done on return, in
-    /// some ten microseconds. In others a thread is started that waits for the
-    /// grace periods, while light fences of this module are full ones.
-    ///
-    /// ```
-    /// let registering = bonfire::process::register_in_background();
-    /// bonfire::process::light(); // a full fence, or already nothing
-    /// let registration = registering.wait();
-    /// assert_eq!(registration.is_ok(), bonfire::process::is_registered());
-    /// ```
-    pub fn register_in_background() -> Registering {
-        if sys::is_single_threaded() {
-            return Registering(Progress::Done(register()));
-        }
-        let work = || {
-            // A scheduler may run it first where its starter waits to go on.
-            std::thread::yield_now();
-            register()
-        };
-        // It makes a dozen system calls and no deep ones. A name would cost the
-        // caller a fifteenth of its wait.
-        let helper = Builder::new().stack_size(64 << 10).spawn(work);
-        Registering(match helper {
-            Ok(thread) => Progress::UnderWay(thread),
-            Err(_) => Progress::Done(Err(Refusal::NoThread)),
-        })
-    }
-
-    impl Registering {
-        /// Whether [`wait`](Self::wait) would return at once.
-        #[must_use]
-        pub fn is_done(&self) -> bool {
-            match &self.0 {
-                Progress::Done(_) => true,
-                Progress::UnderWay(thread) => thread.is_finished(),
-            }
-        }
-
-        /// Waits until it is done.
-        ///
-        /// # Errors
-        /// Why there are no memory fences ([`register`]), or
-        /// [`Refusal::NoThread`].
-        pub fn wait(self) -> Result<Registration, Refusal> {
-            match self.0 {
-                Progress::Done(result) => result,
-                Progress::UnderWay(thread) => thread.join().unwrap_or(Err(Refusal::NoThread)),
-            }
-        }
-    }
+pub fn register_in_background() -> Background<crate::Tokens> {
+    Background::start(crate::register)
 }
+
+#[cfg(feature = "std")]
+pub use crate::background::Background;

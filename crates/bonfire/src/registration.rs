@@ -18,7 +18,8 @@ use crate::{Filter, Refusal, sys};
 
 /// What a process that registered has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Registration {
+#[non_exhaustive]
+pub struct Tokens {
     /// Memory fences.
     pub memory: Memory,
     /// Core serialisation, or why not. Never replaced by anything weaker.
@@ -38,23 +39,23 @@ pub struct Registration {
 ///
 /// # Errors
 /// Why there are no memory fences. That there is no core serialisation or no
-/// rseq fence is told in its place in the [`Registration`].
+/// restart is told in its place in the [`Tokens`].
 ///
 /// ```
 /// # fn main() -> Result<(), bonfire::Refusal> {
-/// let registration = bonfire::register()?;
-/// registration.memory.heavy();
-/// if let Ok(core) = registration.sync_core {
-///     core.sync_core();
+/// let tokens = bonfire::register()?;
+/// tokens.memory.heavy();
+/// if let Ok(core) = tokens.sync_core {
+///     core.serialise();
 /// }
 /// # Ok(())
 /// # }
 /// ```
-pub fn register() -> Result<Registration, Refusal> {
+pub fn register() -> Result<Tokens, Refusal> {
     // The kernel is asked once what it has, and not at all the second time.
     let commands = OnceCell::new();
     let proof = |flavour| Proof::of(flavour, || *commands.get_or_init(sys::probe));
-    Ok(Registration {
+    Ok(Tokens {
         memory: proof(Flavour::Private).map(Memory)?,
         sync_core: proof(Flavour::SyncCore).map(SyncCore),
         rseq: proof(Flavour::Rseq).map(Rseq),
@@ -79,32 +80,6 @@ pub fn registrations() -> Result<Registrations, Refusal> {
     sys::call(Call::new(command)).map(Registrations::from_mask).map_err(refusal)
 }
 
-/// A full fence in every thread of *every process*, which needs no registration.
-///
-/// For memory that is shared with processes that registered for nothing. Under
-/// Linux it waits for a grace period: 5 to 20 milliseconds. Every thread that
-/// runs meanwhile passes a full fence before it returns, so a light fence of
-/// any process pairs with it.
-///
-/// # Errors
-/// [`Refusal::NohzFull`] on a kernel that was booted so, which does not have
-/// the command, or why there is no call at all.
-pub fn global() -> Result<(), Refusal> {
-    lack_of_global(sys::probe()?).map_or(Ok(()), Err)?;
-    sys::call(Call::new(Command::Global)).map(drop).map_err(refusal)
-}
-
-/// Why a kernel that has these commands lacks [`Command::Global`], if it does.
-/// Linux leaves it out of its answer for one reason only: `nohz_full`.
-fn lack_of_global(commands: Commands) -> Option<Refusal> {
-    let is_linux = cfg!(any(target_os = "linux", target_os = "android"));
-    match commands.contains(Command::Global) {
-        true => None,
-        false if is_linux && commands.contains(Command::PrivateExpedited) => Some(Refusal::NohzFull),
-        false => Some(Refusal::NoSuchCommand(Command::Global)),
-    }
-}
-
 /// The token of memory fences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory(Proof);
@@ -124,6 +99,13 @@ impl Memory {
     /// Why there are none.
     pub fn register() -> Result<Self, Refusal> {
         Proof::of(Flavour::Private, sys::probe).map(Self)
+    }
+
+    /// The token, if this process is registered: one load. Never registers, never waits.
+    #[inline]
+    #[must_use]
+    pub fn get() -> Option<Self> {
+        Proof::get(Flavour::Private).map(Self)
     }
 
     /// A heavy fence: a `fence(SeqCst)` here and, before it returns, in every
@@ -178,6 +160,13 @@ impl SyncCore {
         Proof::of(Flavour::SyncCore, sys::probe).map(Self)
     }
 
+    /// The token, if this process is registered: one load. Never registers, never waits.
+    #[inline]
+    #[must_use]
+    pub fn get() -> Option<Self> {
+        Proof::get(Flavour::SyncCore).map(Self)
+    }
+
     /// Every thread of the process, this one included, passes a full fence and
     /// serialises its instruction stream before it next runs in user mode.
     ///
@@ -187,7 +176,7 @@ impl SyncCore {
     /// and s390x nothing. Costs and late failure are as for
     /// [`Memory::heavy`].
     #[inline]
-    pub fn sync_core(self) {
+    pub fn serialise(self) {
         issue(Call::new(Command::SyncCore));
     }
 }
@@ -201,12 +190,19 @@ impl Rseq {
         Proof::of(Flavour::Rseq, sys::probe).map(Self)
     }
 
+    /// The token, if this process is registered: one load. Never registers, never waits.
+    #[inline]
+    #[must_use]
+    pub fn get() -> Option<Self> {
+        Proof::get(Flavour::Rseq).map(Self)
+    }
+
     /// Every other running thread of the process passes a full fence, and
     /// restarts the rseq critical section that it is in.
     ///
     /// Costs and late failure are as for [`Memory::heavy`].
     #[inline]
-    pub fn rseq_fence(self) {
+    pub fn restart(self) {
         issue(Call::new(Command::Rseq));
     }
 
@@ -215,7 +211,7 @@ impl Rseq {
     /// If no thread of this process runs there, or there is no such CPU, there
     /// is nothing to do and nothing is done: the kernel reports neither.
     #[inline]
-    pub fn rseq_fence_on(self, cpu: Cpu) {
+    pub fn restart_on(self, cpu: Cpu) {
         // A negative number would mean every CPU.
         let cpu_id = i32::try_from(cpu.0).unwrap_or(i32::MAX);
         issue(Call { number: Command::Rseq.number(), flags: FLAG_CPU, cpu_id });
@@ -246,11 +242,17 @@ impl core::error::Error for NotNow {}
 /// That the kernel registered this address space for a flavour.
 ///
 /// # Invariants
-/// Made by [`Proof::of`] alone.
+/// Made by [`Proof::of`] and [`Proof::get`] alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Proof(());
 
 impl Proof {
+    #[inline]
+    fn get(flavour: Flavour) -> Option<Self> {
+        // INVARIANT: registered, by whoever set the bit.
+        STATE.holds(flavour).then_some(Self(()))
+    }
+
     /// Registers for `flavour`, unless that was done; `probe` says what there is.
     fn of(flavour: Flavour, probe: impl FnOnce() -> Result<Commands, Refusal>) -> Result<Self, Refusal> {
         if !STATE.holds(flavour) {
@@ -269,30 +271,9 @@ impl Proof {
 }
 
 /// What an error means of a command that `QUERY` said is there.
-fn refusal(error: Error) -> Refusal {
+pub(crate) fn refusal(error: Error) -> Refusal {
     match error {
         Error::OutOfMemory => Refusal::OutOfMemory,
         error => Refusal::Filtered(Filter::Refuses(error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn global_is_lacking_for_a_cause() {
-        let query = |commands: &[Command]| commands.iter().copied().fold(Commands::NONE, Commands::with);
-        let private = [Command::RegisterPrivateExpedited, Command::PrivateExpedited];
-        let all = query(&private).with(Command::Global);
-        assert_eq!(lack_of_global(all), None);
-        // What Linux answers with a CPU in `nohz_full`, and what one before 4.14 would.
-        let lack = if cfg!(target_os = "linux") {
-            Refusal::NohzFull
-        } else {
-            Refusal::NoSuchCommand(Command::Global)
-        };
-        assert_eq!(lack_of_global(query(&private)), Some(lack));
-        assert_eq!(lack_of_global(Commands::NONE), Some(Refusal::NoSuchCommand(Command::Global)));
     }
 }

@@ -89,6 +89,13 @@ impl Signal {
         Ok(Self(()))
     }
 
+    /// The token, if a signal was installed: one load.
+    #[inline]
+    #[must_use]
+    pub fn get() -> Option<Self> {
+        sys::signal::is_installed().then_some(Self(()))
+    }
+
     /// A heavy fence, if every thread answers before the caller has waited for
     /// about as long as `patience`.
     ///

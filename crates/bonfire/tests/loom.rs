@@ -1,7 +1,8 @@
 //! Every interleaving of the worked examples, and the twins that must fail.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test -p bonfire --test loom --release`
-#![cfg(loom)]
+//! `cargo test -p bonfire --features loom --test loom --release`, or with
+//! `RUSTFLAGS="--cfg loom"`.
+#![cfg(any(loom, feature = "loom"))]
 
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
@@ -111,6 +112,48 @@ fn a_hazard_pointer_protects_with_the_pair_and_with_nothing_less() {
     assert!(can_use_what_was_freed(none, heavy));
     assert!(can_use_what_was_freed(light, full));
     assert!(can_use_what_was_freed(light, none));
+}
+
+/// A reclaimer that frees because its ticket is covered by a heavy fence of
+/// another: whether what it freed can be in use.
+///
+/// In the twin it takes the ticket before it retires, and the fence is its own,
+/// in between: that of another comes there too rarely for loom to find.
+fn can_free_what_is_used(is_twin: bool) -> bool {
+    forbidden_is_reached(move || {
+        let memory = bonfire::Memory::register().expect("the model refuses nothing");
+        // Makes what tickets count, before there are threads: that alone would order them.
+        let _ = memory.ticket();
+        let shared = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+        let other = (!is_twin).then(|| thread::spawn(move || memory.heavy_since(memory.ticket())));
+        let reader = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let [hazard, retired] = &*shared;
+                hazard.store(1, Relaxed);
+                bonfire::light();
+                retired.load(Acquire) == 0
+            })
+        };
+        let [hazard, retired] = &*shared;
+        let before = memory.ticket();
+        if is_twin {
+            memory.heavy_since(before);
+        }
+        retired.store(1, Release);
+        let ticket = if is_twin { before } else { memory.ticket() };
+        let frees = memory.is_covered(ticket) && hazard.load(Acquire) == 0;
+        let uses = reader.join().unwrap();
+        other.map(|other| other.join().unwrap());
+        frees && uses
+    })
+}
+
+#[test]
+fn a_ticket_is_covered_by_the_fence_of_another() {
+    LazyLock::force(&BEFORE_REGISTRATION);
+    assert!(!can_free_what_is_used(false));
+    assert!(can_free_what_is_used(true), "a ticket of before the store says nothing");
 }
 
 /// A process registers once and for all, so what holds before is tried first.

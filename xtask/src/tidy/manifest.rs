@@ -51,9 +51,10 @@ fn breached_walls(package: &Package) -> Vec<String> {
     breaches.map(|dependency| format!("may not depend on {}", dependency.name)).collect()
 }
 
-/// Neither for tests nor for a checker that is asked for with a `cfg` of its own.
+/// Neither for tests nor for a checker that is asked for, with a `cfg` or a feature.
 fn is_shipped(dependency: &Dependency) -> bool {
-    let for_checker = dependency.target.as_ref().is_some_and(|target| target.to_string() == "cfg(loom)");
+    let is_asked_for = dependency.target.as_ref().is_some_and(|target| target.to_string() == "cfg(loom)");
+    let for_checker = is_asked_for || dependency.name == "loom" && dependency.optional;
     dependency.kind != DependencyKind::Development && !for_checker
 }
 

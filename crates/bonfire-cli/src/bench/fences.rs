@@ -9,7 +9,7 @@ use std::sync::atomic::{
 };
 use std::time::Instant;
 
-use bonfire::{Barrier, Call, Command, Fences, Registration, Signal, process, raw};
+use bonfire::{Barrier, Call, Command, Fences, Signal, Tokens, process, raw};
 
 use super::Bench;
 use super::crowd::Crowd;
@@ -50,14 +50,14 @@ fn section(fence: impl Fn()) -> f64 {
 }
 
 /// Heavy fences, with other threads asleep or running, and without.
-pub(super) fn heavy(bench: &mut Bench, rounds: usize, most: usize, registration: &Registration) {
-    with_crowd(bench, "alone", 0, false, rounds, registration);
+pub(super) fn heavy(bench: &mut Bench, rounds: usize, most: usize, tokens: &Tokens) {
+    with_crowd(bench, "alone", 0, false, rounds, tokens);
     for asleep in [1, 10, 100, 1_000, 10_000].into_iter().filter(|&asleep| asleep <= most) {
-        with_crowd(bench, "others asleep", asleep, false, rounds, registration);
+        with_crowd(bench, "others asleep", asleep, false, rounds, tokens);
     }
     if std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1) {
-        with_crowd(bench, "one other running", 0, true, rounds, registration);
-        with_crowd(bench, "one running, others asleep", most, true, rounds, registration);
+        with_crowd(bench, "one other running", 0, true, rounds, tokens);
+        with_crowd(bench, "one running, others asleep", most, true, rounds, tokens);
     } else {
         bench.not_measured.push("heavy fences against a running thread: there is one CPU".into());
     }
@@ -69,13 +69,13 @@ fn with_crowd(
     asleep: usize,
     running: bool,
     rounds: usize,
-    registration: &Registration,
+    tokens: &Tokens,
 ) {
     let crowd = match Crowd::start(asleep, running) {
         Ok(crowd) => crowd,
         Err(error) => return bench.not_measured.push(format!("{group}, {asleep} threads: {error:#}")),
     };
-    let &Registration { memory, sync_core, rseq } = registration;
+    let &Tokens { memory, sync_core, rseq, .. } = tokens;
     let crowd = &crowd;
     let mut variants: Vec<Variant> = vec![
         ("QUERY (no fence)", timed(crowd, || drop_result(Command::Query))),
@@ -83,8 +83,8 @@ fn with_crowd(
         ("heavy", timed(crowd, move || memory.heavy())),
         ("process::heavy", timed(crowd, process::heavy)),
     ];
-    variants.extend(sync_core.ok().map(|core| ("sync_core", timed(crowd, move || core.sync_core()))));
-    variants.extend(rseq.ok().map(|rseq| ("rseq_fence", timed(crowd, move || rseq.rseq_fence()))));
+    variants.extend(sync_core.ok().map(|core| ("sync_core", timed(crowd, move || core.serialise()))));
+    variants.extend(rseq.ok().map(|rseq| ("rseq_fence", timed(crowd, move || rseq.restart()))));
     let threads = asleep + usize::from(running);
     let costs = interleaved(group, Some(threads), rounds, variants);
     if costs.is_empty() {

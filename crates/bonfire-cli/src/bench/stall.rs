@@ -8,24 +8,24 @@ use std::sync::atomic::{
 use std::thread;
 use std::time::Instant;
 
-use bonfire::{Call, Command, Registration, raw};
+use bonfire::{Call, Command, Tokens, raw};
 
 use super::Bench;
 use super::sample::cost;
 
 /// The victim works for a while that it times, in peace and under heavy
 /// fences in turn; the difference, divided by the fences, is the stall.
-pub(super) fn measure(bench: &mut Bench, rounds: usize, registration: &Registration) {
+pub(super) fn measure(bench: &mut Bench, rounds: usize, tokens: &Tokens) {
     if thread::available_parallelism().is_ok_and(|cpus| cpus.get() < 2) {
         return bench.not_measured.push("the stall of a fenced thread: there is one CPU".into());
     }
-    let memory = registration.memory;
+    let memory = tokens.memory;
     let mut storms: Vec<Storm> = vec![
         ("QUERY (no fence)", Box::new(|| _ = raw::membarrier(Call::new(Command::Query)))),
         ("heavy", Box::new(move || memory.heavy())),
     ];
-    if let Ok(core) = registration.sync_core {
-        storms.push(("sync_core", Box::new(move || core.sync_core())));
+    if let Ok(core) = tokens.sync_core {
+        storms.push(("sync_core", Box::new(move || core.serialise())));
     }
     let mut losses = vec![Vec::new(); storms.len()];
     let desk = Desk::default();

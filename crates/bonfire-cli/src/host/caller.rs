@@ -108,11 +108,11 @@ impl Fences {
         let Some(command) = Command::from_number(call.number) else { return Err(Error::InvalidArgument) };
         match command {
             Command::Query => return self.offered().map(Commands::mask),
-            Command::Global => bonfire::global().map_err(error)?,
+            Command::Global => bonfire::shared::heavy_everywhere().map_err(error)?,
             Command::RegisterPrivateExpedited => self.register()?,
             Command::PrivateExpedited => self.heavy()?,
             Command::RegisterSyncCore => _ = keep(&self.sync_core, SyncCore::register())?,
-            Command::SyncCore => held(&self.sync_core)?.sync_core(),
+            Command::SyncCore => held(&self.sync_core)?.serialise(),
             Command::RegisterRseq => _ = keep(&self.rseq, Rseq::register())?,
             Command::Rseq => self.fence_sections(call)?,
             _ => return Err(Error::InvalidArgument),
@@ -165,8 +165,8 @@ impl Fences {
     fn fence_sections(&self, call: Call) -> Result<()> {
         let rseq = held(&self.rseq)?;
         match u32::try_from(call.cpu_id) {
-            Ok(cpu) if call.flags & FLAG_CPU != 0 => rseq.rseq_fence_on(Cpu(cpu)),
-            _ => rseq.rseq_fence(),
+            Ok(cpu) if call.flags & FLAG_CPU != 0 => rseq.restart_on(Cpu(cpu)),
+            _ => rseq.restart(),
         }
         Ok(())
     }

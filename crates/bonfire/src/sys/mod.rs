@@ -13,71 +13,49 @@
 //! - `process_id()` and `is_single_threaded()`, which say what they are called.
 //!
 //! Where the system is known but the instruction that traps into it is not,
-//! and under Miri, the platform is `fences`: full fences on both sides.
+//! under Miri, and with `--cfg bonfire_fences`, it is `platform.rs`: full fences
+//! on both sides.
 
-#[cfg(all(
-    not(loom),
-    not(miri),
-    any(target_os = "linux", target_os = "android"),
-    any(
-        target_arch = "x86_64",
-        target_arch = "x86",
-        target_arch = "aarch64",
-        target_arch = "arm",
-        target_arch = "riscv64",
-        target_arch = "powerpc64",
-        target_arch = "s390x",
-    )
-))]
-#[path = "linux/mod.rs"]
-mod platform;
-
-#[cfg(all(not(loom), not(miri), target_os = "freebsd"))]
-#[path = "freebsd.rs"]
-mod platform;
-
-#[cfg(all(not(loom), not(miri), windows))]
-#[path = "windows.rs"]
-mod platform;
-
-#[cfg(loom)]
-#[path = "loom.rs"]
-mod platform;
-
-#[cfg(not(any(
-    loom,
+// Without any of these paths it is `platform.rs`, of full fences.
+#[cfg_attr(any(loom, feature = "loom"), path = "loom.rs")]
+#[cfg_attr(
     all(
-        not(miri),
+        not(any(loom, feature = "loom", miri, bonfire_fences)),
+        any(target_os = "linux", target_os = "android"),
         any(
-            windows,
-            target_os = "freebsd",
-            all(
-                any(target_os = "linux", target_os = "android"),
-                any(
-                    target_arch = "x86_64",
-                    target_arch = "x86",
-                    target_arch = "aarch64",
-                    target_arch = "arm",
-                    target_arch = "riscv64",
-                    target_arch = "powerpc64",
-                    target_arch = "s390x",
-                )
-            ),
+            target_arch = "x86_64",
+            target_arch = "x86",
+            target_arch = "aarch64",
+            target_arch = "arm",
+            target_arch = "riscv64",
+            target_arch = "powerpc64",
+            target_arch = "s390x",
         )
-    )
-)))]
-#[path = "fences.rs"]
+    ),
+    path = "linux/mod.rs"
+)]
+#[cfg_attr(
+    all(not(any(loom, feature = "loom", miri, bonfire_fences)), target_os = "freebsd"),
+    path = "freebsd.rs"
+)]
+#[cfg_attr(all(not(any(loom, feature = "loom", miri, bonfire_fences)), windows), path = "windows.rs")]
 mod platform;
 
 #[cfg(feature = "std")]
 pub(crate) mod cold;
 
-#[cfg(all(feature = "early", not(any(loom, miri)), any(target_os = "linux", target_os = "freebsd")))]
+#[cfg(all(
+    feature = "early",
+    not(any(loom, feature = "loom", miri, bonfire_fences)),
+    any(target_os = "linux", target_os = "freebsd")
+))]
 mod early;
 
-#[cfg(not(loom))]
-pub(crate) use core::sync::atomic::fence;
-#[cfg(loom)]
-pub(crate) use loom::sync::atomic::fence;
+/// The atomics of what loom is to see.
+#[cfg(not(any(loom, feature = "loom")))]
+pub(crate) use core::sync::atomic;
+#[cfg(any(loom, feature = "loom"))]
+pub(crate) use loom::sync::atomic;
 
+pub(crate) use atomic::fence;
 pub(crate) use platform::*;

@@ -13,3 +13,8 @@ pub(crate) fn install(_number: i32, _patience: Duration) -> Result<(), SignalFau
 pub(crate) fn heavy_within(_patience: Duration) -> Result<(), SignalFault> {
     Err(SignalFault::Unsupported)
 }
+
+/// Never.
+pub(crate) fn is_installed() -> bool {
+    false
+}

@@ -20,11 +20,11 @@ pub(crate) const EPERM: u32 = 1;
 const ENOMEM: u32 = 12;
 
 scenario!(a_filter_before_the_fence_of_the_system_is_named, no_global, assert_success, || {
-    if bonfire::global().is_err() {
+    if bonfire::shared::heavy_everywhere().is_err() {
         skip!(Cause::Kernel("has no GLOBAL"));
     }
     install(&[Command::Global], Then::Return(EPERM));
-    assert_eq!(bonfire::global(), Err(refused(Error::NotRegistered)));
+    assert_eq!(bonfire::shared::heavy_everywhere(), Err(refused(Error::NotRegistered)));
 });
 
 fn refused(error: Error) -> Refusal {
@@ -142,13 +142,13 @@ scenario!(a_late_filter_ends_the_process_without_a_token, late_process, assert_d
 scenario!(a_late_filter_ends_the_process_at_sync_core, late_core, assert_died_with_a_message, || {
     let Ok(core) = SyncCore::register() else { return late_stand_in() };
     install(&[Command::SyncCore], Then::Return(EPERM));
-    core.sync_core();
+    core.serialise();
 });
 
 scenario!(a_late_filter_ends_the_process_at_rseq_fence, late_rseq, assert_died_with_a_message, || {
     let Ok(rseq) = Rseq::register() else { return late_stand_in() };
     install(&[Command::Rseq], Then::Return(EPERM));
-    rseq.rseq_fence_on(bonfire::Cpu(0));
+    rseq.restart_on(bonfire::Cpu(0));
 });
 
 /// Where a flavour is not to be had its late failure cannot be tried.

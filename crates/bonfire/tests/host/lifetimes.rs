@@ -137,7 +137,7 @@ fn the_kernels_fence_is_chosen_where_there_is_one() {
 #[test]
 fn a_fence_of_the_whole_system_is_had_or_refused_by_cause() {
     let has = raw::commands().is_ok_and(|commands| commands.contains(bonfire::Command::Global));
-    assert_eq!(bonfire::global().is_ok(), has);
+    assert_eq!(bonfire::shared::heavy_everywhere().is_ok(), has);
 }
 
 #[test]
@@ -168,7 +168,8 @@ fn heavy_fences_are_counted() {
         skip!(Cause::Kernel("lets nobody register for membarrier here"))
     };
     let before = Statistics::now();
-    (0..10).for_each(|_| memory.heavy());
+    // One in 64 is timed.
+    (0..64).for_each(|_| memory.heavy());
     let after = Statistics::now();
-    assert!(after.heavy >= before.heavy + 10 && after.time_ns > before.time_ns, "{before:?}, {after:?}");
+    assert!(after.heavy >= before.heavy + 64 && after.time_ns > before.time_ns, "{before:?}, {after:?}");
 }

@@ -1,11 +1,13 @@
 //! The crate on this machine: what it promises, and twins that must fail.
-#![cfg(all(not(loom), target_os = "linux", feature = "std"))]
+#![cfg(all(not(any(loom, feature = "loom")), target_os = "linux", feature = "std"))]
 
 // Registered before `main`, a process meets every filter too late.
 #[cfg(not(feature = "early"))]
 mod campaigns;
 mod common;
 mod examples;
+#[cfg(not(feature = "early"))]
+mod face;
 #[cfg(not(feature = "early"))]
 mod filters;
 mod lifetimes;

@@ -158,9 +158,13 @@ scenario!(a_thread_that_is_traced_is_named, traced, assert_success, || {
 
 #[cfg(target_arch = "x86_64")]
 scenario!(a_thread_on_a_small_stack_answers_on_its_other, small_stack, assert_success, || {
+    static THERE: AtomicBool = AtomicBool::new(false);
     static OVER: AtomicBool = AtomicBool::new(false);
     let signal = installed();
-    situations::thread_that(|ready| situations::run_on_a_small_stack(&OVER, ready));
+    situations::thread_that(|ready| situations::run_on_a_small_stack(&THERE, &OVER, ready));
+    while !THERE.load(Relaxed) {
+        thread::yield_now();
+    }
     assert_eq!(signal.heavy_within(Duration::from_secs(20)), Ok(()));
     assert_eq!(Signal::install(free()), Ok(signal));
     OVER.store(true, Relaxed);

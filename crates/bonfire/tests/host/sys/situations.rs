@@ -103,9 +103,9 @@ fn read(file: i32) -> Option<u8> {
 }
 
 /// What a goroutine is: it runs on a stack too small for a signal's frame, and has
-/// given its thread another one for signals. Until `over`.
+/// given its thread another one for signals. Says when it is `there`, and is so until `over`.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn run_on_a_small_stack(over: &AtomicBool, ready: &dyn Fn()) {
+pub(crate) fn run_on_a_small_stack(there: &AtomicBool, over: &AtomicBool, ready: &dyn Fn()) {
     const PAGE: usize = 4096;
     let signals = Vec::<u8>::with_capacity(64 << 10).leak();
     let alternative = libc::stack_t { ss_sp: signals.as_mut_ptr().cast(), ss_flags: 0, ss_size: 64 << 10 };
@@ -122,16 +122,18 @@ pub(crate) fn run_on_a_small_stack(over: &AtomicBool, ready: &dyn Fn()) {
     // SAFETY: within the page. There is no room below.
     let top = unsafe { stack.add(256) };
     // SAFETY: nothing is pushed or called while the other stack is in use, and
-    // the flag is a live byte.
+    // the flags are live bytes.
     unsafe {
         std::arch::asm!(
             "xchg rsp, {stack}",
+            "mov byte ptr [{there}], 1",
             "2:",
             "pause",
             "cmp byte ptr [{over}], 0",
             "je 2b",
             "mov rsp, {stack}",
             stack = inout(reg) top => _,
+            there = in(reg) there.as_ptr(),
             over = in(reg) over.as_ptr(),
         );
     }

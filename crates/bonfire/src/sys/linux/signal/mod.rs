@@ -61,6 +61,12 @@ pub(crate) fn install(number: i32, patience: Duration) -> Result<(), SignalFault
     Ok(())
 }
 
+/// Whether the handler stands and was answered by everyone.
+pub(crate) fn is_installed() -> bool {
+    // Acquire. PAIRS(install): with the store in `install`.
+    NUMBER.load(Acquire) != 0
+}
+
 /// A heavy fence, if it can be had in time.
 pub(crate) fn heavy_within(patience: Duration) -> Result<(), SignalFault> {
     // Acquire. PAIRS(install): with the store in `install`; a token is at hand.

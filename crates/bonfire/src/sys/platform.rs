@@ -1,5 +1,5 @@
-//! The platform of every system without the call, and of Miri: a full fence on
-//! both sides.
+//! The platform of every system without the call, of Miri, and of
+//! `--cfg bonfire_fences`: a full fence on both sides.
 //!
 //! Two full fences are ordered with each other whatever the system, so the
 //! contract holds; only the price of the light one is lost. Miri runs this
