@@ -1,0 +1,91 @@
+//! What is measured while a machine runs.
+
+use std::cell::{Cell, RefCell};
+
+use crate::hardware::Ps;
+
+/// What has been measured so far.
+#[derive(Default)]
+pub(crate) struct Measure {
+    /// When each call returned, and how long it took.
+    calls: RefCell<Vec<(Ps, Ps)>>,
+    /// The hooks of switches: of processes that registered, and of others.
+    switches: [Span; 2],
+    /// From the entry barrier to the choice of CPUs.
+    scans: Span,
+    /// What bystanders computed, and in how long.
+    useful: Cell<Ps>,
+    elapsed: Cell<Ps>,
+}
+
+/// How often, and how long in all.
+#[derive(Default)]
+struct Span {
+    count: Cell<u64>,
+    time: Cell<Ps>,
+}
+
+impl Span {
+    fn add(&self, time: Ps) {
+        self.count.set(self.count.get() + 1);
+        self.time.set(self.time.get() + time);
+    }
+
+    /// On average, in nanoseconds.
+    fn mean_ns(&self) -> Option<f64> {
+        let count = self.count.get();
+        (count != 0).then(|| self.time.get() as f64 / count as f64 / 1e3)
+    }
+}
+
+impl Measure {
+    pub(crate) fn call(&self, returned: Ps, took: Ps) {
+        self.calls.borrow_mut().push((returned, took));
+    }
+
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.borrow().len() as u64
+    }
+
+    pub(crate) fn switch(&self, registered: bool, took: Ps) {
+        self.switches[usize::from(!registered)].add(took);
+    }
+
+    pub(crate) fn scan(&self, took: Ps) {
+        self.scans.add(took);
+    }
+
+    pub(crate) fn bystander(&self, useful: Ps, elapsed: Ps) {
+        self.useful.set(self.useful.get() + useful);
+        self.elapsed.set(self.elapsed.get() + elapsed);
+    }
+
+    /// What a switch paid for barriers: of a process that registered, of another.
+    pub(crate) fn switch_ns(&self) -> [Option<f64>; 2] {
+        [self.switches[0].mean_ns(), self.switches[1].mean_ns()]
+    }
+
+    pub(crate) fn scan_ns(&self) -> Option<f64> {
+        self.scans.mean_ns()
+    }
+
+    /// The share of their time that bystanders computed in.
+    pub(crate) fn share(&self) -> Option<f64> {
+        let elapsed = self.elapsed.get();
+        (elapsed != 0).then(|| self.useful.get() as f64 / elapsed as f64)
+    }
+
+    /// The calls that returned in the last three quarters until `end`: how many a
+    /// second, and how long they took, shortest first, in picoseconds. The first
+    /// quarter is for caches and convoys to form.
+    pub(crate) fn settled(&self, end: Ps) -> (f64, Vec<Ps>) {
+        let begin = end / 4;
+        let calls = self.calls.borrow();
+        let settled = calls.iter().filter(|(returned, _)| (begin..end).contains(returned));
+        let mut took = settled.map(|&(_, took)| took).collect::<Vec<_>>();
+        took.sort_unstable();
+        let seconds = (end - begin) as f64 / crate::hardware::SECOND as f64;
+        let rate = if seconds > 0.0 { took.len() as f64 / seconds } else { 0.0 };
+        (rate, took)
+    }
+}
