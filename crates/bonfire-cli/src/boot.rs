@@ -146,11 +146,11 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
     let seed = options.seed.unwrap_or_else(rand::random);
     let image = image::find(options.kernel.as_deref())?;
     let began = Instant::now();
-    let mut machine = Machine::boot(&image, options, &options.command_line(seed))?;
+    let mut booted = Machine::boot(&image, options, &options.command_line(seed))?;
     let mut heard = Heard::new(selected.len());
-    let ended = machine.listen(|event| heard.hear(event));
+    let ended = booted.listen(|event| heard.hear(event));
     let Heard { progress, running, counted, finished } = heard;
-    let outcomes = progress.finish();
+    let (machine, outcomes) = progress.finish();
     if let Ended::Interrupted = ended {
         anstream::eprintln!("interrupted in case {} of {}; no report", outcomes.len(), selected.len());
         return Ok(None);
@@ -170,6 +170,7 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
         seed,
         seed_given: options.seed.is_some(),
         summary: outcomes.iter().map(|(_, outcome)| outcome.verdict).collect(),
+        machine,
         outcomes,
         counted,
         not_run: cases().filter(|case| case.group() == Group::Hunt && !options.hunt).collect(),
@@ -195,6 +196,7 @@ impl Heard {
     fn hear(&mut self, event: Event) {
         use bonfire_conformance::Observer;
         match event {
+            Event::Measured(abilities) => self.progress.measured(&abilities),
             Event::Begins(id) => {
                 self.running = Some(format!("in {id}"));
                 by_id(id).iter().for_each(|case| self.progress.begins(case));

@@ -112,7 +112,7 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
     let limits = bonfire_conformance::Options { budget_ns: options.budget.as_nanos() as u64, seed };
     let mut progress = Progress::new(selected.len());
     let summary = bonfire_conformance::run(&*subject, &|case| selected.contains(case), limits, &mut progress);
-    let outcomes = progress.finish();
+    let (machine, outcomes) = progress.finish();
     if interrupt::requested() {
         let not_run = |(_, outcome): &&(Case, Outcome)| outcome.reason == Some(Reason::NotRun);
         let ran = outcomes.len() - outcomes.iter().filter(not_run).count();
@@ -128,6 +128,7 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
         seed,
         seed_given: options.seed.is_some(),
         summary,
+        machine,
         outcomes,
         not_run: options.not_run(),
         duration: began.elapsed(),

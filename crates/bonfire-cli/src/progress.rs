@@ -1,6 +1,6 @@
 //! The run as it goes on: a bar on stderr if that is a terminal, nothing else.
 
-use bonfire_conformance::{Case, Observer, Outcome, cases};
+use bonfire_conformance::{Abilities, Case, Observer, Outcome, cases};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::interrupt;
@@ -8,6 +8,7 @@ use crate::interrupt;
 /// Watches a run and keeps what became of each case.
 pub(crate) struct Progress {
     bar: ProgressBar,
+    machine: Option<Abilities>,
     outcomes: Vec<(Case, Outcome)>,
 }
 
@@ -19,19 +20,24 @@ impl Progress {
         // Drawn to stderr, and only there if it is a terminal. It draws when a
         // case begins and never on a thread of its own: this process forks.
         let bar = ProgressBar::new(cases as u64).with_style(style.progress_chars("=> "));
-        Self { bar, outcomes: Vec::with_capacity(cases) }
+        Self { bar, machine: None, outcomes: Vec::with_capacity(cases) }
     }
 
-    /// Leaves the terminal as it was. The outcomes are in the order of the
-    /// cases, whichever had to be tried again at the end.
-    pub(crate) fn finish(mut self) -> Vec<(Case, Outcome)> {
+    /// Leaves the terminal as it was. What was measured of the machine, and the
+    /// outcomes in the order of the cases, whichever had to be tried again at the
+    /// end.
+    pub(crate) fn finish(mut self) -> (Option<Abilities>, Vec<(Case, Outcome)>) {
         self.bar.finish_and_clear();
         self.outcomes.sort_by_cached_key(|(case, _)| cases().position(|other| other == *case));
-        self.outcomes
+        (self.machine, self.outcomes)
     }
 }
 
 impl Observer for Progress {
+    fn measured(&mut self, abilities: &Abilities) {
+        self.machine = Some(*abilities);
+    }
+
     fn begins(&mut self, case: &Case) {
         self.bar.set_message(case.to_string());
     }

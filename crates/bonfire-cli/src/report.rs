@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use bonfire_conformance::{Case, Outcome, Summary, Verdict};
+use bonfire_conformance::{Abilities, Case, Outcome, Summary, Verdict};
 use serde::Serialize;
 
 use crate::environment::Environment;
@@ -28,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) seed: u64,
     pub(crate) seed_given: bool,
     pub(crate) summary: Summary,
+    /// What was measured of the machine, where a case needed to know.
+    pub(crate) machine: Option<Abilities>,
     /// In the order in which the cases ran.
     pub(crate) outcomes: Vec<(Case, Outcome)>,
     /// Barriers and interrupts that were counted, in the testbed.

@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use bonfire_abi::{Commands, from_return, to_return};
 
+use crate::abilities;
 use crate::duel::Duel;
 use crate::litmus::Table;
 use crate::verdict::{Finding, Means, Rounds};
@@ -26,6 +27,8 @@ pub struct Arena {
     pub(crate) query: AtomicI64,
     /// Answers that were compared.
     pub(crate) calls: AtomicU64,
+    /// What the machine was measured to be able to show.
+    pub(crate) abilities: abilities::Shared,
     /// The first [`Means`] that was missing, or 0.
     pub(crate) missing: AtomicU32,
     /// The first wrong answer.
@@ -93,6 +96,7 @@ impl Arena {
                 expected: AtomicI64::new(0),
                 got: AtomicI64::new(0),
             },
+            abilities: abilities::Shared::new(),
             over: AtomicU32::new(0),
             counts: Counts::new(),
             duel: Duel::new(),
@@ -114,6 +118,7 @@ impl Arena {
         self.plan.goal.store(allowance.rounds, Relaxed);
         self.counts.reset();
         self.duel.reset();
+        self.table.reset();
         self.open();
         self.entered.store(0, Relaxed);
         self.calls.store(0, Relaxed);
@@ -146,8 +151,13 @@ impl Arena {
         }
     }
 
+    /// When the case must end.
+    pub(crate) fn limit_ns(&self) -> u64 {
+        self.plan.limit_ns.load(Relaxed)
+    }
+
     fn is_late(&self, now_ns: u64) -> bool {
-        now_ns >= self.plan.limit_ns.load(Relaxed)
+        now_ns >= self.limit_ns()
     }
 
     /// Lets threads race.

@@ -6,13 +6,15 @@ use bonfire_abi::{Command, Commands, Registrations};
 
 use crate::answers::Answers;
 use crate::arena::Arena;
+use crate::budget::{Cost, SHORT_NS};
 use crate::duel::{self, Race};
 use crate::lifetime;
 use crate::litmus::{self, Litmus};
 use crate::load::{self, Load};
+use crate::rule::{self, Chance, Needs, Setting, chance};
 use crate::script::{Player, Script};
-use crate::verdict::{Reason, Rounds};
-use crate::{MemoryOrder, Task, World};
+use crate::verdict::Reason;
+use crate::{MemoryOrder, Task, World, measure};
 
 /// One thing that a kernel must do, or never do, and how to find out.
 ///
@@ -29,22 +31,6 @@ enum What {
     Litmus(Litmus),
     Race(Race),
     Load(Load),
-}
-
-/// What a case may cost.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cost {
-    /// How much of the budget it is worth, relative to others.
-    pub(crate) weight: u64,
-    /// How many rounds are enough.
-    pub(crate) rounds: u64,
-    /// How long it may take at most, however much of the budget is left.
-    pub(crate) most_ns: u64,
-}
-
-impl Cost {
-    /// Of a case that takes what it takes, which is next to nothing.
-    const SMALL: Self = Self { weight: 1, rounds: 0, most_ns: u64::MAX };
 }
 
 /// What a case is about.
@@ -141,8 +127,9 @@ impl Case {
         Explanation(*self)
     }
 
-    /// A command without which there is nothing to judge.
-    pub(crate) fn needs(&self, commands: Commands) -> Option<Command> {
+    /// A command that the kernel does not have, and without which there is nothing
+    /// to judge.
+    pub(crate) fn lacks(&self, commands: Commands) -> Option<Command> {
         let absent = |command| (!commands.contains(command)).then_some(command);
         match self.0 {
             What::Answers(_) | What::Load(_) => None,
@@ -161,12 +148,13 @@ impl Case {
         }
     }
 
-    /// Why a machine of this memory order cannot show the fault, if so.
-    pub(crate) fn hidden(&self, order: MemoryOrder) -> Option<Reason> {
+    /// What must be possible for a missing barrier to show, on a machine of this
+    /// memory order.
+    pub(crate) fn needs(&self, order: MemoryOrder) -> Needs {
         match self.0 {
-            What::Litmus(litmus) => litmus.hidden(order),
-            What::Race(race) => race.hidden(order),
-            _ => None,
+            What::Litmus(litmus) => litmus.shape.needs(order),
+            What::Race(race) if race.is_of_instructions() => Needs::Stale,
+            _ => Needs::Nothing,
         }
     }
 
@@ -175,31 +163,33 @@ impl Case {
         matches!(self.0, What::Litmus(_) | What::Race(_))
     }
 
-    /// Whether enough rounds would tell on any machine of this memory order.
-    pub(crate) fn always_tells(&self, order: MemoryOrder) -> bool {
-        match self.0 {
-            What::Litmus(litmus) => litmus.hidden(order).is_none(),
-            What::Race(race) => !race.is_of_instructions(),
-            _ => false,
-        }
+    /// Whether it takes as much time as it is given.
+    pub(crate) const fn takes_long(&self) -> bool {
+        self.has_rounds() || matches!(self.0, What::Load(_))
     }
 
-    /// Why this machine seems unable to show the fault, after these rounds.
-    pub(crate) fn unseen(&self, rounds: Rounds) -> Option<Reason> {
-        match self.0 {
-            What::Race(race) => race.unseen(rounds),
-            _ => None,
-        }
-    }
-
-    /// What it may cost on a machine of this memory order.
-    pub(crate) fn cost(&self, order: MemoryOrder) -> Cost {
-        match self.0 {
+    /// What it may cost on such a machine.
+    pub(crate) fn cost(&self, setting: &Setting) -> Cost {
+        let usual = match self.0 {
             What::Answers(_) | What::Single(_) | What::Life(_) => Cost::SMALL,
-            What::Litmus(litmus) => litmus.cost(order),
+            What::Litmus(litmus) => litmus.cost(),
             What::Race(race) => race.cost(),
             What::Load(_) => Cost { weight: 60, ..Cost::SMALL },
+        };
+        match chance(self.needs(setting.order), setting) {
+            Chance::Fair | Chance::Doubtful(Reason::CallOutlasts | Reason::EmulatorHides, _) => usual,
+            Chance::Never(_) => Cost { weight: 0, ..usual },
+            Chance::Doubtful(Reason::Architecture, _) => Cost::GLANCE,
+            Chance::Doubtful(..) => {
+                Cost { weight: usual.weight / 4, most_ns: SHORT_NS, may_borrow: false, ..usual }
+            }
         }
+    }
+
+    /// The rows of the rule by which a machine is found unable to show it, each a
+    /// sentence; none for a case that any machine can show.
+    pub fn conditions(&self) -> impl Iterator<Item = &'static str> {
+        rule::rows(self.needs(MemoryOrder::NATIVE)).map(|row| row.says)
     }
 
     /// The first task of the case with this number.
@@ -225,6 +215,9 @@ pub(crate) const fn task(number: u16, part: u16, data: u32) -> Task {
 pub(crate) fn enter(world: &dyn World, task: Task) {
     if task == PROBE {
         return probe(world);
+    }
+    if let Some(part) = measure::part(task) {
+        return measure::enter(world, part);
     }
     let (number, part, data) =
         ((task.number() >> 48) as u16, (task.number() >> 32) as u16, task.number() as u32);

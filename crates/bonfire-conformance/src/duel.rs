@@ -20,10 +20,11 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use bonfire_abi::{Command, FLAG_CPU, from_return};
 
-use crate::case::{self, Cost};
+use crate::budget::Cost;
+use crate::case;
 use crate::random::Random;
-use crate::verdict::{Finding, Means, Reason, Rounds};
-use crate::{Ending, Fetch, MemoryOrder, Restartable, Start, World, script};
+use crate::verdict::{Finding, Means};
+use crate::{Ending, Fetch, Restartable, Start, World, script};
 
 /// One race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +88,15 @@ impl Duel {
         self.slots.iter().for_each(|slot| slot.store(0, Relaxed));
     }
 
+    /// The two words alone, for whoever measures.
+    pub(crate) fn newest(&self) -> &AtomicU32 {
+        &self.newest.0
+    }
+
+    pub(crate) fn turn(&self) -> &AtomicU32 {
+        &self.turn.0
+    }
+
     fn slot(&self, number: u32) -> &AtomicU32 {
         &self.slots[number as usize % SLOTS]
     }
@@ -120,26 +130,11 @@ impl Race {
     }
 
     pub(crate) const fn cost(self) -> Cost {
+        let usual = Cost { weight: 40, rounds: 10_000, most_ns: u64::MAX, may_borrow: true };
         match self {
-            Instructions { .. } => Cost { weight: 20, rounds: 20_000, most_ns: u64::MAX },
-            Sections(_) => Cost { weight: 40, rounds: 10_000, most_ns: u64::MAX },
+            Instructions { .. } => Cost { weight: 20, rounds: 20_000, ..usual },
+            Sections(_) => usual,
         }
-    }
-
-    /// Why a machine of this order cannot show anything: an emulator translates
-    /// instructions anew when they change.
-    pub(crate) fn hidden(self, order: MemoryOrder) -> Option<Reason> {
-        let is_emulated = order == MemoryOrder::EmulatedStoreBuffer;
-        (self.is_of_instructions() && is_emulated).then_some(Reason::Architecture)
-    }
-
-    /// Why these rounds show nothing, if so: few machines can execute a stale
-    /// instruction at all, and where the twin never did in many rounds, this is
-    /// not one.
-    pub(crate) fn unseen(self, rounds: Rounds) -> Option<Reason> {
-        const MANY: u64 = 100;
-        let never = rounds.twin_forbidden == 0 && rounds.twin_rounds >= MANY;
-        (self.is_of_instructions() && never).then_some(Reason::NoStaleInstruction)
     }
 
     pub(crate) const fn citation(self) -> &'static str {
@@ -344,6 +339,67 @@ impl Duellist<'_> {
     }
 }
 
+/// How often a function is rewritten to measure whether its old form runs.
+const REWRITES: u32 = 600;
+
+/// The race of instructions without any barrier, to measure whether an old form
+/// runs. In every other round the worker serialises itself before it calls: then
+/// none runs, unless the machine keeps old forms whatever is done.
+pub(crate) fn measure_rewriting(world: &dyn World) {
+    let (arena, race) = (world.arena(), Instructions { worker: 1 });
+    let Some(code) = world.code() else { return arena.close() };
+    let duellist = Duellist { race, world, random: Random::new(arena.seed()) };
+    duellist.sit(0);
+    let knows_how = code.serialise();
+    for number in 1..REWRITES {
+        code.patch(number);
+        // Release: pairs (flag) with the worker's acquire.
+        arena.duel.newest.0.store(number, Release);
+        // Acquire: pairs (turn) with the worker's release.
+        duellist.wait(|| arena.duel.turn.0.load(Acquire) >> 1 == number);
+        let seen = u64::from(arena.duel.turn.0.load(Relaxed) & 1);
+        if arena.is_over() || world.now_ns() >= arena.limit_ns() {
+            break;
+        }
+        arena.abilities.update(|abilities| match is_helped(number) {
+            true if knows_how => {
+                abilities.helped_rounds += 1;
+                abilities.helped_seen += seen;
+            }
+            true => {}
+            false => {
+                abilities.stale_rounds += 1;
+                abilities.stale_seen += seen;
+            }
+        });
+    }
+    arena.close();
+}
+
+/// The other side of [`measure_rewriting`].
+pub(crate) fn measure_executing(world: &dyn World) {
+    let (arena, race) = (world.arena(), Instructions { worker: 1 });
+    let Some(code) = world.code() else { return arena.close() };
+    Duellist { race, world, random: Random::new(0) }.sit(1);
+    while !arena.is_over() {
+        // Acquire: pairs (flag) with the release of whoever rewrites.
+        let newest = arena.duel.newest.0.load(Acquire);
+        let is_new = newest > arena.duel.turn.0.load(Relaxed) >> 1;
+        if is_new && is_helped(newest) {
+            code.serialise();
+        }
+        let is_stale = code.execute().wrapping_sub(newest) > 1;
+        if is_new {
+            // Release: pairs (turn) with the acquire of whoever rewrites.
+            arena.duel.turn.0.store(newest << 1 | u32::from(is_stale), Release);
+        }
+    }
+}
+
+const fn is_helped(number: u32) -> bool {
+    number % 2 == 0
+}
+
 impl fmt::Display for Race {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -353,21 +409,5 @@ impl fmt::Display for Race {
             Sections(Reach::One) => "epoch-barrier-wipe/FLAG_CPU",
             Sections(Reach::Negative) => "epoch-barrier-wipe/FLAG_CPU-negative",
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_few_rounds_do_not_say_that_nothing_goes_stale() {
-        let instructions = Instructions { worker: 1 };
-        let after = |twin_rounds| Rounds { rounds: 1, forbidden: 0, twin_rounds, twin_forbidden: 0 };
-        assert_eq!(instructions.unseen(after(99)), None);
-        assert_eq!(instructions.unseen(after(100)), Some(Reason::NoStaleInstruction));
-        let seen = Rounds { twin_forbidden: 1, ..after(100) };
-        assert_eq!(instructions.unseen(seen), None, "this machine shows it");
-        assert_eq!(Sections(Reach::Every).unseen(after(100)), None, "sections show on any machine");
     }
 }

@@ -2,25 +2,32 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+mod abilities;
 mod answers;
 #[expect(unsafe_code, reason = "the architecture's own instructions; each block is argued for")]
 mod arch;
 mod arena;
+mod budget;
 mod case;
 mod duel;
+mod judgement;
 mod lifetime;
 mod litmus;
 mod load;
+mod measure;
 mod random;
+mod rule;
 mod run;
 mod script;
 mod spec;
 mod subject;
 mod verdict;
 
+pub use abilities::Abilities;
 pub use arch::{CodePage, RseqArea, light};
 pub use arena::Arena;
 pub use case::{Case, Diagram, Explanation, Group, cases};
+pub use litmus::Page;
 pub use run::{Observer, Options, Summary, run};
 pub use subject::{Ending, Fetch, MemoryOrder, Restartable, Start, Subject, Task, World, enter};
 pub use verdict::{Evidence, Finding, Means, Outcome, Reason, Rounds, Verdict};

@@ -2,13 +2,16 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use bonfire_abi::{Error, from_return};
+use bonfire_abi::from_return;
 
 use crate::arena::Allowance;
-use crate::case::{self, Case, Cost, cases};
+use crate::budget::{Budget, GRACE_NS};
+use crate::case::{self, Case, cases};
+use crate::judgement::{Facts, Next, ended, weigh};
 use crate::random::Random;
-use crate::verdict::{Evidence, Finding, Outcome, Reason, Verdict};
-use crate::{Ending, Subject};
+use crate::rule::{Chance, Needs, Setting, chance};
+use crate::verdict::{Evidence, Outcome, Reason, Rounds, Verdict};
+use crate::{Abilities, Subject, measure};
 
 /// What a run may spend, and from where its chances come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,11 @@ pub struct Options {
 
 /// Who watches a run.
 pub trait Observer {
+    /// The machine was measured, for cases that race.
+    fn measured(&mut self, abilities: &Abilities) {
+        let _ = abilities;
+    }
+
     /// `case` begins.
     fn begins(&mut self, case: &Case) {
         let _ = case;
@@ -73,11 +81,10 @@ impl FromIterator<Verdict> for Summary {
     }
 }
 
-/// How long past its share a case may take before it is stopped: a machine
-/// under load is slow, and a kernel that hangs is patient.
-const GRACE_NS: u64 = 5_000_000_000;
-
 /// Runs those of [`cases`] that `selected` picks, in their order.
+///
+/// Where cases are among them that race, the machine is measured first, for about
+/// a second at the most.
 pub fn run(
     subject: &dyn Subject,
     selected: &dyn Fn(&Case) -> bool,
@@ -85,6 +92,9 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Summary {
     let mut runner = Runner::new(subject, selected, options);
+    if runner.is_measured {
+        observer.measured(&runner.setting.measured);
+    }
     let mut report = Report { observer, summary: Summary::default() };
     let mut silent = Silent::default();
     for (number, case) in (0..).zip(cases()).filter(|(_, case)| selected(case)) {
@@ -152,60 +162,57 @@ fn not_run() -> Outcome {
 struct Runner<'a> {
     subject: &'a dyn Subject,
     seeds: Random,
-    /// When all cases should have run: after six tenths of the budget.
-    plan_end_ns: u64,
-    /// Until when a case that does not tell in its share may borrow from those
-    /// that follow.
-    credit_end_ns: u64,
-    /// When all have run again that need to. The last tenth of the budget is for
-    /// births, deaths, and the last call of a slow command.
-    end_ns: u64,
-    /// What a case gets at least for each unit of its weight, however much those
-    /// before it have used: all of them together, what is between `credit_end_ns`
-    /// and `end_ns`.
-    least_ns: u64,
-    /// The weights of the cases that are still to come.
-    weight_left: u64,
+    budget: Budget,
+    setting: Setting,
+    is_measured: bool,
     /// Why no case can be judged, if so.
     deaf: Option<Reason>,
+    /// Whether a twin has shown that a store of a light thread waits here.
+    stores_wait: bool,
+}
+
+/// What a case has shown so far, in however many processes.
+#[derive(Clone, Copy, Default)]
+struct Trial {
+    evidence: Evidence,
+    /// Whether a session saw the forbidden outcome that another is to confirm.
+    confirms: bool,
 }
 
 impl<'a> Runner<'a> {
     fn new(subject: &'a dyn Subject, selected: &dyn Fn(&Case) -> bool, options: Options) -> Self {
-        let (now_ns, tenth_ns) = (subject.now_ns(), options.budget_ns / 10);
-        let after = |tenths_ns: u64| now_ns.saturating_add(tenths_ns);
-        let mut runner = Self {
-            subject,
-            seeds: Random::new(options.seed),
-            plan_end_ns: after(tenth_ns * 6),
-            credit_end_ns: after(tenth_ns * 15 / 2),
-            end_ns: after(tenth_ns * 9),
-            least_ns: 0,
-            weight_left: 0,
-            deaf: probe(subject),
+        let began_ns = subject.now_ns();
+        let deaf = probe(subject);
+        let races = cases()
+            .filter(|case| selected(case))
+            .any(|case| case.needs(subject.memory_order()) != Needs::Nothing);
+        let is_measured = races && deaf.is_none() && subject.cpus() > 1;
+        let mut seeds = Random::new(options.seed);
+        let measured = if is_measured {
+            measure::run(subject, options.budget_ns, seeds.next())
+        } else {
+            Abilities::default()
         };
-        runner.expect(cases().filter(|case| selected(case)));
-        runner.least_ns = (runner.end_ns - runner.credit_end_ns) / runner.weight_left.max(1);
-        runner
+        let (order, emulated) = (subject.memory_order(), subject.is_emulated());
+        let setting = Setting { order, emulated, measured };
+        let weights = weights(cases().filter(|case| selected(case)), &setting);
+        let budget = Budget::new(began_ns, options.budget_ns, weights);
+        Self { subject, seeds, budget, setting, is_measured, deaf, stores_wait: false }
     }
 
-    /// These are to come.
-    fn expect(&mut self, cases: impl Iterator<Item = Case>) {
-        let order = self.subject.memory_order();
-        self.weight_left = cases.map(|case| case.cost(order).weight).sum();
-    }
-
-    /// These are to come once more, in what is left; nobody has credit any more.
+    /// These are to come once more.
     fn again(&mut self, cases: impl Iterator<Item = Case>) {
-        self.credit_end_ns = 0;
-        self.expect(cases);
+        self.budget.again(weights(cases, &self.setting));
     }
 
     fn judge(&mut self, number: u16, case: &Case) -> Outcome {
-        let share_ns = self.share_ns(case, self.plan_end_ns);
-        match self.deaf.or_else(|| self.obstacle(case)) {
+        let now_ns = self.subject.now_ns();
+        let share_ns = self.budget.share_ns(case.cost(&self.setting), now_ns);
+        let spent = case.takes_long() && self.budget.is_spent(now_ns);
+        let obstacle = self.deaf.or_else(|| self.obstacle(case)).or_else(|| spent.then_some(Reason::NotRun));
+        match obstacle {
             Some(reason) => Outcome::new(Some(reason), Evidence::default()),
-            None => self.play(number, case, share_ns),
+            None => self.decide(number, case, share_ns, Evidence::default()),
         }
     }
 
@@ -216,13 +223,16 @@ impl<'a> Runner<'a> {
     /// saw it.
     fn retry(&mut self, number: u16, case: &Case, first: Outcome) -> Outcome {
         const PROCESSES: u64 = 3;
-        let share_ns = self.share_ns(case, self.end_ns) / PROCESSES;
+        let now_ns = self.subject.now_ns();
+        let share_ns = self.budget.share_of_rest_ns(case.cost(&self.setting), now_ns) / PROCESSES;
         let mut outcome = first;
         for _ in 0..PROCESSES {
-            if !is_silent(&outcome) || self.subject.now_ns() >= self.end_ns {
+            if !is_silent(&outcome) || !self.budget.tries_again(self.subject.now_ns()) {
                 break;
             }
-            outcome = self.play(number, case, share_ns);
+            let duration_ns = outcome.duration_ns;
+            outcome = self.decide(number, case, share_ns, outcome.evidence);
+            outcome.duration_ns += duration_ns;
         }
         outcome
     }
@@ -230,61 +240,84 @@ impl<'a> Runner<'a> {
     /// Why `case` cannot even be tried.
     fn obstacle(&self, case: &Case) -> Option<Reason> {
         let (needed, present) = (case.cpus(), self.subject.cpus());
-        let absent = case.needs(self.subject.arena().commands()).map(Reason::NotAdvertised);
-        let crowded = || (present < needed).then_some(Reason::TooFewCpus { needed, present });
-        let hidden = || case.hidden(self.subject.memory_order());
-        absent.or_else(|| crowded().map(|crowded| hidden().unwrap_or(crowded)))
+        let absent = case.lacks(self.subject.arena().commands()).map(Reason::NotAdvertised);
+        let never = match self.chance(case) {
+            Chance::Never(reason) => Some(reason),
+            Chance::Doubtful(reason @ Reason::Architecture, _) if present < needed => Some(reason),
+            _ => None,
+        };
+        absent.or(never).or_else(|| (present < needed).then_some(Reason::TooFewCpus { needed, present }))
     }
 
-    /// One process of `case`.
-    fn play(&mut self, number: u16, case: &Case, share_ns: u64) -> Outcome {
-        let arena = self.subject.arena();
-        let order = self.subject.memory_order();
-        let allowance = self.allowance(case, share_ns);
-        arena.reset(allowance);
-        let began_ns = self.subject.now_ns();
-        let patience_ns = allowance.limit_ns.saturating_sub(began_ns) + GRACE_NS;
-        let ending = self.subject.process(Case::first_task(number), patience_ns);
-        let rounds = arena.counts.rounds();
-        let evidence =
-            Evidence { calls: arena.calls.load(Relaxed), rounds: case.has_rounds().then_some(rounds) };
-        let silent = case.has_rounds() && !rounds.tells();
-        let reason = (rounds.forbidden > 0)
-            .then_some(Reason::Forbidden)
-            .or_else(|| arena.wrong.finding().map(wrong))
-            .or_else(|| missing(self.subject))
-            .or_else(|| ended(ending))
-            .or_else(|| case.hidden(order).or_else(|| case.unseen(rounds)))
-            .or_else(|| silent.then_some(Reason::TwinSilent));
-        let duration_ns = self.subject.now_ns().saturating_sub(began_ns);
-        Outcome { duration_ns, ..Outcome::new(reason, evidence) }
-    }
-
-    /// The share of `case` in what is left until then.
-    fn share_ns(&mut self, case: &Case, until_ns: u64) -> u64 {
-        let Cost { weight, rounds, most_ns } = case.cost(self.subject.memory_order());
-        // A hunt has never enough rounds, and would leave most of the reserve.
-        let is_insatiable = rounds == u64::MAX;
-        let until_ns = if is_insatiable { u64::midpoint(until_ns, self.end_ns) } else { until_ns };
-        let left_ns = until_ns.saturating_sub(self.subject.now_ns());
-        let unit_ns = u64::max(left_ns / self.weight_left.max(1), self.least_ns);
-        self.weight_left -= weight;
-        most_ns.min(unit_ns * weight)
-    }
-
-    /// What one process of `case` may use: the share, and if that tells nothing
-    /// while there is credit, as much again.
-    fn allowance(&mut self, case: &Case, share_ns: u64) -> Allowance {
-        let order = self.subject.memory_order();
-        let share_end_ns = self.end_ns.min(self.subject.now_ns() + share_ns);
-        let credit_ns = self.credit_end_ns.saturating_sub(share_end_ns).min(share_ns);
-        Allowance {
-            seed: self.seeds.next(),
-            deadline_ns: share_end_ns,
-            limit_ns: if case.always_tells(order) { share_end_ns + credit_ns } else { share_end_ns },
-            rounds: case.cost(order).rounds,
+    /// What the machine lets `case` show, as far as this run knows: that a call
+    /// empties its caller's buffer is concluded only where stores of others wait.
+    fn chance(&self, case: &Case) -> Chance {
+        match chance(case.needs(self.setting.order), &self.setting) {
+            Chance::Doubtful(Reason::CallEmpties, _) if !self.stores_wait => Chance::Fair,
+            chance => chance,
         }
     }
+
+    /// Plays a process of `case`, and a second one if a session must confirm.
+    fn decide(&mut self, number: u16, case: &Case, share_ns: u64, before: Evidence) -> Outcome {
+        let began_ns = self.subject.now_ns();
+        let mut trial = Trial { evidence: before, confirms: false };
+        let next = self.play(number, case, share_ns, &mut trial);
+        let reason = match next {
+            Next::Decided(reason) => reason,
+            Next::Again => Some(Reason::TwinSilent),
+            Next::Confirm => {
+                trial.confirms = true;
+                match self.play(number, case, share_ns, &mut trial) {
+                    Next::Decided(reason) => reason,
+                    _ => Some(Reason::Unconfirmed),
+                }
+            }
+        };
+        let outcome = Outcome::new(reason, trial.evidence);
+        if outcome.verdict == Verdict::DoesNotConform {
+            self.budget.convict();
+        }
+        Outcome { duration_ns: self.subject.now_ns().saturating_sub(began_ns), ..outcome }
+    }
+
+    /// One process of `case`, and what follows from it.
+    fn play(&mut self, number: u16, case: &Case, share_ns: u64, trial: &mut Trial) -> Next {
+        let arena = self.subject.arena();
+        let now_ns = self.subject.now_ns();
+        let allowance = self.budget.allowance(case.cost(&self.setting), share_ns, now_ns, self.seeds.next());
+        arena.reset(allowance);
+        let patience_ns = self.budget.patience_ns(allowance.limit_ns, now_ns);
+        let ending = self.subject.process(Case::first_task(number), patience_ns);
+        let rounds = case.has_rounds().then(|| arena.counts.rounds());
+        trial.add(arena.calls.load(Relaxed), rounds);
+        self.stores_wait |=
+            case.needs(self.setting.order) == Needs::Light && rounds.is_some_and(|rounds| rounds.tells());
+        weigh(&Facts {
+            chance: self.chance(case),
+            emulated: self.setting.emulated,
+            ending,
+            finding: arena.wrong.finding(),
+            missing: missing(self.subject),
+            // A session that is to confirm stands for itself.
+            rounds: if trial.confirms { rounds } else { trial.evidence.rounds },
+            confirms: trial.confirms,
+        })
+    }
+}
+
+impl Trial {
+    fn add(&mut self, calls: u64, rounds: Option<Rounds>) {
+        self.evidence.calls += calls;
+        let Some(rounds) = rounds else { return };
+        self.evidence.sessions += u32::from(rounds.forbidden > 0);
+        let before = self.evidence.rounds.unwrap_or_default();
+        self.evidence.rounds = Some(before.with(rounds));
+    }
+}
+
+fn weights(cases: impl Iterator<Item = Case>, setting: &Setting) -> u64 {
+    cases.map(|case| case.cost(setting).weight).sum()
 }
 
 /// Asks `QUERY`, and says why nothing can be judged if it fails.
@@ -293,32 +326,15 @@ fn probe(subject: &dyn Subject) -> Option<Reason> {
     arena.reset(Allowance::default());
     let ending = subject.process(case::PROBE, GRACE_NS);
     let answer = from_return(arena.query.load(Relaxed) as isize);
-    ended(ending).or_else(|| missing(subject)).or_else(|| answer.err().map(Reason::NoCall))
-}
-
-/// A wrong answer does not conform; but the kernel may always be out of memory.
-fn wrong(finding: Finding) -> Reason {
-    match finding.got {
-        Err(Error::OutOfMemory) => Reason::Refused(Error::OutOfMemory),
-        _ => Reason::WrongAnswer(finding),
-    }
-}
-
-/// Why a process that ended like this tells nothing.
-fn ended(ending: Ending) -> Option<Reason> {
-    match ending {
-        Ending::Ended => None,
-        Ending::Hung => Some(Reason::Hung),
-        Ending::Killed(signal) => Some(Reason::Killed(signal)),
-        Ending::Missing => Some(Reason::Missing(crate::Means::Start)),
-    }
+    let missing = || missing(subject).map(Reason::Missing);
+    ended(ending).or_else(missing).or_else(|| answer.err().map(Reason::NoCall))
 }
 
 /// What the case found missing; a subject that did not even enter it is missing too.
-fn missing(subject: &dyn Subject) -> Option<Reason> {
+fn missing(subject: &dyn Subject) -> Option<crate::Means> {
     let arena = subject.arena();
     let silent = (arena.entered.load(Relaxed) == 0).then_some(crate::Means::Start);
-    arena.missing().or(silent).map(Reason::Missing)
+    arena.missing().or(silent)
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use crate::arch::light;
-use crate::{Arena, case};
+use crate::arch::{self, light};
+use crate::{Arena, Page, case};
 
 /// What a thread or process is to do, as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,22 +66,17 @@ pub enum Ending {
     Missing,
 }
 
-/// Which reorderings this machine can show to a program.
+/// Which reorderings an architecture allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryOrder {
-    /// None: one access after the other (an emulator on one thread).
-    Sequential,
     /// A load may overtake an earlier store, and nothing else may (x86, s390x).
     StoreBuffer,
-    /// As above, on an emulator that empties the buffer at every system call:
-    /// what the caller's own stores could show stays hidden.
-    EmulatedStoreBuffer,
     /// Any two accesses to different places may change places (arm, powerpc, riscv).
     Weak,
 }
 
 impl MemoryOrder {
-    /// That of the architecture this is compiled for, running on real CPUs.
+    /// That of the architecture this is compiled for.
     pub const NATIVE: Self = if cfg!(any(
         target_arch = "x86",
         target_arch = "x86_64",
@@ -102,8 +97,17 @@ pub trait Subject {
     /// How many CPUs threads can be placed on.
     fn cpus(&self) -> u32;
 
-    /// Which reorderings can be seen here.
-    fn memory_order(&self) -> MemoryOrder;
+    /// Which reorderings the architecture allows. Which of them can be seen on this
+    /// machine is measured.
+    fn memory_order(&self) -> MemoryOrder {
+        MemoryOrder::NATIVE
+    }
+
+    /// Whether code is translated rather than run: an emulator, whose CPUs are not
+    /// those of the architecture.
+    fn is_emulated(&self) -> bool {
+        false
+    }
 
     /// A clock that never goes back, in nanoseconds, the same in all processes.
     fn now_ns(&self) -> u64;
@@ -178,10 +182,12 @@ pub trait World {
     /// As [`Subject::now_ns`].
     fn now_ns(&self) -> u64;
 
-    /// Whether the architecture's instruction that throws a line out of the
-    /// caches does so here. An emulator may take it for nothing.
-    fn evicts(&self) -> bool {
-        true
+    /// Memory that nobody else uses, the more the better: what was not used for
+    /// long is in no cache. It may be shared with other processes, and a mapping
+    /// that is filled on demand costs nothing where lines can be thrown out by an
+    /// instruction. Without it, litmus tests show less where they cannot.
+    fn cold(&self) -> &[Page] {
+        &[]
     }
 
     /// Code that can be rewritten while it runs, the same for all threads of
@@ -200,6 +206,12 @@ pub trait Fetch {
 
     /// Calls the function.
     fn execute(&self) -> u32;
+
+    /// Has the CPU that runs this thread forget what it fetched, by its own
+    /// instruction for that. False where none is known.
+    fn serialise(&self) -> bool {
+        arch::serialise()
+    }
 }
 
 /// A critical section that the kernel restarts when the thread is moved,

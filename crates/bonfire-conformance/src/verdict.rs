@@ -62,6 +62,26 @@ pub enum Reason {
     /// Cannot tell: the twin, which has no barrier, did not show the forbidden
     /// outcome either (or too rarely).
     TwinSilent,
+    /// Not observable: a call empties its caller's store buffer, so that what the
+    /// caller's own stores would show stays hidden.
+    CallEmpties,
+    /// Not observable: an ordinary call takes longer than any store waits.
+    CallOutlasts,
+    /// Not observable: the emulator runs one CPU at a time.
+    OneAtATime,
+    /// Not observable: the machine under the emulator keeps these accesses in order.
+    HostOrder,
+    /// Not observable: the twin stayed silent in an emulator, whose every store
+    /// and call takes many instructions.
+    EmulatorHides,
+    /// Not observable: code is translated here, and a translation may be kept.
+    Translated,
+    /// Not observable: an old instruction ran although its thread had serialised
+    /// itself, so a barrier cannot be blamed for one.
+    StaleAnyway,
+    /// Cannot tell: a forbidden outcome was seen in one session, where another
+    /// was asked to confirm it and did not.
+    Unconfirmed,
     /// Cannot tell: too few CPUs may be used.
     TooFewCpus {
         /// How many the case needs.
@@ -144,6 +164,11 @@ pub struct Evidence {
     pub calls: u64,
     /// Rounds of a litmus or another race.
     pub rounds: Option<Rounds>,
+    /// In how many independent sessions a forbidden outcome was seen. One is
+    /// enough on hardware whose twin shows it more often; where the machine
+    /// itself may be to blame (an emulator, or where case and twin show it
+    /// alike), a verdict rests on two.
+    pub sessions: u32,
 }
 
 /// The counts of a race that was run with and without the barrier.
@@ -192,6 +217,22 @@ impl Rounds {
 }
 
 impl Rounds {
+    /// These and others, in which nothing else was different.
+    pub(crate) const fn with(self, more: Self) -> Self {
+        Self {
+            rounds: self.rounds + more.rounds,
+            forbidden: self.forbidden + more.forbidden,
+            twin_rounds: self.twin_rounds + more.twin_rounds,
+            twin_forbidden: self.twin_forbidden + more.twin_forbidden,
+        }
+    }
+
+    /// Whether the case showed the outcome about as often as the twin: at a
+    /// quarter of its rate or more.
+    pub(crate) const fn are_alike(&self) -> bool {
+        4 * self.forbidden * self.twin_rounds >= self.twin_forbidden * self.rounds
+    }
+
     /// Whether the twin showed the outcome often enough for its absence from the
     /// case to mean something.
     pub(crate) fn tells(&self) -> bool {
@@ -237,13 +278,68 @@ pub struct Outcome {
 }
 
 impl Reason {
+    /// Those that say all by their name.
+    pub const PLAIN: [Self; 14] = [
+        Self::Forbidden,
+        Self::Architecture,
+        Self::NoStaleInstruction,
+        Self::TwinSilent,
+        Self::CallEmpties,
+        Self::CallOutlasts,
+        Self::OneAtATime,
+        Self::HostOrder,
+        Self::EmulatorHides,
+        Self::Translated,
+        Self::StaleAnyway,
+        Self::Unconfirmed,
+        Self::Hung,
+        Self::NotRun,
+    ];
+
     /// The verdict that this is a reason for.
     #[must_use]
     pub const fn verdict(&self) -> Verdict {
         match self {
             Self::WrongAnswer(_) | Self::Forbidden => Verdict::DoesNotConform,
-            Self::NotAdvertised(_) | Self::Architecture | Self::NoStaleInstruction => Verdict::NotObservable,
+            Self::NotAdvertised(_)
+            | Self::Architecture
+            | Self::NoStaleInstruction
+            | Self::CallEmpties
+            | Self::CallOutlasts
+            | Self::OneAtATime
+            | Self::HostOrder
+            | Self::EmulatorHides
+            | Self::Translated
+            | Self::StaleAnyway => Verdict::NotObservable,
             _ => Verdict::CannotTell,
+        }
+    }
+
+    /// A name for its kind, for programs, that no later version changes.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::WrongAnswer(_) => "wrong_answer",
+            Self::Forbidden => "forbidden_outcome",
+            Self::NotAdvertised(_) => "not_advertised",
+            Self::Architecture => "architecture",
+            Self::NoStaleInstruction => "no_stale_instruction",
+            Self::TwinSilent => "twin_silent",
+            Self::CallEmpties => "call_empties_buffer",
+            Self::CallOutlasts => "call_outlasts_stores",
+            Self::OneAtATime => "one_cpu_at_a_time",
+            Self::HostOrder => "host_order",
+            Self::EmulatorHides => "emulator_hides",
+            Self::Translated => "translated",
+            Self::StaleAnyway => "stale_anyway",
+            Self::Unconfirmed => "unconfirmed",
+            Self::TooFewCpus { .. } => "too_few_cpus",
+            Self::NoCall(_) => "no_call",
+            Self::Refused(_) => "refused",
+            Self::Missing(_) => "missing_means",
+            Self::Hung => "hung",
+            Self::Killed(_) => "killed",
+            Self::NotRun => "not_run",
         }
     }
 }
@@ -271,6 +367,29 @@ impl fmt::Display for Reason {
             Self::TwinSilent => f.write_str(
                 "the twin without the barrier did not show the forbidden outcome often enough; \
                  give it a larger budget or a quieter machine",
+            ),
+            Self::CallEmpties => f.write_str(
+                "a call empties its caller's store buffer here, so what the caller's own store would show stays hidden",
+            ),
+            Self::CallOutlasts => {
+                f.write_str("an ordinary call takes longer here than any store was seen to wait, and hides what would show")
+            }
+            Self::OneAtATime => f.write_str("this emulator runs one CPU at a time, so nothing can be seen out of order"),
+            Self::HostOrder => {
+                f.write_str("the machine under this emulator keeps these accesses in order even without a barrier")
+            }
+            Self::EmulatorHides => f.write_str(
+                "this emulator did not show the outcome without the barrier either; its calls take about as long as stores wait",
+            ),
+            Self::Translated => {
+                f.write_str("code is translated here, and an emulator may keep an old translation whatever the kernel does")
+            }
+            Self::StaleAnyway => {
+                f.write_str("old instructions run here even after their thread has serialised itself, so no barrier can be blamed")
+            }
+            Self::Unconfirmed => f.write_str(
+                "an outcome that the barrier forbids was seen in one session, and not in the one that was to confirm it; \
+                 give it a larger budget",
             ),
             Self::TooFewCpus { needed, present } => {
                 write!(f, "needs {needed} CPUs and may use {present}; allow more (taskset, cgroup, -smp)")

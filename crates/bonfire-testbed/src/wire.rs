@@ -4,16 +4,18 @@
 //! user program displays events, the host parses them back.
 
 use bonfire_abi::{Command, Error, from_return, to_return};
-use bonfire_conformance::{Evidence, Finding, Means, Outcome, Reason, Rounds, Verdict};
+use bonfire_conformance::{Abilities, Evidence, Finding, Means, Outcome, Reason, Rounds, Verdict};
 use core::fmt;
 use core::str::SplitAsciiWhitespace;
 
 /// What a line of ours begins with; the number changes with the words.
-pub const MARK: &str = "bonfire/1";
+pub const MARK: &str = "bonfire/2";
 
 /// Something that the user program reports.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event<'a> {
+    /// What the machine was measured to be able to show.
+    Measured(Abilities),
     /// The case of this id begins.
     Begins(&'a str),
     /// It has ended so.
@@ -64,9 +66,14 @@ impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{MARK} ")?;
         match self {
+            Self::Measured(abilities) => {
+                f.write_str("measured")?;
+                abilities.words().iter().try_for_each(|word| write!(f, " {word}"))
+            }
             Self::Begins(id) => write!(f, "begins {id}"),
             Self::Ended(id, outcome) => {
-                write!(f, "ended {id} {} {}", outcome.duration_ns, outcome.evidence.calls)?;
+                let Evidence { calls, sessions, .. } = outcome.evidence;
+                write!(f, "ended {id} {} {calls} {sessions}", outcome.duration_ns)?;
                 let rounds = outcome.evidence.rounds;
                 let counts = rounds.map(|r| [r.rounds, r.forbidden, r.twin_rounds, r.twin_forbidden]);
                 match counts {
@@ -87,24 +94,18 @@ impl fmt::Display for Event<'_> {
 }
 
 fn reason(f: &mut fmt::Formatter<'_>, reason: Option<Reason>) -> fmt::Result {
+    let Some(reason) = reason else { return f.write_str("conforms") };
+    f.write_str(reason.name())?;
     match reason {
-        None => f.write_str("conforms"),
-        Some(Reason::WrongAnswer(Finding { registers: [a, b, c], expected, got, step })) => {
-            write!(f, "wrong {a} {b} {c} {} {} {step}", to_return(expected), to_return(got))
+        Reason::WrongAnswer(Finding { registers: [a, b, c], expected, got, step }) => {
+            write!(f, " {a} {b} {c} {} {} {step}", to_return(expected), to_return(got))
         }
-        Some(Reason::Forbidden) => f.write_str("forbidden"),
-        Some(Reason::NotAdvertised(command)) => write!(f, "not-advertised {}", command.number()),
-        Some(Reason::Architecture) => f.write_str("architecture"),
-        Some(Reason::NoStaleInstruction) => f.write_str("no-stale-instruction"),
-        Some(Reason::TwinSilent) => f.write_str("twin-silent"),
-        Some(Reason::TooFewCpus { needed, present }) => write!(f, "too-few-cpus {needed} {present}"),
-        Some(Reason::NoCall(error)) => write!(f, "no-call {}", error.errno()),
-        Some(Reason::Refused(error)) => write!(f, "refused {}", error.errno()),
-        Some(Reason::Missing(means)) => write!(f, "missing {}", means as u32),
-        Some(Reason::Hung) => f.write_str("hung"),
-        Some(Reason::Killed(signal)) => write!(f, "killed {signal}"),
-        // What a newer suite may say of a case, an older wire has no word for.
-        Some(_) => f.write_str("not-run"),
+        Reason::NotAdvertised(command) => write!(f, " {}", command.number()),
+        Reason::TooFewCpus { needed, present } => write!(f, " {needed} {present}"),
+        Reason::NoCall(error) | Reason::Refused(error) => write!(f, " {}", error.errno()),
+        Reason::Missing(means) => write!(f, " {}", means as u32),
+        Reason::Killed(signal) => write!(f, " {signal}"),
+        _ => Ok(()),
     }
 }
 
@@ -114,6 +115,7 @@ impl<'a> Event<'a> {
     pub fn parse(line: &'a str) -> Option<Self> {
         let mut words = line.trim_end().strip_prefix(MARK)?.split_ascii_whitespace();
         let event = match words.next()? {
+            "measured" => Self::Measured(Abilities::from_words(numbers(&mut words)?)),
             "begins" => Self::Begins(words.next()?),
             "ended" => Self::Ended(words.next()?, parse_outcome(&mut words)?),
             "counted" => {
@@ -135,6 +137,7 @@ impl<'a> Event<'a> {
 
 fn parse_outcome(words: &mut SplitAsciiWhitespace) -> Option<Outcome> {
     let [duration_ns, calls] = numbers(words)?;
+    let sessions = number(words)?;
     let counts = [words.next()?, words.next()?, words.next()?, words.next()?];
     let rounds = if counts == ["-"; 4] {
         None
@@ -145,38 +148,34 @@ fn parse_outcome(words: &mut SplitAsciiWhitespace) -> Option<Outcome> {
     };
     let reason = parse_reason(words)?;
     let verdict = reason.map_or(Verdict::Conforms, |reason| reason.verdict());
-    Some(Outcome { verdict, reason, evidence: Evidence { calls, rounds }, duration_ns })
+    Some(Outcome { verdict, reason, evidence: Evidence { calls, rounds, sessions }, duration_ns })
 }
 
 fn parse_reason(words: &mut SplitAsciiWhitespace) -> Option<Option<Reason>> {
-    Some(Some(match words.next()? {
+    let name = words.next()?;
+    let plain = Reason::PLAIN.into_iter().find(|reason| reason.name() == name);
+    Some(Some(match name {
         "conforms" => return Some(None),
-        "wrong" => {
+        "wrong_answer" => {
             let registers = numbers(words)?;
             let [expected, got] = numbers(words)?;
             let [step] = numbers(words)?;
             let [expected, got] = [expected, got].map(from_return);
             Reason::WrongAnswer(Finding { registers, expected, got, step })
         }
-        "forbidden" => Reason::Forbidden,
-        "not-advertised" => Reason::NotAdvertised(Command::from_number(number(words)?)?),
-        "architecture" => Reason::Architecture,
-        "no-stale-instruction" => Reason::NoStaleInstruction,
-        "twin-silent" => Reason::TwinSilent,
-        "too-few-cpus" => {
+        "not_advertised" => Reason::NotAdvertised(Command::from_number(number(words)?)?),
+        "too_few_cpus" => {
             let [needed, present] = numbers(words)?;
             Reason::TooFewCpus { needed, present }
         }
-        "no-call" => Reason::NoCall(Error::from_errno(number(words)?)),
+        "no_call" => Reason::NoCall(Error::from_errno(number(words)?)),
         "refused" => Reason::Refused(Error::from_errno(number(words)?)),
-        "missing" => {
+        "missing_means" => {
             let wanted: u32 = number(words)?;
             Reason::Missing(Means::ALL.into_iter().find(|&means| means as u32 == wanted)?)
         }
-        "hung" => Reason::Hung,
         "killed" => Reason::Killed(number(words)?),
-        "not-run" => Reason::NotRun,
-        _ => return None,
+        _ => plain?,
     }))
 }
 
@@ -211,7 +210,7 @@ mod tests {
         let verdict = reason.map_or(Verdict::Conforms, |reason| reason.verdict());
         Event::Ended(
             "abi/QUERY/plain",
-            Outcome { verdict, reason, evidence: Evidence { calls: 7, rounds }, duration_ns: 9 },
+            Outcome { verdict, reason, evidence: Evidence { calls: 7, rounds, sessions: 2 }, duration_ns: 9 },
         )
     }
 
@@ -225,28 +224,27 @@ mod tests {
             Finding { registers: [u64::MAX, 1, 2], expected: Ok(5), got: Err(Error::NotRegistered), step: 3 };
         for reason in [
             Reason::WrongAnswer(finding),
-            Reason::Forbidden,
             Reason::NotAdvertised(Command::Global),
-            Reason::Architecture,
-            Reason::NoStaleInstruction,
-            Reason::TwinSilent,
             Reason::TooFewCpus { needed: 4, present: 12 },
             Reason::NoCall(Error::NotSupported),
             Reason::Refused(Error::OutOfMemory),
             Reason::Missing(Means::Exec),
-            Reason::Hung,
             Reason::Killed(11),
-            Reason::NotRun,
         ] {
             check(ended(Some(reason), None));
         }
+        for reason in Reason::PLAIN {
+            check(ended(Some(reason), None));
+        }
+        let words = core::array::from_fn(|place| 17 * place as u64);
+        check(Event::Measured(Abilities::from_words(words)));
         let rounds = Rounds { rounds: 1, forbidden: 2, twin_rounds: 3, twin_forbidden: 4 };
         check(ended(None, Some(rounds)));
     }
 
     #[test]
     fn other_lines_are_not_ours() {
-        for line in ["", "kernel: 4 CPUs", "bonfire/1", "bonfire/2 finished", "bonfire/1 finished early"] {
+        for line in ["", "kernel: 4 CPUs", "bonfire/2", "bonfire/1 finished", "bonfire/2 finished early"] {
             assert_eq!(Event::parse(line), None, "{line}");
         }
     }

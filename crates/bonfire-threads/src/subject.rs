@@ -16,13 +16,11 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bonfire_conformance::{
-    Arena, Ending, Fetch, MemoryOrder, Restartable, Start, Subject, Task, World, enter,
-};
+use bonfire_conformance::{Arena, Ending, Fetch, Page, Restartable, Start, Subject, Task, World, enter};
 use bonfire_engine::abi::{Call, Cpu, to_return};
 
 use crate::design::Design;
-use crate::sys::zeroed_arena;
+use crate::sys::{cold_memory, zeroed_arena};
 use crate::{Memory, Options, System, User, lock};
 
 /// A subject: virtual CPUs under the design `D`.
@@ -35,6 +33,8 @@ pub struct Virtual<D: Design> {
 /// What all processes see of the outside.
 struct Outside {
     arena: Box<Arena>,
+    /// Memory that nobody uses; the host fills it when somebody does.
+    cold: Box<[Page]>,
     began: Instant,
 }
 
@@ -50,7 +50,7 @@ impl<D: Design> Virtual<D> {
     /// # Errors
     /// If the host starts no more threads.
     pub fn new(options: Options) -> io::Result<Self> {
-        let outside = Outside { arena: zeroed_arena(), began: Instant::now() };
+        let outside = Outside { arena: zeroed_arena(), cold: cold_memory(), began: Instant::now() };
         Ok(Self { system: Mutex::new(System::boot(options)?), outside: Arc::new(outside), options })
     }
 
@@ -74,10 +74,6 @@ impl<D: Design> Subject for Virtual<D> {
 
     fn cpus(&self) -> u32 {
         u32::try_from(self.options.cpus).unwrap_or(u32::MAX)
-    }
-
-    fn memory_order(&self) -> MemoryOrder {
-        MemoryOrder::NATIVE
     }
 
     fn now_ns(&self) -> u64 {
@@ -150,6 +146,10 @@ impl<D: Design> World for Inside<'_, D> {
         self.user.nap(Duration::from_micros(20));
     }
 
+    fn cold(&self) -> &[Page] {
+        &self.outside.cold
+    }
+
     fn now_ns(&self) -> u64 {
         self.outside.now_ns()
     }
@@ -170,6 +170,11 @@ impl<D: Design> Fetch for Inside<'_, D> {
 
     fn execute(&self) -> u32 {
         self.user.execute()
+    }
+
+    fn serialise(&self) -> bool {
+        self.user.serialise();
+        true
     }
 }
 

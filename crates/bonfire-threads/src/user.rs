@@ -253,6 +253,16 @@ impl<D: Design> User<D> {
         })
     }
 
+    /// Has the CPU of this thread forget what it fetched.
+    pub fn serialise(&self) {
+        self.own.system_call(|| {
+            self.own.instruction(|| {
+                let machine = self.own.kernel.machine();
+                machine.lines(machine.here()).view.refresh();
+            });
+        });
+    }
+
     /// Begins a restartable section.
     #[must_use]
     pub fn begin_section(&self) -> Begun {

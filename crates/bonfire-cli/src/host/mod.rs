@@ -21,7 +21,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use bonfire_conformance::{Arena, CodePage, Ending, MemoryOrder, Subject, Task, enter};
+use bonfire_conformance::{Arena, CodePage, Ending, Page, Subject, Task, enter};
 use rustix::process::{self, Pid, Signal, WaitOptions, WaitStatus};
 use rustix::thread::{self, ClockId, CpuSet};
 
@@ -44,9 +44,8 @@ pub(crate) struct Host {
     cpus: Vec<usize>,
     /// A function that each process can rewrite in its own copy of the page.
     code: Option<CodePage>,
-    /// Whether evicting a line from the caches does anything: an emulator takes
-    /// it for nothing.
-    evicts: bool,
+    /// Memory that nobody uses, for stores that take long.
+    cold: &'static [Page],
     /// Who answers the calls.
     caller: Caller,
 }
@@ -80,7 +79,7 @@ impl Host {
             arena_file,
             cpus,
             code: sys::code_page(),
-            evicts: !hypervisor::is_emulator(),
+            cold: sys::cold_memory(),
             caller,
         })
     }
@@ -117,8 +116,8 @@ impl Subject for Host {
         u32::try_from(self.cpus.len()).unwrap_or(u32::MAX)
     }
 
-    fn memory_order(&self) -> MemoryOrder {
-        MemoryOrder::NATIVE
+    fn is_emulated(&self) -> bool {
+        hypervisor::is_emulator()
     }
 
     fn now_ns(&self) -> u64 {

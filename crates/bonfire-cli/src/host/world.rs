@@ -3,7 +3,7 @@
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use bonfire_conformance::{Arena, Ending, Fetch, Restartable, RseqArea, Start, Task, World};
+use bonfire_conformance::{Arena, Ending, Fetch, Page, Restartable, RseqArea, Start, Task, World};
 use rustix::process::{self, Pid, Signal};
 use rustix::thread::{self, CpuSet};
 
@@ -111,8 +111,8 @@ impl World for HostWorld<'_> {
         self.host.cpus.get(cpu as usize).map_or(u32::MAX, |&number| u32::try_from(number).unwrap_or(u32::MAX))
     }
 
-    fn evicts(&self) -> bool {
-        self.host.evicts
+    fn cold(&self) -> &[Page] {
+        self.host.cold
     }
 
     fn nap(&self) {

@@ -5,8 +5,10 @@
 //! confidences, a seed that was drawn) stands under keys named `measured`, so
 //! that the rest can be compared as it is.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
-use bonfire_conformance::{Case, Evidence, Outcome, Reason, Rounds, Verdict};
+use bonfire_conformance::{Abilities, Case, Evidence, Outcome, Reason, Rounds, Verdict};
 use serde::Serialize;
 
 use super::{Counted, Report};
@@ -46,6 +48,8 @@ struct Counts {
 struct Run {
     seed: u64,
     duration_ms: u64,
+    /// What the machine can show, by name; null where no case needed to know.
+    machine: Option<BTreeMap<&'static str, u64>>,
 }
 
 #[derive(Serialize)]
@@ -65,6 +69,8 @@ struct Entry {
 struct Measured {
     duration_ms: u64,
     answers: u64,
+    /// The independent sessions in which a forbidden outcome was seen.
+    sessions: u32,
     litmus: Option<Litmus>,
 }
 
@@ -98,9 +104,17 @@ pub(crate) fn report(report: &Report) -> Result<String> {
         cases: report.outcomes.iter().map(|(case, outcome)| entry(case, outcome)).collect(),
         counted: &report.counted,
         not_run: report.not_run.iter().map(Case::to_string).collect(),
-        measured: Run { seed: report.seed, duration_ms: report.duration.as_millis() as u64 },
+        measured: Run {
+            seed: report.seed,
+            duration_ms: report.duration.as_millis() as u64,
+            machine: report.machine.as_ref().map(machine),
+        },
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
+
+fn machine(abilities: &Abilities) -> BTreeMap<&'static str, u64> {
+    Abilities::NAMES.into_iter().zip(abilities.words()).collect()
 }
 
 fn entry(case: &Case, outcome: &Outcome) -> Entry {
@@ -109,7 +123,7 @@ fn entry(case: &Case, outcome: &Outcome) -> Entry {
         group: case.group().name(),
         rests_on: case.citation(),
         verdict: outcome.verdict.name(),
-        cause: outcome.reason.as_ref().map(cause),
+        cause: outcome.reason.as_ref().map(Reason::name),
         reason: outcome.reason.map(|reason| reason.to_string()),
         measured: measured(&outcome.evidence, outcome.duration_ns),
     }
@@ -119,6 +133,7 @@ fn measured(evidence: &Evidence, duration_ns: u64) -> Measured {
     Measured {
         duration_ms: duration_ns / 1_000_000,
         answers: evidence.calls,
+        sessions: evidence.sessions,
         litmus: evidence.rounds.as_ref().map(litmus),
     }
 }
@@ -130,25 +145,5 @@ fn litmus(rounds: &Rounds) -> Litmus {
         twin_rounds: rounds.twin_rounds,
         twin_forbidden: rounds.twin_forbidden,
         confidence: rounds.confidence(),
-    }
-}
-
-/// A name for the kind of `reason` that no later version changes.
-fn cause(reason: &Reason) -> &'static str {
-    match reason {
-        Reason::WrongAnswer(_) => "wrong_answer",
-        Reason::Forbidden => "forbidden_outcome",
-        Reason::NotAdvertised(_) => "not_advertised",
-        Reason::Architecture => "architecture",
-        Reason::NoStaleInstruction => "no_stale_instruction",
-        Reason::TwinSilent => "twin_silent",
-        Reason::TooFewCpus { .. } => "too_few_cpus",
-        Reason::NoCall(_) => "no_call",
-        Reason::Refused(_) => "refused",
-        Reason::Missing(_) => "missing_means",
-        Reason::Hung => "hung",
-        Reason::Killed(_) => "killed",
-        Reason::NotRun => "not_run",
-        _ => "other",
     }
 }

@@ -30,6 +30,7 @@ pub(crate) fn print(text: &str) -> Result<bool> {
 pub(crate) fn report(report: &Report) -> String {
     let parts = [
         header(report),
+        machine(report),
         if report.verbose { every_case(report) } else { String::new() },
         groups(report),
         violations(report),
@@ -40,6 +41,12 @@ pub(crate) fn report(report: &Report) -> String {
         conclusion(report),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// What the machine was measured to be able to show.
+fn machine(report: &Report) -> String {
+    let Some(abilities) = &report.machine else { return String::new() };
+    format!("{TITLE}measured of this machine{TITLE:#}\n{}", indented(abilities))
 }
 
 /// What was counted: that all is right in a line, or each that is not.
@@ -73,8 +80,25 @@ pub(crate) fn explanation(case: &Case) -> String {
     let title = format!("{TITLE}{case}{TITLE:#}");
     let diagram = case.diagram().map(|diagram| indented(&diagram)).unwrap_or_default();
     let explanation = indented(&case.explanation());
-    let parts = [title, diagram, explanation, format!("  {DIM}rests on{DIM:#} {}\n", case.citation())];
+    let parts = [
+        title,
+        diagram,
+        explanation,
+        conditions(case),
+        format!("  {DIM}rests on{DIM:#} {}\n", case.citation()),
+    ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// Where it can be tried, as the rule has it.
+fn conditions(case: &Case) -> String {
+    let rows: String = case.conditions().map(|row| format!("  - {row}\n")).collect();
+    if rows.is_empty() {
+        return rows;
+    }
+    format!(
+        "  Where it can be seen, by what is measured of the machine; the first that applies decides:\n{rows}"
+    )
 }
 
 fn indented(text: &dyn Display) -> String {
@@ -187,7 +211,11 @@ fn evidence(members: &[&Outcome]) -> String {
 /// Each case that does not conform: what was seen, and the clause it breaks.
 fn violations(report: &Report) -> String {
     let violation = |(case, outcome): &(Case, Outcome)| {
-        let reason = outcome.reason.map(|reason| format!("    {reason}\n")).unwrap_or_default();
+        let sessions = match outcome.evidence.sessions {
+            2.. => "; a second, independent session saw it, too",
+            _ => "",
+        };
+        let reason = outcome.reason.map(|reason| format!("    {reason}{sessions}\n")).unwrap_or_default();
         let counts = counts(&outcome.evidence).map(|counts| format!("    {counts}\n")).unwrap_or_default();
         format!("  {case}\n{reason}{counts}    {DIM}rests on {}{DIM:#}\n", case.citation())
     };

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{self, NonNull};
 
 use bonfire_abi::{Error, SYSTEM_CALL, to_return};
-use bonfire_conformance::{Arena, CodePage};
+use bonfire_conformance::{Arena, CodePage, Page};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, set_parent_process_death_signal, waitpid};
@@ -59,6 +59,22 @@ pub(crate) fn map_arena(file: impl AsFd) -> io::Result<&'static Arena> {
     // content is valid and other processes may change it at any time. A file
     // too short, which no caller has, would end in SIGBUS.
     Ok(unsafe { &*address.cast::<Arena>() })
+}
+
+/// Memory that all processes share and that is filled only when it is used: more
+/// than caches hold. Empty if there is none to be had.
+pub(crate) fn cold_memory() -> &'static [Page] {
+    const PAGES: usize = (32 << 20) / size_of::<Page>();
+    let access = ProtFlags::READ | ProtFlags::WRITE;
+    let flags = MapFlags::SHARED | MapFlags::NORESERVE;
+    // SAFETY: a new mapping at an address of the kernel's choice touches none
+    // that exists.
+    let Ok(address) = (unsafe { mmap_anonymous(ptr::null_mut(), PAGES * size_of::<Page>(), access, flags) })
+    else {
+        return &[];
+    };
+    // SAFETY: mapped for ever, aligned to a page, zeros at first, and all atomic.
+    unsafe { std::slice::from_raw_parts(address.cast::<Page>(), PAGES) }
 }
 
 /// A page with a function that can be rewritten, if the system lets memory be

@@ -14,8 +14,7 @@ use core::arch::asm;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
-use crate::litmus::{Line, QUEUED};
-use crate::{Fetch, Restartable};
+use crate::{Fetch, Page, Restartable};
 
 /// The light fence: the compiler moves no access across it, and the CPU does
 /// what it likes. No instruction.
@@ -38,12 +37,18 @@ pub(crate) fn evict(word: &AtomicU64) {
     imp::evict(word);
 }
 
-/// Stores to all these lines with as few instructions between as there can be:
-/// the stores of an emulator's own bookkeeping would take their places in the
-/// store buffer.
+/// Stores to the word in place `at` of each of the first `N` pages, with as few
+/// instructions between as there can be: the stores of an emulator's own
+/// bookkeeping would take their places in the store buffer.
 #[inline(always)]
-pub(crate) fn store_lines(lines: &[Line; QUEUED], value: u64) {
-    imp::store_lines(lines, value);
+pub(crate) fn store_to_pages<const N: usize>(pages: &[Page; 64], at: usize, value: u64) {
+    imp::store_to_pages::<N>(pages, at, value);
+}
+
+/// Has this CPU forget what it fetched of its instruction stream, by an
+/// instruction of its own. False where this crate knows none.
+pub(crate) fn serialise() -> bool {
+    imp::serialise()
 }
 
 /// A page of memory with a function in this architecture's instructions that

@@ -3,15 +3,19 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use crate::litmus::{Line, QUEUED};
+use crate::Page;
 
 pub(super) const EVICTS: bool = false;
 
 pub(super) fn evict(_: &AtomicU64) {}
 
 #[inline(always)]
-pub(super) fn store_lines(lines: &[Line; QUEUED], value: u64) {
-    lines.iter().for_each(|line| line.0.store(value, Relaxed));
+pub(super) fn store_to_pages<const N: usize>(pages: &[Page; 64], at: usize, value: u64) {
+    pages[..N].iter().for_each(|page| page[at].store(value, Relaxed));
+}
+
+pub(super) fn serialise() -> bool {
+    false
 }
 
 /// # Safety

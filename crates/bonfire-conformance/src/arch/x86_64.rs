@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
-use crate::litmus::{Line, QUEUED};
+use crate::Page;
 
 pub(super) const EVICTS: bool = true;
 
@@ -16,8 +16,10 @@ pub(super) fn evict(word: &AtomicU64) {
 }
 
 #[inline(always)]
-pub(super) fn store_lines(lines: &[Line; QUEUED], value: u64) {
-    // SAFETY: one relaxed store to the word at the start of each line.
+pub(super) fn store_to_pages<const N: usize>(pages: &[Page; 64], at: usize, value: u64) {
+    const { assert!(N <= 64) };
+    // SAFETY: one relaxed store to a word of each of `N` pages, of which there
+    // are 64; `at` is checked against the words of a page here.
     unsafe {
         asm!(
             // At the start of a page, so that what follows is on the same one: at
@@ -26,18 +28,24 @@ pub(super) fn store_lines(lines: &[Line; QUEUED], value: u64) {
             "jmp 2f",
             ".p2align 12",
             "2:",
-            ".set line, 0",
+            ".set page, 0",
             ".rept {count}",
-            "mov [{lines} + line * {size}], {value}",
-            ".set line, line + 1",
+            "mov [{first} + page * {size}], {value}",
+            ".set page, page + 1",
             ".endr",
-            count = const QUEUED,
-            size = const size_of::<Line>(),
-            lines = in(reg) lines,
+            count = const N,
+            size = const size_of::<Page>(),
+            first = in(reg) &pages[0][at],
             value = in(reg) value,
             options(nostack, preserves_flags),
         );
     }
+}
+
+/// `cpuid` serialises (Intel SDM, volume 3, 9.3; AMD APM, volume 2, 7.6.4).
+pub(super) fn serialise() -> bool {
+    let _ = core::arch::x86_64::__cpuid(0);
+    true
 }
 
 /// The function: `mov eax, 0` and `ret`, placed so that the number is the

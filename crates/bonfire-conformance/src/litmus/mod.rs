@@ -9,19 +9,26 @@
 //! | file | tells |
 //! |---|---|
 //! | [`shape`] | the programs, as data, and why their outcomes are forbidden |
+//! | [`queue`] | what makes a store wait |
+//! | [`plan`] | what a round is |
 //! | [`seat`] | one thread, round by round: meet, delay, access, judge |
 //! | [`table`] | the memory that they share |
 //! | [`stage`] | who starts which processes and threads, and where |
+//! | [`instrument`] | the same threads as an instrument that measures the machine |
 //!
 //! *A litmus that can tell.* The time that any system call takes hides the
 //! reordering: by the time the call is back, the other thread's store has long
-//! left its store buffer, and a barrier that does nothing passes. So the
-//! threads first queue stores that miss every cache (the lines were evicted
-//! before), and the store under test waits behind them for longer than a call
-//! takes. Each round has fresh variables, all threads meet before it, and
-//! random delays shift them against each other: half of them near to where the
-//! outcome was last seen.
+//! left its store buffer, and a barrier that does nothing passes. So the light
+//! threads first queue stores that take long, and the store under test waits
+//! behind them for longer than a call takes. Each round has fresh variables, all
+//! threads meet before it, the light thread starts at once, and the heavy one
+//! after a delay that is drawn from the measured length of the other's accesses.
+//! Queue and delay are drawn at random in half of the rounds; in the others they
+//! are near to those by which the outcome was last seen.
 
+mod instrument;
+mod plan;
+mod queue;
 mod seat;
 mod shape;
 mod stage;
@@ -31,11 +38,12 @@ use core::fmt;
 
 use bonfire_abi::Command;
 
-use crate::case::Cost;
-use crate::verdict::Reason;
-use crate::{MemoryOrder, World};
+use crate::World;
+use crate::budget::Cost;
+pub(crate) use instrument::{measure, measure_seat};
+pub use queue::Page;
 use shape::{SHAPES, Shape};
-pub(crate) use table::{Line, QUEUED, Table};
+pub(crate) use table::{Line, Table};
 
 /// An ordering case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,9 +91,19 @@ const DISTURBED: [Situation; 6] = [Sleeping, Sharing, Exiting, Migrating, Regist
 /// Every ordering case: each shape with each barrier between spinning threads,
 /// and the two basic shapes, of which every other is made, in every situation.
 ///
+/// What shows soonest comes first: `SB`, and the barriers that take microseconds;
+/// then `GLOBAL`, which takes milliseconds; last, what only the caller can show.
+///
 /// The targets of `GLOBAL_EXPEDITED` only spin: what Linux loses in other
 /// situations is known, and [hunted](hunts).
 pub(crate) fn all() -> impl Iterator<Item = Litmus> {
+    let quick = |litmus: &Litmus| litmus.barrier != Command::Global && !litmus.shape.is_the_callers();
+    let slow = |litmus: &Litmus| litmus.barrier == Command::Global && !litmus.shape.is_the_callers();
+    let last = |litmus: &Litmus| litmus.shape.is_the_callers();
+    unordered().filter(quick).chain(unordered().filter(slow)).chain(unordered().filter(last))
+}
+
+fn unordered() -> impl Iterator<Item = Litmus> {
     let spinning = SHAPES.iter().flat_map(|shape| {
         BARRIERS.into_iter().map(move |barrier| Litmus { shape, barrier, situation: Spinning })
     });
@@ -116,21 +134,14 @@ pub(crate) fn hunts() -> impl Iterator<Item = Litmus> {
 }
 
 impl Litmus {
-    /// Why nothing can be seen here, if so.
-    pub(crate) fn hidden(self, order: MemoryOrder) -> Option<Reason> {
-        (!self.shape.shows(order)).then_some(Reason::Architecture)
-    }
-
-    /// A call of `GLOBAL` takes milliseconds, so it gets more time for its
-    /// rounds; where nothing can be seen, little time is wasted on looking.
-    pub(crate) fn cost(self, order: MemoryOrder) -> Cost {
-        let usual = Cost { weight: 40, rounds: 10_000, most_ns: u64::MAX };
-        match self.hidden(order) {
-            // As many as there is time for.
-            None if self.is_hunt() => Cost { rounds: u64::MAX, ..usual },
-            None if self.barrier == Command::Global => Cost { weight: 120, rounds: 200, ..usual },
-            None => usual,
-            Some(_) => Cost { weight: 2, rounds: 500, most_ns: 10_000_000 },
+    /// A call of `GLOBAL` takes milliseconds, so it gets more time for its rounds;
+    /// a hunt has as many as there is time for.
+    pub(crate) fn cost(self) -> Cost {
+        let usual = Cost { weight: 40, rounds: 10_000, most_ns: u64::MAX, may_borrow: true };
+        match self.barrier {
+            _ if self.is_hunt() => Cost { rounds: u64::MAX, ..usual },
+            Command::Global => Cost { weight: 120, rounds: 200, ..usual },
+            _ => usual,
         }
     }
 

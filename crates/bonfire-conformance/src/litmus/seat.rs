@@ -1,13 +1,14 @@
 //! One thread of a litmus, round by round.
 //!
-//! Each round: announce, wait until all others have (the *meeting*), wait a random
-//! moment, queue cold stores, do the accesses of the shape, leave what was read.
-//! The heavy thread is also the judge: it waits until all are done, looks at the
-//! outcome and counts it.
+//! Each round: announce, wait until all others have (the *meeting*), queue slow
+//! stores, do the accesses of the shape, leave what was read. The heavy thread
+//! plans each round, and waits before its accesses for as long as it planned. It
+//! is also the judge: it waits until all are done, looks at the outcome and counts
+//! it.
 //!
 //! | edge | one side | other side | without it |
 //! |---|---|---|---|
-//! | meet | a thread announces round *n* | the others see it | rounds overlap, and values of an old one are taken for this one's; or a light thread does not know whose the round is |
+//! | meet | a thread announces round *n* | the others see it | rounds overlap, and values of an old one are taken for this one's; or a light thread does not know what the round is |
 //! | done | a light thread leaves what it read | the judge takes it | the judge sees results of an older round, or not yet the last value of a variable |
 //! | registered | a thread has registered its process late | another stops waiting | it may play before the registration is done |
 //!
@@ -19,30 +20,33 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use bonfire_abi::{Command, from_return};
 
+use super::plan::{Kind, Plan};
+use super::queue::{QUEUES, Queue, Slow, Useful};
 use super::shape::{LOADS, Op, THREADS, Var};
-use super::table::Table;
+use super::table::{Table, in_round};
 use super::{Litmus, Situation};
 use crate::random::Random;
 use crate::verdict::{Finding, Means};
-use crate::{World, arch};
+use crate::{MemoryOrder, World, arch};
 
-/// How far the threads are shifted against each other at the most, in turns of
-/// an empty loop.
-const SHIFT: u32 = 400;
-/// How far a shift that showed the outcome is varied.
-const NEAR: u32 = 32;
 /// How long a thread spins for the others before it thinks that they have no CPU.
 const PATIENCE: u32 = 2_000;
+/// How long accesses take, in turns, before anything was measured.
+const USUAL_LENGTH: u32 = 2_000;
+/// After how many turns a measured length tells of a lost CPU, not of accesses.
+const LOST: u32 = 1 << 20;
+/// In one of how many rounds the length of the accesses is measured again.
+const REHEARSE: u32 = 32;
 
 /// A thread that sits at the table.
 pub(super) struct Player<'a> {
-    world: &'a dyn World,
-    table: &'a Table,
+    pub(super) world: &'a dyn World,
+    pub(super) table: &'a Table,
     litmus: Litmus,
     seat: usize,
-    random: Random,
-    /// How long this thread waited when the outcome was seen last.
-    aim: Option<u32>,
+    pub(super) random: Random,
+    pub(super) useful: Useful,
+    slow: Slow<'a>,
 }
 
 impl<'a> Player<'a> {
@@ -50,28 +54,30 @@ impl<'a> Player<'a> {
     pub(super) fn new(world: &'a dyn World, litmus: Litmus, seat: usize, round: u64) -> Self {
         let arena = world.arena();
         let random = Random::new(arena.seed() ^ (seat as u64 + 1) << 56 ^ round);
-        Self { world, table: &arena.table, litmus, seat, random, aim: None }
+        let cold = world.cold();
+        let part = cold.len() / litmus.shape.threads.len();
+        let slow = Slow { lines: &arena.table.slow[seat].0, pages: &cold[seat * part..(seat + 1) * part] };
+        let evicts = arch::EVICTS.then(|| arena.abilities.get().evicts()).unwrap_or(Some(false));
+        let useful = Useful {
+            pairs: evicts != Some(false),
+            cold: evicts != Some(true) && part >= 64,
+            chain: MemoryOrder::NATIVE == MemoryOrder::Weak,
+        };
+        Self { world, table: &arena.table, litmus, seat, random, useful, slow }
     }
 
     /// Plays until the budget is spent or enough is known, at most `rounds`.
     pub(super) fn heavy(mut self, first: u64, rounds: u64) {
         for round in first..first + rounds {
-            self.table.round.store(round, Relaxed);
-            let twin = self.random.below(4) < self.twins();
-            self.table.twin.store(u64::from(twin), Relaxed);
-            self.disturb(round);
-            if !self.meet(round) {
-                break;
-            }
-            let delay = self.delay();
-            let own = self.accesses(round, delay, |player| player.barrier(twin));
-            let Some(forbidden) = self.judge(round, own) else { break };
+            let (plan, delay) = self.plan(round);
+            let Some(forbidden) = self.heavy_round(round, plan, delay, 0) else { break };
             if forbidden {
-                self.aim = Some(delay);
+                self.table.keep_hit(plan, delay);
             }
             // A rehearsal is no evidence of anything but a violation.
-            if !self.rehearses(round) || (forbidden && !twin) {
-                self.world.arena().counts.add(twin, forbidden);
+            let counts = plan.kind != Kind::Rehearsal && !self.warms_up(round);
+            if counts || (forbidden && !plan.kind.is_twin()) {
+                self.world.arena().counts.add(plan.kind.is_twin(), forbidden);
             }
             if self.enough() {
                 break;
@@ -80,13 +86,72 @@ impl<'a> Player<'a> {
         self.world.arena().close();
     }
 
+    /// Plays a round as it was planned, and says whether its outcome is forbidden;
+    /// `None` if there is none, because the session is over.
+    pub(super) fn heavy_round(&mut self, round: u64, plan: Plan, delay: u32, wait: u32) -> Option<bool> {
+        self.table.round.store(round, Relaxed);
+        self.table.announce(plan);
+        self.disturb(round);
+        self.meet(round)?;
+        if plan.kind == Kind::Rehearsal {
+            if let Some(turns) = self.turns_until_done(round) {
+                self.table.measured(plan.queue, turns);
+            }
+            self.judge(round, [0; LOADS])?;
+            return Some(false);
+        }
+        let queue = self.has_queue(plan).then_some(QUEUES[plan.queue]);
+        let own = self.accesses(round, delay, queue, |player| player.between(plan.kind, wait));
+        self.judge(round, own)
+    }
+
+    /// What the next round is to be, and how long this thread waits in it.
+    ///
+    /// Queue and delay are drawn anew in half of the rounds; in the others they are
+    /// those by which the outcome was last seen, nearly. What stands between the
+    /// accesses has no part in it, so that case and twin get the same.
+    fn plan(&mut self, round: u64) -> (Plan, u32) {
+        let kind = if self.random.below(4) < self.twins() {
+            if self.random.below(2) == 0 { Kind::Ordinary } else { Kind::Query }
+        } else {
+            Kind::Barrier
+        };
+        let (mut plan, delay) = self.aim(kind);
+        let rehearses = self.random.below(REHEARSE) == 0 && !self.is_slow()
+            || self.warms_up(round) && self.random.below(4) == 0;
+        if rehearses || self.table.length(plan.queue).is_none() {
+            plan.kind = Kind::Rehearsal;
+        }
+        (plan, delay)
+    }
+
+    /// A plan with queue and delays, new or near the last that showed the outcome.
+    pub(super) fn aim(&mut self, kind: Kind) -> (Plan, u32) {
+        let again = self.table.hit().filter(|_| self.random.below(2) == 0);
+        let queue = again.map_or_else(|| self.useful.draw(&mut self.random), |(plan, _)| plan.queue);
+        let length = self.table.length(queue).unwrap_or(USUAL_LENGTH);
+        let shifts_light = kind.is_of_caller() || self.is_the_callers();
+        let mut draw = |last: u32, shifts: bool| match (shifts, again.is_some()) {
+            (false, _) => 0,
+            (true, true) => (last + self.random.below(length / 8 + 2)).saturating_sub(length / 16),
+            (true, false) => self.random.below(length + length / 2 + 1),
+        };
+        let (last, last_delay) = again.map_or((0, 0), |(plan, delay)| (plan.light_delay, delay));
+        let light_delay = draw(last, shifts_light);
+        let delay = draw(last_delay, !shifts_light);
+        (Plan { kind, queue, light_delay }, delay)
+    }
+
     /// Whether this round only warms up: who has just slept or been born is late
     /// by the time that it takes to get code and translations back into caches,
     /// longer than any store waits. Nothing happens after such a round, so it
     /// would say nothing of the situation, and is not counted.
-    fn rehearses(&self, round: u64) -> bool {
-        let is_slow = matches!(self.litmus.situation, Situation::Sleeping | Situation::Exiting);
-        is_slow && (round - self.table.first_round()) % 2 == 0
+    fn warms_up(&self, round: u64) -> bool {
+        self.is_slow() && (round - self.table.first_round()) % 2 == 0
+    }
+
+    fn is_slow(&self) -> bool {
+        matches!(self.litmus.situation, Situation::Sleeping | Situation::Exiting)
     }
 
     /// In how many of four rounds the twin plays: where the barrier takes
@@ -102,8 +167,8 @@ impl<'a> Player<'a> {
                 return;
             }
             match self.litmus.situation {
-                Situation::Sleeping if !self.rehearses(round) => self.world.nap(),
-                Situation::TwoCallers if self.random.below(2) == 0 => self.barrier(false),
+                Situation::Sleeping if !self.warms_up(round) => self.world.nap(),
+                Situation::TwoCallers if self.random.below(2) == 0 => self.issue(),
                 _ => {}
             }
         }
@@ -131,15 +196,17 @@ impl<'a> Player<'a> {
     /// Plays one round; false if there is none, because the heavy thread left.
     pub(super) fn light_round(&mut self, round: u64) -> bool {
         self.disturb(round);
-        if !self.meet(round) {
-            return false;
-        }
-        let twin = self.table.twin.load(Relaxed) == 1;
-        let delay = self.delay();
-        let reads = if self.world.has_fences() {
-            self.accesses(round, delay, |player| player.world.light(twin))
+        let Some(plan) = self.meet(round) else { return false };
+        let delay = self.light_delay(plan);
+        let queue = self.has_queue(plan).then_some(QUEUES[plan.queue]);
+        let reads = if plan.kind.is_of_caller() {
+            // SeqCst: pairs with what the machine does to the caller's store, which
+            // is being measured.
+            self.accesses(round, delay, queue, |_| atomic::fence(SeqCst))
+        } else if self.world.has_fences() {
+            self.accesses(round, delay, queue, |player| player.world.light(plan.kind.is_twin()))
         } else {
-            self.accesses(round, delay, |_| arch::light())
+            self.accesses(round, delay, queue, |_| arch::light())
         };
         let seat = &self.table.seats[self.seat];
         for (to, read) in seat.reads.iter().zip(reads) {
@@ -151,37 +218,24 @@ impl<'a> Player<'a> {
         true
     }
 
-    /// Waits until all have come to `round`; false if the session is over.
+    /// Waits until all have come to `round`, and says what it is; `None` if the
+    /// session is over.
     ///
     /// In two steps: a thread may sleep until all have come, and then would be
     /// late by the time it takes to wake up; so that all start at once, they
     /// wait once more until all are awake, and have prepared.
-    fn meet(&self, round: u64) -> bool {
+    fn meet(&self, round: u64) -> Option<Plan> {
         if !self.wait_for_all(2 * round, PATIENCE) {
-            return false;
+            return None;
         }
-        self.prepare(round);
-        self.wait_for_all(2 * round + 1, 10 * PATIENCE)
-    }
-
-    /// Makes the cold lines cold, and the variables known.
-    ///
-    /// Cold are lines that were thrown out of the caches; where no instruction
-    /// does that, those that the heavy thread took for itself. Each variable is
-    /// looked at, so that nothing but the cold lines keeps the accesses waiting:
-    /// who has to look up a translation between them empties its store buffer,
-    /// if it is an emulator that does so.
-    fn prepare(&self, round: u64) {
-        if arch::EVICTS && self.world.evicts() {
-            self.table.cold[self.seat].iter().for_each(|line| arch::evict(&line.0));
-        } else if self.is_heavy() {
-            let light = (0..self.litmus.shape.threads.len()).filter(|&seat| seat != self.seat);
-            let lines = light.flat_map(|seat| &self.table.cold[seat]);
-            lines.for_each(|line| line.0.store(round, Relaxed));
-        }
+        let plan = self.table.plan();
+        QUEUES[plan.queue].prepare(self.slow, round);
+        // Each variable is looked at, so that nothing but the queue keeps the
+        // accesses waiting, and an emulator has the translations at hand.
         for var in [Var::X, Var::Y, Var::Z] {
             self.table.value(round, var);
         }
+        self.wait_for_all(2 * round + 1, 10 * PATIENCE).then_some(plan)
     }
 
     /// Announces this step, and waits until all others have.
@@ -212,36 +266,73 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// How long to wait before the accesses.
-    ///
-    /// Of two threads it is enough to shift one. The heavy thread is shifted at
-    /// random, and in half of the rounds near to where the outcome was last seen.
-    /// Whether a round is the twin's has no part in it, so that both get the same.
-    fn delay(&mut self) -> u32 {
-        if !self.is_heavy() && self.litmus.shape.threads.len() == 2 {
-            return SHIFT;
+    /// How long a light thread waits before its accesses. Of two threads it is
+    /// enough to shift one, and the plan says which.
+    fn light_delay(&mut self, plan: Plan) -> u32 {
+        if self.litmus.shape.threads.len() == 2 {
+            return plan.light_delay;
         }
-        let anywhere = self.random.below(2 * SHIFT);
-        let near = self.aim.filter(|_| self.random.below(2) == 0);
-        near.map_or(anywhere, |aim| (aim + self.random.below(2 * NEAR)).saturating_sub(NEAR))
+        let length = self.table.length(plan.queue).unwrap_or(USUAL_LENGTH);
+        self.random.below(length + 1)
+    }
+
+    /// Whether this thread's stores are to wait. The caller's own queue is emptied
+    /// by its call on most machines, and hides what a light thread's would show; so
+    /// it has one in a quarter of the rounds, for a call that lacks its own
+    /// barriers, and always where nobody else's store can show anything.
+    fn has_queue(&mut self, plan: Plan) -> bool {
+        match plan.kind.is_of_caller() || self.is_the_callers() {
+            true => self.is_heavy(),
+            false => !self.is_heavy() || (plan.kind != Kind::Wait && self.random.below(4) == 0),
+        }
+    }
+
+    /// Whether only the caller could show the outcome here.
+    fn is_the_callers(&self) -> bool {
+        MemoryOrder::NATIVE == MemoryOrder::StoreBuffer && self.litmus.shape.is_the_callers()
     }
 
     /// Does the accesses of this thread, and returns what it read.
+    ///
+    /// Each number of cold lines has code of its own, in which the accesses follow
+    /// the queue on the same page.
     #[inline(always)]
-    fn accesses(&mut self, round: u64, delay: u32, fence: impl Fn(&Self)) -> [u64; LOADS] {
-        let ops = self.litmus.shape.threads[self.seat];
-        (0..delay).for_each(|_| arch::light());
-        // The heavy thread's own stores wait in half of the rounds: so both a
-        // call that lacks its barriers shows, and a target that lacks one.
-        if !self.is_heavy() || self.random.below(2) == 0 {
-            arch::store_lines(&self.table.cold[self.seat], round);
+    fn accesses(&self, round: u64, delay: u32, queue: Option<Queue>, fence: impl Fn(&Self)) -> [u64; LOADS] {
+        turns(delay);
+        match queue {
+            None => self.accesses_now(round, 0, fence),
+            Some(Queue::Cold(12)) => self.accesses_cold::<12>(round, fence),
+            Some(Queue::Cold(16)) => self.accesses_cold::<16>(round, fence),
+            Some(Queue::Cold(20)) => self.accesses_cold::<20>(round, fence),
+            Some(Queue::Cold(24)) => self.accesses_cold::<24>(round, fence),
+            Some(Queue::Cold(32)) => self.accesses_cold::<32>(round, fence),
+            Some(Queue::Cold(_)) => self.accesses_cold::<48>(round, fence),
+            Some(Queue::Pairs(count)) => {
+                self.slow.fill_pairs(count, round);
+                self.accesses_now(round, 0, fence)
+            }
+            Some(Queue::Chain(count)) => self.accesses_now(round, self.slow.chain(count), fence),
         }
+    }
+
+    #[inline(always)]
+    fn accesses_cold<const N: usize>(&self, round: u64, fence: impl Fn(&Self)) -> [u64; LOADS] {
+        self.slow.fill_cold::<N>(round);
+        self.accesses_now(round, 0, fence)
+    }
+
+    /// `nothing` is 0, and known only when a chain is.
+    #[inline(always)]
+    fn accesses_now(&self, round: u64, nothing: u64, fence: impl Fn(&Self)) -> [u64; LOADS] {
+        let ops = self.litmus.shape.threads[self.seat];
         let (mut reads, mut register) = ([0; LOADS], 0);
         for op in ops {
             match *op {
-                Op::Store(var, value) => self.table.line(round, var).store(round << 2 | value, Relaxed),
+                Op::Store(var, value) => {
+                    self.table.line(round, var).store((round << 2 | value).wrapping_add(nothing), Relaxed);
+                }
                 Op::Load(var) => {
-                    reads[register] = self.table.value(round, var);
+                    reads[register] = in_round(round, self.table.line(round, var).load(Relaxed));
                     register += 1;
                 }
                 Op::Fence => fence(self),
@@ -252,17 +343,50 @@ impl<'a> Player<'a> {
         reads
     }
 
-    /// The barrier, or what stands in its place.
-    fn barrier(&self, twin: bool) {
-        if twin {
-            return self.world.ordinary_call();
+    /// What stands between the heavy thread's accesses.
+    #[inline(always)]
+    fn between(&self, kind: Kind, wait: u32) {
+        match kind {
+            Kind::Barrier => self.issue(),
+            Kind::Ordinary | Kind::OwnCall => self.world.ordinary_call(),
+            Kind::Query => _ = self.world.call([0; 3]),
+            Kind::OwnWait => turns(wait),
+            Kind::Wait => {
+                // SeqCst: pairs with nothing; what is measured is how long the
+                // light thread's store, which has no fence, is not seen.
+                atomic::fence(SeqCst);
+                turns(wait);
+            }
+            Kind::Rehearsal | Kind::Nothing => {}
         }
+    }
+
+    /// Issues the barrier.
+    fn issue(&self) {
         let registers = [u64::from(self.litmus.barrier.number().unsigned_abs()), 0, 0];
         let got = from_return(self.world.call(registers));
         if got != Ok(0) {
             self.world.arena().wrong.report(Finding { registers, expected: Ok(0), got, step: 1 });
             self.world.arena().close();
         }
+    }
+
+    /// How many turns pass until the light threads' accesses are seen; `None` if
+    /// one of them must have lost its CPU.
+    fn turns_until_done(&self, round: u64) -> Option<u32> {
+        let light = (0..self.litmus.shape.threads.len()).filter(|&seat| seat != self.seat);
+        let mut count = 0;
+        for seat in light {
+            // Acquire: pairs (done) with the light thread's release.
+            while self.table.seats[seat].done.load(Acquire) < round {
+                arch::light();
+                count += 1;
+                if count > LOST {
+                    return None;
+                }
+            }
+        }
+        Some(count)
     }
 
     /// Waits until all are done, and says whether the outcome is forbidden;
@@ -322,4 +446,10 @@ pub(super) fn registration(barrier: Command) -> Option<Command> {
         Command::GlobalExpedited => Some(Command::RegisterGlobalExpedited),
         _ => barrier.needs().map(bonfire_abi::Flavour::registration),
     }
+}
+
+/// Does nothing for so many turns.
+#[inline(always)]
+pub(super) fn turns(count: u32) {
+    (0..count).for_each(|_| arch::light());
 }

@@ -17,9 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bonfire_abi::{Call, Command, Commands, Error, Flavour, Registrations, Target, to_return};
-use bonfire_conformance::{
-    Arena, Ending, Fetch, MemoryOrder, Restartable, Start, Subject, Task, World, enter,
-};
+use bonfire_conformance::{Arena, Ending, Fetch, Restartable, Start, Subject, Task, World, enter};
 use rustix::thread::{CpuSet, MembarrierCommand, membarrier, sched_getaffinity, sched_setaffinity};
 
 pub(crate) use fault::{FAULTS, Fault, must_fail};
@@ -110,10 +108,6 @@ impl Subject for Simulated {
 
     fn cpus(&self) -> u32 {
         self.cpus.len() as u32
-    }
-
-    fn memory_order(&self) -> MemoryOrder {
-        MemoryOrder::NATIVE
     }
 
     fn now_ns(&self) -> u64 {
@@ -317,6 +311,11 @@ impl Fetch for Thread<'_> {
             self.fetched.set((serialised, self.machine.code.load(SeqCst)));
         }
         self.fetched.get().1
+    }
+
+    fn serialise(&self) -> bool {
+        self.fetched.set((self.machine.serialised.load(SeqCst), self.machine.code.load(SeqCst)));
+        true
     }
 }
 

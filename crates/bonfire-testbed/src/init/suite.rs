@@ -2,7 +2,7 @@
 
 use crate::world::{self, Machine};
 use crate::{Arguments, say};
-use bonfire_conformance::{Case, Observer, Options, Outcome, run as run_cases};
+use bonfire_conformance::{Abilities, Case, Observer, Options, Outcome, run as run_cases};
 use bonfire_testbed::wire::Event;
 use bonfire_testbed::{Line, Selection};
 use core::fmt::Write;
@@ -24,6 +24,10 @@ pub(crate) fn run(arguments: &Arguments) {
 struct Reporter;
 
 impl Observer for Reporter {
+    fn measured(&mut self, abilities: &Abilities) {
+        say(Event::Measured(*abilities));
+    }
+
     fn begins(&mut self, case: &Case) {
         say(Event::Begins(id(case).text()));
     }

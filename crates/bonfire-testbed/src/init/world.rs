@@ -3,7 +3,7 @@
 use crate::threads::{self, Stack};
 use crate::{rseq, sys};
 use bonfire_conformance::{
-    Arena, CodePage, Ending, Fetch, MemoryOrder, Restartable, RseqArea, Start, Subject, Task, World, enter,
+    Arena, CodePage, Ending, Fetch, Page, Restartable, RseqArea, Start, Subject, Task, World, enter,
 };
 use bonfire_testbed::Line;
 use core::fmt::Write;
@@ -19,6 +19,8 @@ pub(crate) struct Machine {
     arena: &'static Arena,
     /// The number by which a new image finds the arena again.
     file: u64,
+    /// Memory that nobody uses, for stores that take long.
+    cold: &'static [Page],
     code: Option<Alone>,
 }
 
@@ -57,7 +59,9 @@ impl Fetch for Alone {
 impl Machine {
     /// With an arena of its own.
     pub(crate) fn new() -> Option<Self> {
-        Self::with_arena(sys::memory_file(size_of::<Arena>())?)
+        let mut machine = Self::with_arena(sys::memory_file(size_of::<Arena>())?)?;
+        machine.cold = cold_memory().unwrap_or(&[]);
+        Some(machine)
     }
 
     /// With an arena that an earlier image made.
@@ -69,13 +73,23 @@ impl Machine {
         let page = NonNull::new(sys::memory(CodePage::SIZE)?.cast())?;
         // SAFETY: a fresh page, all of which is executable, and which stays.
         let code = unsafe { CodePage::new(page) }.map(|code| Alone { code, taken: AtomicBool::new(false) });
-        Some(Self { arena, file, code })
+        Some(Self { arena, file, cold: &[], code })
     }
 
     /// Does on this thread what the task says.
     pub(crate) fn enter(&self, task: Task) {
         rseq::with_area(|rseq| enter(&Inside { machine: self, rseq }, task));
     }
+}
+
+/// More than the caches of a host's CPU hold, and not all the memory of a small
+/// machine.
+fn cold_memory() -> Option<&'static [Page]> {
+    const PAGES: usize = (16 << 20) / size_of::<Page>();
+    let length = PAGES * size_of::<Page>();
+    let memory = sys::shared_memory(sys::memory_file(length)?, length)?;
+    // SAFETY: zeros at first, mapped for ever, a page aligned, and all atomic.
+    Some(unsafe { core::slice::from_raw_parts(memory.cast::<Page>(), PAGES) })
 }
 
 /// The machine for threads, which begin with nothing but a number.
@@ -110,9 +124,8 @@ impl Subject for Machine {
         sys::affinity().count_ones()
     }
 
-    /// A call returns through the emulator's main loop, which has a barrier.
-    fn memory_order(&self) -> MemoryOrder {
-        MemoryOrder::EmulatedStoreBuffer
+    fn is_emulated(&self) -> bool {
+        true
     }
 
     fn now_ns(&self) -> u64 {
@@ -275,9 +288,8 @@ impl World for Inside<'_> {
         sys::now_ns()
     }
 
-    /// QEMU's emulator takes `clflush` for nothing.
-    fn evicts(&self) -> bool {
-        false
+    fn cold(&self) -> &[Page] {
+        self.machine.cold
     }
 
     fn code(&self) -> Option<&dyn Fetch> {

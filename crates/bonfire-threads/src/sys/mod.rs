@@ -15,7 +15,7 @@ use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::arch::asm;
 use std::sync::atomic::AtomicU32;
 
-use bonfire_conformance::Arena;
+use bonfire_conformance::{Arena, Page};
 
 /// Keeps the compiler from moving memory accesses across this point.
 ///
@@ -53,4 +53,11 @@ pub(crate) fn zeroed_arena() -> Box<Arena> {
     // SAFETY: allocated with the layout of an arena, all of whose fields are
     // atomics and as they must be when they are zero.
     unsafe { Box::from_raw(memory.cast()) }
+}
+
+/// More memory than caches hold, which the host fills when it is used.
+pub(crate) fn cold_memory() -> Box<[Page]> {
+    const PAGES: usize = (32 << 20) / size_of::<Page>();
+    // SAFETY: pages of atomics are as they must be when they are zero.
+    unsafe { Box::new_zeroed_slice(PAGES).assume_init() }
 }

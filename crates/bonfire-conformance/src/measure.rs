@@ -1,0 +1,232 @@
+//! The measurement of a machine, before the cases that race.
+//!
+//! A process of its own measures, and leaves in the arena what it found so far;
+//! whatever ends it early, that stays. One thing after the other, each within its
+//! part of a second:
+//!
+//! | what | how |
+//! |---|---|
+//! | how long a call takes | many in a row, alone |
+//! | whether lines can be thrown out | loads of lines that were, against loads of lines that were not |
+//! | whether two CPUs run at once | two threads hand a word to each other and never leave their CPUs |
+//! | how long a store waits, and whether a call empties its caller's buffer | the litmus itself ([`litmus`](crate::litmus)) |
+//! | whether other accesses change places | the same, where the architecture allows it |
+//! | whether instructions go stale | a function is rewritten and called without a barrier, with and without the thread's own serialising |
+
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use crate::arena::Allowance;
+use crate::litmus::Line;
+use crate::verdict::Means;
+use crate::{Abilities, Ending, MemoryOrder, Start, Subject, Task, World, arch, case, duel, litmus};
+
+/// How long all of it may take, at the most, and which part of a run.
+const MOST_NS: u64 = 1_000_000_000;
+const PART_OF_BUDGET: u64 = 10;
+/// How much longer before it is stopped.
+const GRACE_NS: u64 = 1_000_000_000;
+
+/// The number of no case.
+const NUMBER: u16 = u16::MAX - 1;
+
+/// The parts.
+const DIRECTOR: u16 = 0;
+const HANDS_OVER: u16 = 1;
+const HANDS_BACK: u16 = 2;
+const MEASURES_STORES: u16 = 3;
+const STORES: u16 = 4;
+const MEASURES_ORDER: u16 = 5;
+const ORDERS: u16 = 6;
+const REWRITES: u16 = 7;
+const EXECUTES: u16 = 8;
+
+/// Measures this subject's machine.
+pub(crate) fn run(subject: &dyn Subject, budget_ns: u64, seed: u64) -> Abilities {
+    let (arena, now_ns) = (subject.arena(), subject.now_ns());
+    let limit_ns = now_ns.saturating_add(MOST_NS.min(budget_ns / PART_OF_BUDGET));
+    arena.abilities.set(Abilities::default());
+    arena.reset(Allowance { seed, deadline_ns: limit_ns, limit_ns, rounds: u64::MAX });
+    let patience_ns = limit_ns.saturating_sub(now_ns) + GRACE_NS;
+    // However it ends: what was not measured is not known.
+    let _ = subject.process(case::task(NUMBER, DIRECTOR, 0), patience_ns);
+    arena.abilities.get()
+}
+
+/// The part that a task of the measurement stands for.
+pub(crate) fn part(task: Task) -> Option<u16> {
+    let [number, part] = [task.number() >> 48, task.number() >> 32].map(|word| word as u16);
+    (number == NUMBER && task != case::PROBE).then_some(part)
+}
+
+/// Plays a part.
+pub(crate) fn enter(world: &dyn World, part: u16) {
+    let arena = world.arena();
+    let second = |order: bool| litmus::measure(world, order, arena.limit_ns());
+    match part {
+        HANDS_OVER => hand_over(world),
+        HANDS_BACK => hand_back(world),
+        MEASURES_STORES => second(false),
+        STORES => litmus::measure_seat(world, false),
+        MEASURES_ORDER => second(true),
+        ORDERS => litmus::measure_seat(world, true),
+        REWRITES => duel::measure_rewriting(world),
+        EXECUTES => duel::measure_executing(world),
+        _ => direct(world),
+    }
+}
+
+fn direct(world: &dyn World) {
+    time_calls(world);
+    time_loads(world);
+    together(world, [HANDS_OVER, HANDS_BACK]);
+    let abilities = || world.arena().abilities.get();
+    if abilities().evicts() == Some(false) || !arch::EVICTS {
+        touch(world);
+    }
+    if abilities().runs_at_once() != Some(false) {
+        together(world, [MEASURES_STORES, STORES]);
+        if MemoryOrder::NATIVE == MemoryOrder::Weak {
+            together(world, [MEASURES_ORDER, ORDERS]);
+        }
+    }
+    together(world, [REWRITES, EXECUTES]);
+}
+
+/// Two threads, on the first two CPUs.
+fn together(world: &dyn World, parts: [u16; 2]) {
+    let arena = world.arena();
+    arena.duel.reset();
+    arena.table.open();
+    arena.open();
+    let tasks = parts.map(|part| case::task(NUMBER, part, 0));
+    if world.start(Start::Thread, &tasks) != Ending::Ended {
+        arena.lacks(Means::Start);
+    }
+}
+
+/// Of a few tries the shortest, since whatever disturbs makes it longer.
+fn shortest_ns(world: &dyn World, mut what: impl FnMut()) -> u64 {
+    let mut time_ns = || {
+        let began_ns = world.now_ns();
+        what();
+        world.now_ns().saturating_sub(began_ns)
+    };
+    (0..7).map(|_| time_ns()).min().unwrap_or(0)
+}
+
+fn time_calls(world: &dyn World) {
+    const CALLS: u64 = 100;
+    let call_ns = shortest_ns(world, || (0..CALLS).for_each(|_| world.ordinary_call())) / CALLS;
+    let query_ns = shortest_ns(world, || (0..CALLS).for_each(|_| _ = world.call([0; 3]))) / CALLS;
+    world.arena().abilities.update(|abilities| {
+        abilities.call_ns = call_ns;
+        abilities.query_ns = query_ns;
+    });
+}
+
+/// The same instructions twice: loads of lines that were thrown out just before,
+/// and loads of others.
+fn time_loads(world: &dyn World) {
+    if !arch::EVICTS {
+        return;
+    }
+    let (some, others) = world.arena().table.two_sets_of_lines();
+    let throw_out = |lines: &[Line]| lines.iter().for_each(|line| arch::evict(&line.0));
+    let load = |lines: &[Line]| lines.iter().for_each(|line| _ = core::hint::black_box(line.0.load(Relaxed)));
+    let many = |thrown: &[Line], loaded: &[Line]| {
+        for _ in 0..64 {
+            throw_out(thrown);
+            load(loaded);
+        }
+    };
+    load(some);
+    let kept_ns = shortest_ns(world, || many(others, some));
+    let thrown_out_ns = shortest_ns(world, || many(some, some));
+    world.arena().abilities.update(|abilities| {
+        abilities.kept_ns = kept_ns.max(1);
+        abilities.thrown_out_ns = thrown_out_ns;
+    });
+}
+
+/// Has memory for cold lines filled, which is hot right after that.
+fn touch(world: &dyn World) {
+    for (page, index) in world.cold().iter().zip(1..) {
+        page[0].store(index, Relaxed);
+    }
+}
+
+/// Enough to be sure, and how many in a row are timed.
+const HANDOVERS: u32 = 2_000;
+const ROW: u32 = 16;
+/// What two threads that run at once need for these, many times over.
+const LONG_NS: u64 = 200_000_000;
+/// After how many turns the clock is looked at.
+const LOOK: u32 = 4_000;
+
+fn hand_over(world: &dyn World) {
+    let arena = world.arena();
+    if !world.place(0) {
+        return arena.close();
+    }
+    let (over, back) = (arena.duel.newest(), arena.duel.turn());
+    let (mut end_ns, mut row_began_ns) = (arena.limit_ns(), 0);
+    for number in 1..=HANDOVERS {
+        // Release: pairs (turn) with the acquire of the one that hands back.
+        over.store(number, Release);
+        // Acquire: pairs (turn) with its release.
+        if !spin_until(world, end_ns, || back.load(Acquire) == number) {
+            break;
+        }
+        arena.abilities.update(|abilities| abilities.handovers = u64::from(number));
+        if number % ROW == 1 {
+            let now_ns = world.now_ns();
+            if number == 1 {
+                // The first handover waited for the other thread's birth.
+                end_ns = end_ns.min(now_ns + LONG_NS);
+            } else {
+                note_row(world, now_ns.saturating_sub(row_began_ns));
+            }
+            row_began_ns = now_ns;
+        }
+    }
+    arena.close();
+}
+
+/// Notes how long a row of handovers took; the shortest counts.
+fn note_row(world: &dyn World, row_ns: u64) {
+    let each_ns = (row_ns / u64::from(ROW)).max(1);
+    world.arena().abilities.update(|abilities| {
+        let before_ns = abilities.handover_ns;
+        abilities.handover_ns = if before_ns == 0 { each_ns } else { before_ns.min(each_ns) };
+    });
+}
+
+fn hand_back(world: &dyn World) {
+    let arena = world.arena();
+    if !world.place(1) {
+        return arena.close();
+    }
+    let (over, back) = (arena.duel.newest(), arena.duel.turn());
+    for number in 1..=HANDOVERS {
+        // Acquire: pairs (turn) with the release of the one that hands over.
+        if !spin_until(world, arena.limit_ns(), || over.load(Acquire) >= number) {
+            return;
+        }
+        // Release: pairs (turn) with its acquire.
+        back.store(number, Release);
+    }
+}
+
+/// Spins without leaving the CPU, even where a pause would; false if the time is
+/// up or the other has left.
+fn spin_until(world: &dyn World, end_ns: u64, done: impl Fn() -> bool) -> bool {
+    let mut spins = 0_u32;
+    while !done() {
+        arch::light();
+        spins += 1;
+        if spins % LOOK == 0 && (world.arena().is_over() || world.now_ns() >= end_ns) {
+            return false;
+        }
+    }
+    true
+}
