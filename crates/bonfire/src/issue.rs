@@ -1,9 +1,15 @@
 //! Issues a command for which the process is registered.
 //!
-//! What can still fail is memory in the kernel, which is met here by the one
-//! policy that the crate has: ask again, [`RETRIES`] times, then end the
-//! process. The kernel itself waits for memory before it says that there is
-//! none, so no time needs to pass in between.
+//! Two things can still fail, and each is met here by one policy:
+//!
+//! - *Memory in the kernel*: ask again, [`RETRIES`] times. The kernel itself waits for
+//!   memory before it says that there is none, so no time needs to pass in between.
+//! - *The registration*, which some kernels do not hand on to a forked child or
+//!   restore from a checkpoint: register once more, and ask again.
+//!
+//! If that does not help, the process ends.
+
+use core::mem;
 
 use bonfire_abi::{Call, Error};
 
@@ -26,16 +32,22 @@ pub(crate) fn issue_once(call: Call) -> bool {
     match attempt(call) {
         Ok(_) => true,
         Err(Error::OutOfMemory) => false,
-        Err(error) => late::fail(call, error),
+        Err(error) => {
+            insist(call, error);
+            true
+        }
     }
 }
 
 #[cold]
 fn insist(call: Call, first: Error) {
-    let mut error = first;
+    let (mut error, mut again) = (first, true);
     for _ in 0..RETRIES {
         match error {
             Error::OutOfMemory => core::hint::spin_loop(),
+            Error::NotRegistered if mem::take(&mut again) => {
+                register_again(call).unwrap_or_else(|refused| late::fail(call, refused));
+            }
             // A filter that came late, or a kernel that changed its mind.
             error => late::fail(call, error),
         }
@@ -45,6 +57,16 @@ fn insist(call: Call, first: Error) {
         }
     }
     late::fail(call, error)
+}
+
+/// Registers for what `call` needs. What was registered before counts no more.
+fn register_again(call: Call) -> Result<(), Error> {
+    let (command, _) = call.command()?;
+    let flavour = command.needs().ok_or(Error::NotRegistered)?;
+    (0..RETRIES)
+        .map(|_| sys::call(Call::new(flavour.registration())).map(drop))
+        .find(|outcome| *outcome != Err(Error::OutOfMemory))
+        .unwrap_or(Err(Error::OutOfMemory))
 }
 
 /// The call, counted if the program wants counts.

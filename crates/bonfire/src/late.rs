@@ -17,14 +17,16 @@ use crate::sys;
 pub(crate) fn fail(call: Call, error: Error) -> ! {
     let mut text = Text::new();
     let _ = match Command::from_number(call.number) {
-        Some(command) => write!(text, "bonfire: {command} failed"),
-        None => write!(text, "bonfire: membarrier({}) failed", call.number),
+        Some(command) => write!(text, "bonfire: {command}"),
+        None => write!(text, "bonfire: membarrier({})", call.number),
     };
     let _ = writeln!(
         text,
-        " after this process had registered for it: {error}. Its light fences rely on it, so it cannot \
-         go on. If a seccomp filter was installed, let membarrier through it, or install it before \
-         registering.",
+        " failed with error {} in a process that had registered for it, and registering again did not \
+         help. Light fences rely on it, so the process cannot go on. Either a seccomp filter came after the \
+         registration: let membarrier through it, or install it first. Or this is a forked child or was \
+         restored from a checkpoint, under a kernel that does not keep registrations: register there.",
+        error.errno(),
     );
     end(text.as_str())
 }
@@ -56,13 +58,13 @@ impl Drop for PanicAgain {
 
 /// A line of text on the stack; what does not fit is cut off.
 pub(crate) struct Text {
-    bytes: [u8; 512],
+    bytes: [u8; 640],
     length: usize,
 }
 
 impl Text {
     pub(crate) fn new() -> Self {
-        Self { bytes: [0; 512], length: 0 }
+        Self { bytes: [0; 640], length: 0 }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -91,7 +93,7 @@ mod tests {
         for _ in 0..400 {
             let _ = write!(text, "aé");
         }
-        assert_eq!(text.as_str().len(), 512);
-        assert!(text.as_str().ends_with('a') || text.as_str().ends_with('é'));
+        // Characters of one byte and of two: the last that fits whole is a first one.
+        assert_eq!(text.as_str(), "aé".repeat(213) + "a");
     }
 }

@@ -8,7 +8,7 @@ extern crate std;
 pub mod soundness;
 
 mod registration;
-pub use registration::{Memory, NotNow, Rseq, SyncCore, Tokens, register, registrations};
+pub use registration::{Memory, NotNow, Rseq, SyncCore, Tokens, register, register_allowed, registrations};
 
 mod barrier;
 pub use barrier::{Barrier, Fences};
@@ -51,8 +51,10 @@ pub mod raw;
 
 mod issue;
 mod late;
+mod remembered;
 mod state;
 mod sys;
+#[cfg(all(feature = "signal", target_os = "linux", not(any(loom, feature = "loom", miri, bonfire_fences))))]
 mod turn;
 
 pub use bonfire_abi::{Call, Command, Commands, Cpu, Error, Flavour, Registrations};

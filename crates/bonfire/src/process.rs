@@ -2,9 +2,8 @@
 //! registered, asymmetric ones from then on.
 //!
 //! [`light`] reads one word that never changes after registration. Until it
-//! says *registered*, a light fence is a full fence, so nobody waits and
-//! nothing is unsound. [`heavy`] always makes the system call, whatever the
-//! word says.
+//! says *registered*, both fences are full ones, so nobody waits and nothing is
+//! unsound; and no call is made for which a filter might kill.
 //!
 //! Registration is what may take 5 to 15 milliseconds for a flavour, in a
 //! process of several threads (Linux waits for a grace period). Three ways not
@@ -22,25 +21,24 @@
 //!
 //! # Why any interleaving with registration is sound
 //!
-//! | light fence saw | heavy fence's call | ordered because |
+//! | light fence saw | the heavy fence's call was | ordered because |
 //! |---|---|---|
-//! | not registered | succeeded | full fence on one side, a heavy one on the other |
-//! | not registered | failed | full fences on both sides |
-//! | registered | succeeded | light and heavy |
-//! | registered | failed, later | does not return: the process ends |
-//! | registered | failed, before | the heavy fence *happens before* the light one: it left a note in the word before registration set its bit (`refused` in the source of the state word) |
-//!
-//! The last line does not rest on the kernel's gate, for a filter may answer in
-//! the kernel's name, and for one thread only.
+//! | not registered | made | full fence on one side, a heavy one on the other |
+//! | not registered | not made | full fences on both sides |
+//! | registered | made | light and heavy |
+//! | registered | failed | does not return: the process ends |
+//! | registered | not made, for it came before | the heavy fence *happens before* the light one: it left a note in the word before registration set its bit (`refused` in the source of the state word) |
 //!
 //! # dlopen, two versions, fork, exec
 //!
 //! A library that brings its own copy of this crate brings its own word. The
 //! kernel's registration is common to all copies, so each is sound by itself,
-//! and registering twice costs a system call. With `early`, a copy that is
+//! and registering twice costs a system call. Fences of two copies pair once both
+//! are registered. With `early`, a copy that is
 //! loaded into a process of several threads does *not* register in its
 //! initialiser, which would stall `dlopen`.
-//! A forked child inherits word and registration. `execve` loses both.
+//! A forked child inherits word and registration; where the kernel does not hand
+//! the registration on, its first heavy fence registers again. `execve` loses both.
 //! In a signal handler [`light`] and [`heavy`] are safe; registering is not
 //! meant for one.
 
@@ -49,7 +47,7 @@ use core::sync::atomic::Ordering::SeqCst;
 use bonfire_abi::{Call, Command, Flavour};
 
 use crate::barrier::{Sealed, fence_between};
-use crate::issue::{attempt, issue};
+use crate::issue::issue;
 use crate::state::STATE;
 use crate::{Barrier, sys};
 
@@ -97,19 +95,24 @@ pub(crate) fn full_fence() {
 /// A heavy fence for a process that may or may not be registered yet.
 ///
 /// It pairs with [`process::light`](light) and, if the process is registered,
-/// with [`bonfire::light`](crate::light). If the call fails before registration it is
-/// a full fence, which pairs with the full fences that light ones are then; if it
-/// fails after, the process ends, as [`Memory::heavy`](crate::Memory::heavy) says.
+/// with [`bonfire::light`](crate::light). Before registration it makes no call, for
+/// which a filter might kill: it is a full fence, which pairs with the full fences that
+/// light ones are then. After registration it is [`Memory::heavy`](crate::Memory::heavy),
+/// and fails as that does.
 #[inline]
 pub fn heavy() {
     let call = Call::new(Command::PrivateExpedited);
-    // PAIRS(heavy): with `sys::light` in `light`.
-    if attempt(call).is_err() {
+    // PAIRS(upgrade): with `State::hold`, inside `holds`.
+    if STATE.holds(Flavour::Private) {
+        // PAIRS(heavy): with `sys::light` in `light`.
+        issue(call);
+    } else {
         fence_instead(call);
     }
 }
 
 #[cold]
+#[inline(never)]
 fn fence_instead(call: Call) {
     // PAIRS(both): with the fence in `light` of threads that saw no
     // registration.

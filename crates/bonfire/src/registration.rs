@@ -4,16 +4,17 @@
 //! flavour of barrier, and gates do not shut. So what a token offers has
 //! nothing to report. It is no larger than nothing, may be copied into every
 //! data structure, and stays true in a forked child (the registration is
-//! inherited) and in every thread. `execve` ends the program that held it.
+//! inherited, or made again by the first fence) and in every thread. `execve` ends
+//! the program that held it.
 
-use core::cell::OnceCell;
 use core::fmt;
+use core::sync::atomic::Ordering::Relaxed;
 
-use bonfire_abi::{Call, Command, Commands, Cpu, Error, FLAG_CPU, Flavour, Registrations};
+use bonfire_abi::{Call, Command, Cpu, Error, FLAG_CPU, Flavour, Registrations};
 
 use crate::issue::{issue, issue_once};
+use crate::remembered::REFUSALS;
 use crate::state::STATE;
-use crate::turn::Turn;
 use crate::{Filter, Refusal, sys};
 
 /// What a process that registered has.
@@ -34,8 +35,13 @@ pub struct Tokens {
 /// in a process of one thread, and *waits for a grace period* in a process of
 /// several: 5 to 15 milliseconds for each flavour. Do it before threads are
 /// started, or early, or in the background (see [`process`](crate::process)).
-/// Later ones return at once. Any number of threads may register
+/// Later ones return at once, refused or not. Any number of threads may register
 /// concurrently.
+///
+/// Before that it makes sure that no filter kills for it, with a child that makes
+/// the calls in this process's place: see
+/// [what that may do](crate#asking-harms-nobody), and [`register_allowed`] for who
+/// knows that the calls are allowed.
 ///
 /// # Errors
 /// Why there are no memory fences. That there is no core serialisation or no
@@ -52,14 +58,52 @@ pub struct Tokens {
 /// # }
 /// ```
 pub fn register() -> Result<Tokens, Refusal> {
-    // The kernel is asked once what it has, and not at all the second time.
-    let commands = OnceCell::new();
-    let proof = |flavour| Proof::of(flavour, || *commands.get_or_init(sys::probe));
+    ask_at_once();
+    tokens(Proof::of)
+}
+
+/// [`register`] for a caller who vouches that the calls are allowed: nothing is asked
+/// first, no child made, no other call made than `membarrier`.
+///
+/// It is for programs that know their sandbox: the filter lists `membarrier`, or it
+/// refuses what it does not list and does not kill, as those of Docker, Podman and
+/// Kubernetes do. **A filter that kills for `membarrier` kills the caller.** What was
+/// refused before is asked again.
+///
+/// # Errors
+/// As [`register`].
+///
+/// ```
+/// // This program runs in a container that refuses and never kills.
+/// match bonfire::register_allowed() {
+///     Ok(tokens) => tokens.memory.heavy(),
+///     Err(refusal) => eprintln!("full fences, then: {refusal}"),
+/// }
+/// ```
+pub fn register_allowed() -> Result<Tokens, Refusal> {
+    tokens(Proof::of_allowed)
+}
+
+fn tokens(proof: fn(Flavour) -> Result<Proof, Refusal>) -> Result<Tokens, Refusal> {
     Ok(Tokens {
         memory: proof(Flavour::Private).map(Memory)?,
         sync_core: proof(Flavour::SyncCore).map(SyncCore),
         rseq: proof(Flavour::Rseq).map(Rseq),
     })
+}
+
+/// Has all flavours asked for by one child. What came of it is remembered.
+fn ask_at_once() {
+    let flavours = [Flavour::Private, Flavour::SyncCore, Flavour::Rseq];
+    if flavours.iter().any(|&flavour| !STATE.holds(flavour) && REFUSALS.get(flavour).is_none()) {
+        let [a, b, c] = flavours.map(calls_of);
+        let _ = sys::may_call(&[a[0], a[1], b[0], b[1], c[0], c[1]]);
+    }
+}
+
+/// The calls that a registration makes.
+fn calls_of(flavour: Flavour) -> [Command; 2] {
+    [flavour.registration(), flavour.command()]
 }
 
 /// The registrations that the kernel says this address space holds.
@@ -74,10 +118,9 @@ pub fn register() -> Result<Tokens, Refusal> {
 /// there is no call at all.
 pub fn registrations() -> Result<Registrations, Refusal> {
     let command = Command::GetRegistrations;
-    if !sys::probe()?.contains(command) {
-        return Err(Refusal::NoSuchCommand(command));
-    }
-    sys::call(Call::new(command)).map(Registrations::from_mask).map_err(refusal)
+    sys::may_call(&[command])?;
+    let held = sys::call(Call::new(command)).map(Registrations::from_mask);
+    held.map_err(|error| refusal(command, error))
 }
 
 /// The token of memory fences.
@@ -98,7 +141,16 @@ impl Memory {
     /// # Errors
     /// Why there are none.
     pub fn register() -> Result<Self, Refusal> {
-        Proof::of(Flavour::Private, sys::probe).map(Self)
+        Proof::of(Flavour::Private).map(Self)
+    }
+
+    /// Registers without asking first, for who knows that the calls are allowed; see
+    /// [`register_allowed`].
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn register_allowed() -> Result<Self, Refusal> {
+        Proof::of_allowed(Flavour::Private).map(Self)
     }
 
     /// The token, if this process is registered: one load. Never registers, never waits.
@@ -123,7 +175,9 @@ impl Memory {
     ///
     /// # Late failure
     /// A call that finds no memory in the kernel is repeated up to 1,000 times.
-    /// If that does not help, or if it fails otherwise, which takes a filter
+    /// A kernel that says that this process is not registered, as some do in a forked
+    /// child or after a restore from a checkpoint, is registered with once more. If
+    /// that does not help, or if the call fails otherwise, which takes a filter
     /// installed after registering, the process ends with a message: light
     /// fences rely on this, and nothing else would pair with them.
     #[inline]
@@ -135,19 +189,28 @@ impl Memory {
     /// A heavy fence, if it can be had without waiting for another.
     ///
     /// Under Linux 6.8 and later one heavy fence at a time runs in the whole
-    /// system; a thread that must not sleep does better to come again. Of
-    /// the threads of this process one `try_heavy` at a time goes to the
-    /// kernel, the others are told [`NotNow::Busy`]. (What other processes do
-    /// cannot be seen from here.)
+    /// system; a thread that must not sleep does better to come again. While one
+    /// `try_heavy` of this process is in the kernel, others are told
+    /// [`NotNow::Busy`]. Two that come in the same instant may both go there: the
+    /// turn is a courtesy and costs less than a lock. (What other processes do
+    /// cannot be seen from here. Where no word can be had that a forked child does
+    /// not inherit, as after [`register_allowed`] alone, there are no turns.)
     ///
     /// # Errors
     /// Why there was no fence. Nothing is ordered then.
     #[inline]
     pub fn try_heavy(self) -> Result<(), NotNow> {
-        static TURN: Turn = Turn::new();
-        let _taken = TURN.take().ok_or(NotNow::Busy)?;
+        let turn = sys::word();
+        // Relaxed: turns order nothing, the fence does.
+        if turn.is_some_and(|turn| turn.load(Relaxed) != 0) {
+            return Err(NotNow::Busy);
+        }
+        let take = |value| turn.into_iter().for_each(|turn| turn.store(value, Relaxed));
+        take(1);
         // PAIRS(heavy): with `light`, of any thread of this process.
-        issue_once(Call::new(Command::PrivateExpedited)).then_some(()).ok_or(NotNow::OutOfMemory)
+        let issued = issue_once(Call::new(Command::PrivateExpedited));
+        take(0);
+        issued.then_some(()).ok_or(NotNow::OutOfMemory)
     }
 }
 
@@ -157,7 +220,16 @@ impl SyncCore {
     /// # Errors
     /// Why there is none.
     pub fn register() -> Result<Self, Refusal> {
-        Proof::of(Flavour::SyncCore, sys::probe).map(Self)
+        Proof::of(Flavour::SyncCore).map(Self)
+    }
+
+    /// Registers without asking first, for who knows that the calls are allowed; see
+    /// [`register_allowed`].
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn register_allowed() -> Result<Self, Refusal> {
+        Proof::of_allowed(Flavour::SyncCore).map(Self)
     }
 
     /// The token, if this process is registered: one load. Never registers, never waits.
@@ -187,7 +259,16 @@ impl Rseq {
     /// # Errors
     /// Why there are none.
     pub fn register() -> Result<Self, Refusal> {
-        Proof::of(Flavour::Rseq, sys::probe).map(Self)
+        Proof::of(Flavour::Rseq).map(Self)
+    }
+
+    /// Registers without asking first, for who knows that the calls are allowed; see
+    /// [`register_allowed`].
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn register_allowed() -> Result<Self, Refusal> {
+        Proof::of_allowed(Flavour::Rseq).map(Self)
     }
 
     /// The token, if this process is registered: one load. Never registers, never waits.
@@ -253,16 +334,25 @@ impl Proof {
         STATE.holds(flavour).then_some(Self(()))
     }
 
-    /// Registers for `flavour`, unless that was done; `probe` says what there is.
-    fn of(flavour: Flavour, probe: impl FnOnce() -> Result<Commands, Refusal>) -> Result<Self, Refusal> {
+    /// Registers for `flavour`, unless that was done or refused before.
+    fn of(flavour: Flavour) -> Result<Self, Refusal> {
+        if let Some(proof) = Self::get(flavour) {
+            return Ok(proof);
+        }
+        if let Some(refusal) = REFUSALS.get(flavour) {
+            return Err(refusal);
+        }
+        sys::may_call(&calls_of(flavour)).inspect_err(|&refusal| REFUSALS.note(flavour, refusal))?;
+        let proof = Self::of_allowed(flavour)?;
+        sys::prepare();
+        Ok(proof)
+    }
+
+    /// Registers for `flavour`, unless that was done.
+    fn of_allowed(flavour: Flavour) -> Result<Self, Refusal> {
         if !STATE.holds(flavour) {
-            let commands = probe()?;
-            for command in [flavour.registration(), flavour.command()] {
-                if !commands.contains(command) {
-                    return Err(Refusal::NoSuchCommand(command));
-                }
-            }
-            sys::register(flavour).map_err(refusal)?;
+            let registered = sys::register(flavour).map_err(|error| refusal(flavour.command(), error));
+            registered.inspect_err(|&refusal| REFUSALS.note(flavour, refusal))?;
             STATE.hold(flavour);
         }
         // INVARIANT: registered just now, or by whoever set the bit.
@@ -270,10 +360,12 @@ impl Proof {
     }
 }
 
-/// What an error means of a command that `QUERY` said is there.
-pub(crate) fn refusal(error: Error) -> Refusal {
+/// What an error means of a command that whoever makes it survives.
+pub(crate) fn refusal(command: Command, error: Error) -> Refusal {
     match error {
         Error::OutOfMemory => Refusal::OutOfMemory,
+        Error::InvalidArgument => Refusal::NoSuchCommand(command),
+        Error::NotSupported if !sys::may_be_filtered() => Refusal::NoSuchCall,
         error => Refusal::Filtered(Filter::Refuses(error)),
     }
 }

@@ -39,7 +39,7 @@ use bonfire_abi::{Call, Command, Commands};
 
 use crate::issue::issue;
 use crate::registration::refusal;
-use crate::{Refusal, sys};
+use crate::{Refusal, raw, sys};
 
 /// A light fence for memory that is shared with other processes.
 ///
@@ -67,9 +67,9 @@ pub fn light() {
 /// [`Refusal::NohzFull`] on a kernel that was booted so, which does not have
 /// the command, or why there is no call at all. *Nothing is ordered then.*
 pub fn heavy_everywhere() -> Result<(), Refusal> {
-    lack_of_global(sys::probe()?).map_or(Ok(()), Err)?;
+    lack_of_global(raw::commands()?).map_or(Ok(()), Err)?;
     // PAIRS(heavy): with `light`, of any process.
-    sys::call(Call::new(Command::Global)).map(drop).map_err(refusal)
+    call_once(Command::Global)
 }
 
 /// That this process is one that expedited fences of others reach.
@@ -86,8 +86,7 @@ impl Target {
     /// # Errors
     /// Why it cannot be.
     pub fn register() -> Result<Self, Refusal> {
-        has(Command::RegisterGlobalExpedited)?;
-        sys::call(Call::new(Command::RegisterGlobalExpedited)).map_err(refusal)?;
+        call_once(Command::RegisterGlobalExpedited)?;
         Ok(Self(()))
     }
 }
@@ -103,8 +102,7 @@ impl Caller {
     /// # Errors
     /// Why there are none.
     pub fn new() -> Result<Self, Refusal> {
-        has(Command::GlobalExpedited)?;
-        sys::call(Call::new(Command::GlobalExpedited)).map_err(refusal)?;
+        call_once(Command::GlobalExpedited)?;
         Ok(Self(()))
     }
 
@@ -119,8 +117,10 @@ impl Caller {
     }
 }
 
-fn has(command: Command) -> Result<(), Refusal> {
-    if sys::probe()?.contains(command) { Ok(()) } else { Err(Refusal::NoSuchCommand(command)) }
+/// Makes the call, after it was made sure that this does not kill.
+fn call_once(command: Command) -> Result<(), Refusal> {
+    sys::may_call(&[command])?;
+    sys::call(Call::new(command)).map(drop).map_err(|error| refusal(command, error))
 }
 
 /// Why a kernel that has these commands lacks [`Command::Global`], if it does.

@@ -4,8 +4,8 @@
 //! without `FLAG_CPU` (membarrier(2)). Three things differ:
 //!
 //! - Registration sets a flag of the process and waits for nothing. It belongs
-//!   to the process, so a forked child may lack it: `call` registers again
-//!   and repeats, which costs one more call once.
+//!   to the process, so a forked child may lack it: its first heavy fence
+//!   registers again, which costs two more calls once.
 //! - A kernel that does not know a call's number kills the caller by `SIGSYS`,
 //!   so the version is looked at before the first call.
 //! - The call is made by number through `syscall`, for the C library of an
@@ -15,7 +15,7 @@
 use core::arch::asm;
 use core::ffi::{c_int, c_long};
 
-use bonfire_abi::{Call, Command, Commands, Error, Flavour};
+use bonfire_abi::{Call, Command, Error, Flavour};
 
 use crate::Refusal;
 
@@ -44,19 +44,8 @@ pub(crate) fn light() {
     unsafe { asm!("", options(nostack, preserves_flags)) }
 }
 
-/// The call, repeated once if this process has to register first.
+/// The call.
 pub(crate) fn call(call: Call) -> Result<u32, Error> {
-    match (trap(call), call.command()) {
-        (Err(Error::NotRegistered), Ok((command, _))) => {
-            let flavour = command.needs().ok_or(Error::NotRegistered)?;
-            trap(Call::new(flavour.registration()))?;
-            trap(call)
-        }
-        (result, _) => result,
-    }
-}
-
-fn trap(call: Call) -> Result<u32, Error> {
     // SAFETY: no pointer is passed; at worst the call fails.
     let value = unsafe { syscall(MEMBARRIER, call.number, call.flags, call.cpu_id) };
     if value != -1 {
@@ -73,12 +62,23 @@ pub(crate) fn register(flavour: Flavour) -> Result<(), Error> {
     call(Call::new(flavour.registration())).map(drop)
 }
 
-pub(crate) fn probe() -> Result<Commands, Refusal> {
+/// A kernel that does not know a call's number kills whoever makes it.
+pub(crate) fn may_call(_commands: &[Command]) -> Result<(), Refusal> {
     // SAFETY: takes nothing and cannot fail on a running system.
-    if unsafe { getosreldate() } < FIRST_RELEASE {
-        return Err(Refusal::NoSuchCall);
-    }
-    trap(Call::new(Command::Query)).map(Commands::from_mask).map_err(|_| Refusal::NoSuchCall)
+    if unsafe { getosreldate() } < FIRST_RELEASE { Err(Refusal::NoSuchCall) } else { Ok(()) }
+}
+
+/// There are no filters of calls.
+pub(crate) fn may_be_filtered() -> bool {
+    false
+}
+
+/// Nothing to prepare.
+pub(crate) fn prepare() {}
+
+/// No word is emptied on the way to a child.
+pub(crate) fn word() -> Option<&'static core::sync::atomic::AtomicU32> {
+    None
 }
 
 /// Standard error is where a process says why it dies.
@@ -88,6 +88,7 @@ pub(crate) fn complain(text: &str) {
 }
 
 /// The number of this process, which a forked child does not share.
+#[cfg(feature = "std")]
 pub(crate) fn process_id() -> u32 {
     // SAFETY: takes nothing and cannot fail.
     unsafe { getpid() as u32 }
@@ -103,4 +104,10 @@ pub(crate) fn is_single_threaded() -> bool {
 #[cfg(feature = "std")]
 pub(crate) fn settler() -> fn(usize) {
     |_| ()
+}
+
+/// Left to the scheduler here.
+#[cfg(feature = "std")]
+pub(crate) fn cpus() -> Option<usize> {
+    std::thread::available_parallelism().ok().map(usize::from)
 }

@@ -86,14 +86,27 @@ pub(crate) fn call(call: Call) -> Result<u32, Error> {
 
 /// Nothing to register with. No trial either: the state of registrations is
 /// not the model's, so only the first execution would make it.
+pub(crate) fn register(flavour: Flavour) -> Result<(), Error> {
+    call(Call::new(flavour.registration())).map(drop)
+}
+
+/// Nobody stands before these calls.
 #[expect(clippy::unnecessary_wraps, reason = "platforms with a kernel can refuse")]
-pub(crate) fn register(_flavour: Flavour) -> Result<(), Error> {
+pub(crate) fn may_call(_commands: &[Command]) -> Result<(), Refusal> {
     Ok(())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "platforms with a kernel can refuse")]
-pub(crate) fn probe() -> Result<Commands, Refusal> {
-    Ok(commands())
+/// There are no filters.
+pub(crate) fn may_be_filtered() -> bool {
+    false
+}
+
+/// Nothing forks here that this crate could know of.
+pub(crate) fn prepare() {}
+
+/// No word is emptied on the way to a child.
+pub(crate) fn word() -> Option<&'static core::sync::atomic::AtomicU32> {
+    None
 }
 
 fn commands() -> Commands {
@@ -104,6 +117,7 @@ fn commands() -> Commands {
 pub(crate) fn complain(_text: &str) {}
 
 /// One number: nothing forks in a model.
+#[cfg(feature = "std")]
 pub(crate) fn process_id() -> u32 {
     1
 }
@@ -116,4 +130,10 @@ pub(crate) fn is_single_threaded() -> bool {
 /// Left to the scheduler here.
 pub(crate) fn settler() -> fn(usize) {
     |_| ()
+}
+
+/// Left to the scheduler here.
+#[cfg(feature = "std")]
+pub(crate) fn cpus() -> Option<usize> {
+    std::thread::available_parallelism().ok().map(usize::from)
 }

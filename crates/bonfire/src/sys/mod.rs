@@ -6,9 +6,12 @@
 //!   `call` can reach the other threads, a full fence where it cannot;
 //! - `call(call)`, the call as it is;
 //! - `register(flavour)`, which opens the gate of a barrier that there is;
-//! - `probe()`, which commands there are, asked so that asking harms nobody;
+//! - `may_call(commands)`, whether a filter kills for them, asked so that asking harms
+//!   nobody, and `may_be_filtered()`, what was seen of one on the way;
+//! - `word()`, a word that is zero again in a forked child, once `prepare()` was called;
 //! - `complain(text)`, which says why the process is about to die;
-//! - `settler()`, which gives each thread of the self-test a CPU of its own;
+//! - `settler()`, which gives each thread of the self-test a CPU of its own, and
+//!   `cpus()`, how many there are for it;
 //! - `signal`, fences by signals, or the refusal of them (feature `signal`);
 //! - `process_id()` and `is_single_threaded()`, which say what they are called.
 //!

@@ -3,6 +3,8 @@
 
 // Registered before `main`, a process meets every filter too late.
 #[cfg(not(feature = "early"))]
+mod asking;
+#[cfg(not(feature = "early"))]
 mod campaigns;
 mod common;
 mod examples;
@@ -12,6 +14,7 @@ mod face;
 mod filters;
 mod lifetimes;
 mod plugin;
+#[cfg(not(feature = "early"))]
 // The crate's own: how two threads are made to meet is told once.
 #[path = "../../src/race.rs"]
 mod race;

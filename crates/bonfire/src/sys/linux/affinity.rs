@@ -4,7 +4,7 @@
 //! wake each other on one CPU, where they never run at once and show nothing.
 
 use super::arch::{number, syscall};
-use super::probe::{in_child, is_filtered};
+use super::asking::{Question, may};
 
 /// Sets of 8,192 CPUs: more than any Linux has.
 type Cpus = [usize; WORDS];
@@ -12,11 +12,19 @@ type Cpus = [usize; WORDS];
 const WORDS: usize = 8192 / BITS;
 
 /// What keeps a thread on a CPU of its own, by the CPU's index among those that
-/// it may run on. Where a filter is in force, which may kill for it, a child
-/// tries it first; if that ends badly nothing is done.
+/// it may run on. If a filter kills for that, nothing is done.
 pub(crate) fn settler() -> fn(usize) {
-    let is_tried = || in_child(|| u8::from(!settle(0))).is_ok();
-    if !is_filtered() || is_tried() { |index| _ = settle(index) } else { |_| () }
+    let questions = [Question::GetAffinity, Question::SetAffinity];
+    if may(&questions) { |index| _ = settle(index) } else { |_| () }
+}
+
+/// How many CPUs this thread may run on, if that can be asked. Not how much of
+/// them, which a quota says: two threads of a container that has one CPU's time on
+/// eight CPUs do run at once.
+pub(crate) fn cpus() -> Option<usize> {
+    let mut allowed: Cpus = [0; WORDS];
+    let is_told = may(&[Question::GetAffinity]) && call(number::SCHED_GETAFFINITY, &mut allowed);
+    is_told.then(|| allowed.iter().map(|word| word.count_ones() as usize).sum())
 }
 
 /// Keeps this thread on the `index`-th of its CPUs; whether that can be had.
@@ -49,8 +57,7 @@ mod tests {
     fn a_thread_settles_on_one_cpu() {
         std::thread::spawn(|| {
             settler()(0);
-            let count = std::thread::available_parallelism().unwrap().get();
-            assert!(count == 1 || is_filtered());
+            assert!(cpus().is_none_or(|cpus| cpus == 1));
         })
         .join()
         .unwrap();

@@ -2,29 +2,39 @@
 //!
 //! No C library is needed, so that the crate serves programs without one, and
 //! programs that start before theirs does. What is asked, and in which order,
-//! before the first call is in [`probe`](self::probe()).
+//! before a call is made for the first time is told in [`asking`].
 #![expect(unsafe_code, reason = "a system call is foreign code")]
 
 #[cfg(feature = "std")]
 mod affinity;
 mod arch;
-mod file;
-mod probe;
+mod asking;
+#[cfg(feature = "std")]
+mod kernel;
+mod lineage;
 #[cfg(all(feature = "signal", target_os = "linux"))]
 pub(crate) mod signal;
 #[cfg(all(feature = "signal", not(target_os = "linux")))]
 #[path = "../no_signal.rs"]
 pub(crate) mod signal;
+#[cfg_attr(
+    not(all(
+        feature = "std",
+        target_pointer_width = "64",
+        any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")
+    )),
+    path = "no_trial.rs"
+)]
+mod trial;
 
 use core::arch::asm;
 
 use bonfire_abi::{Call, Error, Flavour, SYSTEM_CALL, from_return};
 
 #[cfg(feature = "std")]
-pub(crate) use self::affinity::settler;
-#[cfg(any(feature = "std", all(feature = "early", target_os = "linux")))]
-pub(crate) use probe::is_single_threaded;
-pub(crate) use probe::probe;
+pub(crate) use self::affinity::{cpus, settler};
+pub(crate) use asking::{may_be_filtered, may_call};
+pub(crate) use lineage::{prepare, word};
 
 use self::arch::{number, syscall};
 
@@ -61,6 +71,27 @@ pub(crate) fn call(call: Call) -> Result<u32, Error> {
     from_return(unsafe { syscall(membarrier, arguments) })
 }
 
+/// Whether no thread was ever started, as far as the C library tells (glibc 2.32).
+/// A process that cannot tell says no.
+#[cfg(feature = "std")]
+pub(crate) fn is_single_threaded() -> bool {
+    use core::ffi::{c_char, c_void};
+    unsafe extern "C" {
+        fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
+    }
+    // SAFETY: a null handle means the libraries of the program; the name is a C string.
+    let word = unsafe { dlsym(core::ptr::null_mut(), c"__libc_single_threaded".as_ptr()) };
+    // SAFETY: where the name is defined it is that of a `char`, which the library
+    // changes only when it starts the first thread: in this one.
+    !word.is_null() && unsafe { word.cast::<u8>().read_volatile() } != 0
+}
+
+/// Without `std` nothing tells.
+#[cfg(all(feature = "early", not(feature = "std")))]
+pub(crate) fn is_single_threaded() -> bool {
+    true
+}
+
 /// Registers, and issues one barrier for a trial: a filter may let a process
 /// register for what it will not let it do.
 pub(crate) fn register(flavour: Flavour) -> Result<(), Error> {
@@ -77,6 +108,7 @@ pub(crate) fn complain(text: &str) {
 }
 
 /// The number of this process, which a forked child does not share.
+#[cfg(feature = "std")]
 pub(crate) fn process_id() -> u32 {
     // SAFETY: takes nothing and cannot fail.
     unsafe { syscall(number::GETPID, [0; 5]) as u32 }

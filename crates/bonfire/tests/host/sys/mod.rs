@@ -4,75 +4,11 @@
 pub(crate) mod cold;
 
 #[cfg(not(feature = "early"))]
-pub(crate) mod filter {
-    //! Seccomp filters before `membarrier`.
-
-    use bonfire::Command;
-
-    /// What a filter does with the calls that it is for.
-    #[derive(Clone, Copy, Debug)]
-    pub(crate) enum Then {
-        /// Fails them with this error number; 0 is a lie.
-        Return(u32),
-        /// Kills the thread.
-        KillThread,
-        /// Kills the process.
-        KillProcess,
-    }
-
-    /// Installs a filter for this thread and those it starts: `membarrier` with
-    /// one of `commands` (all, if empty) meets `then`.
-    pub(crate) fn install(commands: &[Command], then: Then) {
-        install_for(libc::SYS_membarrier, commands, then);
-    }
-
-    /// The same for another system call, whatever its arguments.
-    pub(crate) fn install_before(call: libc::c_long, then: Then) {
-        install_for(call, &[], then);
-    }
-
-    fn install_for(call: libc::c_long, commands: &[Command], then: Then) {
-        let action = match then {
-            Then::Return(errno) => libc::SECCOMP_RET_ERRNO | errno,
-            Then::KillThread => libc::SECCOMP_RET_KILL_THREAD,
-            Then::KillProcess => libc::SECCOMP_RET_KILL_PROCESS,
-        };
-        let program = program(call as u32, commands, action);
-        let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
-        // SAFETY: numbers only.
-        assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-        // SAFETY: the program lives through the call, which copies it.
-        let installed =
-            unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
-        assert_eq!(installed, 0, "a filter can be installed: {}", std::io::Error::last_os_error());
-    }
-
-    /// Loads the number, compares; loads the first argument, compares with each
-    /// command; the action; to let through.
-    fn program(call: u32, commands: &[Command], action: u32) -> Vec<libc::sock_filter> {
-        let load = |offset| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
-        let equal = |value, yes, no| statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, yes, no, value);
-        let end = |value| statement(libc::BPF_RET | libc::BPF_K, 0, 0, value);
-        let count = commands.len() as u8;
-        // To the last statement, past the loads, comparisons and action.
-        let past = if commands.is_empty() { 1 } else { count + 2 };
-        let mut program = vec![load(0), equal(call, 0, past)];
-        if !commands.is_empty() {
-            program.push(load(if cfg!(target_endian = "big") { 20 } else { 16 }));
-            for (at, command) in (0_u8..).zip(commands) {
-                let to_action = count - at - 1;
-                let or_past = if to_action == 0 { 1 } else { 0 };
-                program.push(equal(command.number() as u32, to_action, or_past));
-            }
-        }
-        program.extend([end(action), end(libc::SECCOMP_RET_ALLOW)]);
-        program
-    }
-
-    fn statement(code: u32, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
-        libc::sock_filter { code: code as u16, jt, jf, k }
-    }
-}
+pub(crate) mod filter;
+#[cfg(not(feature = "early"))]
+pub(crate) mod places;
+#[cfg(not(feature = "early"))]
+pub(crate) mod supervisor;
 
 #[cfg(all(feature = "signal", not(feature = "early")))]
 pub(crate) mod situations;
@@ -94,6 +30,13 @@ pub(crate) mod process {
         // SAFETY: the status is ours.
         assert_eq!(unsafe { libc::waitpid(process, &raw mut status, 0) }, process);
         status == 0
+    }
+
+    /// Ends this process at once, by `exit_group` alone.
+    #[cfg(not(feature = "early"))]
+    pub(crate) fn leave(code: i32) -> ! {
+        // SAFETY: ends this process, without what the program would do first.
+        unsafe { libc::_exit(code) }
     }
 
     /// Installs `handler` for `number`.

@@ -9,6 +9,8 @@
 #![expect(unsafe_code, reason = "a system call is an instruction")]
 
 use core::arch::asm;
+#[cfg(feature = "std")]
+use core::ffi::c_void;
 
 /// Traps into the kernel with five arguments; never inlined, see [`super`].
 ///
@@ -40,20 +42,60 @@ pub(super) unsafe extern "C" fn trap(
     result
 }
 
+/// Makes a child with `clone3`, which calls `child` with `argument` on the stack that
+/// the arguments name; its number, or an error negated.
+///
+/// # Safety
+/// The arguments are a `struct clone_args` of this size and ask for a stack; child and
+/// parent share what they share soundly.
+#[cfg(feature = "std")]
+#[inline(never)]
+pub(crate) unsafe extern "C" fn clone3(
+    arguments: *const c_void,
+    size: usize,
+    child: extern "C" fn(*mut c_void) -> !,
+    argument: *mut c_void,
+) -> isize {
+    let result;
+    // SAFETY: the caller vouches for the call. The child never leaves this block; to
+    // the parent it is a system call like others.
+    unsafe {
+        asm!(
+            "svc 0",
+            "cbnz x0, 2f",
+            "mov x29, xzr",
+            "mov x30, xzr",
+            "mov x0, x3",
+            "blr x2",
+            "brk #1",
+            "2:",
+            in("x8") number::CLONE3,
+            inlateout("x0") arguments => result,
+            in("x1") size, in("x2") child, in("x3") argument,
+            lateout("x30") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
 /// Numbers of system calls, from this architecture's table.
 pub(crate) mod number {
-    pub(crate) const READ: usize = 63;
+    pub(crate) const PRCTL: usize = 167;
+    pub(crate) const MADVISE: usize = 233;
+    #[cfg(feature = "std")]
+    pub(crate) const PRLIMIT64: usize = 261;
+    #[cfg(feature = "std")]
+    pub(crate) const CLONE3: usize = 435;
     pub(crate) const WRITE: usize = 64;
-    pub(crate) const OPENAT: usize = 56;
-    pub(crate) const CLOSE: usize = 57;
-    pub(crate) const CLONE: usize = 220;
+    #[cfg(feature = "std")]
     pub(crate) const WAIT4: usize = 260;
+    #[cfg(feature = "std")]
     pub(crate) const EXIT_GROUP: usize = 94;
-    pub(crate) const UNAME: usize = 160;
     #[cfg(feature = "std")]
     pub(crate) const SCHED_GETAFFINITY: usize = 123;
     #[cfg(feature = "std")]
     pub(crate) const SCHED_SETAFFINITY: usize = 122;
+    #[cfg(feature = "std")]
     pub(crate) const GETPID: usize = 172;
-    pub(crate) const RT_SIGPROCMASK: usize = 135;
 }

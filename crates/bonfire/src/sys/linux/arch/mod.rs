@@ -1,9 +1,9 @@
 //! How each architecture traps into Linux, and the numbers of the few calls
 //! that are made besides `membarrier`.
 //!
-//! One file an architecture, each with the same two items: `trap`, which passes
-//! five arguments and returns the kernel's value with errors negated, and
-//! `number`, from that architecture's own table of calls.
+//! One file an architecture, each with the same items: `trap`, which passes five
+//! arguments and returns the kernel's value with errors negated; `number`, from that
+//! architecture's own table of calls; and some with `clone3`, which makes a child.
 //!
 //! # Registers that a system call does not keep
 //!
@@ -27,6 +27,15 @@
 mod this;
 
 pub(crate) use this::number;
+
+/// Where a child of one's own can be made (`trial.rs`): what the parent has asked
+/// the compiler for must stay true on both sides of the call, in assembly.
+#[cfg(all(
+    feature = "std",
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")
+))]
+pub(crate) use this::clone3;
 
 /// Makes the system call of this number.
 ///

@@ -1,4 +1,4 @@
-//! s390x: `svc 0`, number in `r1`. Its `clone` takes the stack first.
+//! s390x: `svc 0`, number in `r1`.
 //!
 //! What Linux keeps: every register but `r2`, the vector and floating-point registers
 //! among them. To the caller of [`trap`] the halves of the vector registers beyond
@@ -39,18 +39,13 @@ pub(super) unsafe extern "C" fn trap(
 
 /// Numbers of system calls, from this architecture's table.
 pub(crate) mod number {
-    pub(crate) const READ: usize = 3;
+    pub(crate) const PRCTL: usize = 172;
+    pub(crate) const MADVISE: usize = 150;
     pub(crate) const WRITE: usize = 4;
-    pub(crate) const OPENAT: usize = 288;
-    pub(crate) const CLOSE: usize = 6;
-    pub(crate) const CLONE: usize = 120;
-    pub(crate) const WAIT4: usize = 114;
-    pub(crate) const EXIT_GROUP: usize = 248;
-    pub(crate) const UNAME: usize = 122;
     #[cfg(feature = "std")]
     pub(crate) const SCHED_GETAFFINITY: usize = 240;
     #[cfg(feature = "std")]
     pub(crate) const SCHED_SETAFFINITY: usize = 239;
+    #[cfg(feature = "std")]
     pub(crate) const GETPID: usize = 20;
-    pub(crate) const RT_SIGPROCMASK: usize = 175;
 }

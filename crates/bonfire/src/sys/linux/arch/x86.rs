@@ -46,18 +46,13 @@ pub(super) unsafe extern "C" fn trap(
 
 /// Numbers of system calls, from this architecture's table.
 pub(crate) mod number {
-    pub(crate) const READ: usize = 3;
+    pub(crate) const PRCTL: usize = 172;
+    pub(crate) const MADVISE: usize = 219;
     pub(crate) const WRITE: usize = 4;
-    pub(crate) const OPENAT: usize = 295;
-    pub(crate) const CLOSE: usize = 6;
-    pub(crate) const CLONE: usize = 120;
-    pub(crate) const WAIT4: usize = 114;
-    pub(crate) const EXIT_GROUP: usize = 252;
-    pub(crate) const UNAME: usize = 122;
     #[cfg(feature = "std")]
     pub(crate) const SCHED_GETAFFINITY: usize = 242;
     #[cfg(feature = "std")]
     pub(crate) const SCHED_SETAFFINITY: usize = 241;
+    #[cfg(feature = "std")]
     pub(crate) const GETPID: usize = 20;
-    pub(crate) const RT_SIGPROCMASK: usize = 175;
 }

@@ -8,6 +8,8 @@
 #![expect(unsafe_code, reason = "a system call is an instruction")]
 
 use core::arch::asm;
+#[cfg(feature = "std")]
+use core::ffi::c_void;
 
 /// Traps into the kernel with five arguments; never inlined, see [`super`].
 ///
@@ -39,20 +41,59 @@ pub(super) unsafe extern "C" fn trap(
     result
 }
 
+/// Makes a child with `clone3`, which calls `child` with `argument` on the stack that
+/// the arguments name; its number, or an error negated.
+///
+/// # Safety
+/// The arguments are a `struct clone_args` of this size and ask for a stack; child and
+/// parent share what they share soundly.
+#[cfg(feature = "std")]
+#[inline(never)]
+pub(crate) unsafe extern "C" fn clone3(
+    arguments: *const c_void,
+    size: usize,
+    child: extern "C" fn(*mut c_void) -> !,
+    argument: *mut c_void,
+) -> isize {
+    let result;
+    // SAFETY: the caller vouches for the call. The child never leaves this block; to
+    // the parent it is a system call like others.
+    unsafe {
+        asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, r10",
+            "call rdx",
+            "ud2",
+            "2:",
+            inlateout("rax") number::CLONE3 => result,
+            in("rdi") arguments, in("rsi") size, in("rdx") child, in("r10") argument,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
 /// Numbers of system calls, from this architecture's table.
 pub(crate) mod number {
-    pub(crate) const READ: usize = 0;
+    pub(crate) const PRCTL: usize = 157;
+    pub(crate) const MADVISE: usize = 28;
+    #[cfg(feature = "std")]
+    pub(crate) const PRLIMIT64: usize = 302;
+    #[cfg(feature = "std")]
+    pub(crate) const CLONE3: usize = 435;
     pub(crate) const WRITE: usize = 1;
-    pub(crate) const OPENAT: usize = 257;
-    pub(crate) const CLOSE: usize = 3;
-    pub(crate) const CLONE: usize = 56;
+    #[cfg(feature = "std")]
     pub(crate) const WAIT4: usize = 61;
+    #[cfg(feature = "std")]
     pub(crate) const EXIT_GROUP: usize = 231;
-    pub(crate) const UNAME: usize = 63;
     #[cfg(feature = "std")]
     pub(crate) const SCHED_GETAFFINITY: usize = 204;
     #[cfg(feature = "std")]
     pub(crate) const SCHED_SETAFFINITY: usize = 203;
+    #[cfg(feature = "std")]
     pub(crate) const GETPID: usize = 39;
-    pub(crate) const RT_SIGPROCMASK: usize = 14;
 }

@@ -1,0 +1,40 @@
+//! Places that a program may find itself in.
+
+/// Has this process be told an old release: what `setarch --uname-2.6` does.
+pub(crate) fn name_an_old_release() {
+    const UNAME26: libc::c_ulong = 0x2_0000;
+    // SAFETY: numbers only.
+    assert!(unsafe { libc::personality(UNAME26) } >= 0);
+    // SAFETY: all zeros is a name.
+    let mut names: libc::utsname = unsafe { std::mem::zeroed() };
+    // SAFETY: the structure lives through the call.
+    assert_eq!(unsafe { libc::uname(&raw mut names) }, 0);
+    assert_eq!(names.release[..3].iter().map(|&byte| byte as u8).collect::<Vec<_>>(), b"2.6");
+}
+
+/// Has the next child be the first of a new PID namespace; `false` if this process
+/// may not.
+pub(crate) fn enter_pid_namespace() -> bool {
+    // SAFETY: numbers only.
+    if unsafe { libc::unshare(libc::CLONE_NEWPID) } == 0 {
+        return true;
+    }
+    // SAFETY: numbers only.
+    unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID) == 0 }
+}
+
+/// Pages of this process that had to be copied or made so far.
+pub(crate) fn faults() -> i64 {
+    // SAFETY: all zeros is a usage.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the structure lives through the call.
+    assert_eq!(unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) }, 0);
+    usage.ru_minflt
+}
+
+/// Whether this process has a child of any kind that was not waited for.
+pub(crate) fn has_children() -> bool {
+    // SAFETY: no status is asked for.
+    let waited = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::__WALL | libc::WNOHANG) };
+    waited >= 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ECHILD)
+}
