@@ -14,7 +14,6 @@ mod face;
 mod filters;
 mod lifetimes;
 mod plugin;
-#[cfg(not(feature = "early"))]
 // The crate's own: how two threads are made to meet is told once.
 #[path = "../../src/race.rs"]
 mod race;
