@@ -42,7 +42,7 @@ mod race;
 #[cfg(feature = "std")]
 mod verify;
 #[cfg(feature = "std")]
-pub use verify::{Evidence, Verdict, verify};
+pub use verify::{Evidence, Obstacle, Trust, Verdict, verify};
 
 #[cfg(feature = "statistics")]
 pub mod statistics;

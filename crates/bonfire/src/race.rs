@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!    fast side                       slow side
-//!    evicts lines                    makes the round's cells zero
+//!                                    makes the round's cells zero
 //!              ───── both have come, then both are awake ─────
-//!    stores to the evicted lines     waits a moment
+//!    stores to cold lines            waits a moment
 //!    its accesses                    its accesses
 //!    says what it saw  ────────────▶ counts the round
 //! ```
@@ -12,14 +12,14 @@
 //! What is under test in its accesses is a store that a load overtakes. A system
 //! call between the slow side's takes so long that this is rare even if the
 //! call orders nothing; so the fast side's stores are made to wait behind
-//! others that miss every cache. Each round has fresh cells. How late the slow
+//! others that miss every cache ([`cold`] tells how). Each round has fresh cells. How late the slow
 //! side must be depends on the machine and the compiler: it is drawn at random,
 //! over three orders of magnitude, and in every other pair of rounds from around
 //! the last that did it.
 //!
 //! They meet in two steps: who waited long sleeps, and wakes up too late to
 //! race; the second step waits for that. Asleep, not yielding, because on CPUs that
-//! others want, who has slept is let in at once, and who has yielded is not.
+//! others want a thread that has slept is let in at once, and one that has yielded is not.
 //! That, and no more, is what makes it work on a busy machine.
 //!
 //! | edge | one side | other side |
@@ -28,13 +28,14 @@
 //! | answer | the fast side says what it saw | the slow side waits for it |
 
 use std::boxed::Box;
-use std::hint::{black_box, spin_loop};
+use std::hint::spin_loop;
 use std::sync::atomic::{
     AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
 use std::thread;
 use std::time::{Duration, Instant};
+use std::vec::Vec;
 
 use crate::sys::cold::{self, QUEUED};
 
@@ -76,13 +77,12 @@ pub(crate) struct Race {
 }
 
 impl Race {
-    /// A race that ends after `patience` at the latest.
-    pub(crate) fn new(patience: Duration) -> Self {
+    /// A race that ends after `patience` at the latest, if there is memory for it.
+    pub(crate) fn new(patience: Duration) -> Option<Self> {
         let deadline = Instant::now() + patience;
-        let cells = (0..CELLS).map(|_| Cells::default()).collect();
-        let cold = (0..cold::LINES).map(|_| Line::default()).collect();
+        let (cells, cold) = (many(CELLS)?, many(cold::LINES)?);
         let [fast, slow, answer, over, aim] = Default::default();
-        Self { fast, slow, answer, over, aim, deadline, cells, cold }
+        Some(Self { fast, slow, answer, over, aim, deadline, cells, cold })
     }
 
     /// Plays the fast side of every round: its accesses in the round of this
@@ -91,7 +91,6 @@ impl Race {
         let mut random = Random(0x9e37_79b9);
         for round in 1.. {
             let queue = self.queue(random.below(u32::MAX));
-            queue.iter().for_each(cold::evict);
             if !self.meet(&self.fast, &self.slow, round) {
                 return;
             }
@@ -110,7 +109,7 @@ impl Race {
         if !self.meet(&self.slow, &self.fast, round) {
             return None;
         }
-        (0..delay).for_each(|_| black_box(()));
+        cold::pause(delay);
         let saw = side(self.cells(round));
         // Acquire. PAIRS(answer): with the store in `play_fast`.
         if !self.wait_until(LOOKS, || self.answer.0.load(Acquire) >> 1 == round) {
@@ -185,6 +184,14 @@ impl Race {
     }
 }
 
+/// As many as that, if there is memory.
+fn many<T: Default>(count: usize) -> Option<Box<[T]>> {
+    let mut all = Vec::new();
+    all.try_reserve_exact(count).ok()?;
+    all.resize_with(count, T::default);
+    Some(all.into_boxed_slice())
+}
+
 /// Marsaglia's xorshift: where it is, not how good, is what matters.
 pub(crate) struct Random(pub(crate) u32);
 
@@ -203,14 +210,14 @@ mod tests {
 
     #[test]
     fn nobody_waits_long_for_a_side_that_never_comes() {
-        let race = Race::new(Duration::ZERO);
+        let race = Race::new(Duration::ZERO).unwrap();
         assert_eq!(race.play_slow(1, |_| true), None);
         race.play_fast(|_, _| true);
     }
 
     #[test]
     fn a_round_is_seen_if_both_saw_it() {
-        let race = Race::new(Duration::from_secs(60));
+        let race = Race::new(Duration::from_secs(60)).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| race.play_fast(|round, _| round > 1));
             assert_eq!(

@@ -1,20 +1,24 @@
-//! Lines of memory that are in no cache, for the self-test.
+//! Stores that wait, for the self-test: to lines of memory that are in no cache.
 //!
-//! The stores to them are done with as few instructions between as there can be.
-//! In a program that is built for debugging every step of a loop stores to the
-//! stack, and those stores would take the cold ones' places in the store buffer.
+//! What is queued, and the pause of the other side, are assembly where that is known:
+//! in a program that is built for debugging every step of a loop stores to the stack,
+//! and those stores would wait among the cold ones.
 
 use crate::race::Line;
 
-/// Stores queued at a time. A store buffer has room for some more, and should
-/// have: a thread whose buffer is full waits, and what it waited for is then done
-/// in order.
-pub(crate) const QUEUED: usize = 32;
+/// Stores queued at most.
+pub(crate) const QUEUED: usize = 16;
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
-pub(crate) use flushed::{LINES, evict, store};
+pub(crate) use flushed::{LINES, pause, store};
 
-/// Where lines can be evicted by an instruction, few will do.
+/// Where lines can be evicted by an instruction.
+///
+/// Each line is thrown out right before its store, in the queue. So none can be fetched
+/// ahead, and each pair is a trip to memory of its own, one after the other: 0.25 to
+/// 0.3 microseconds on one processor on which it was measured, so that 8 to 16 of them
+/// hold the queue back for longer than a system call takes. More would fill the store
+/// queue (56 to 72 entries), in which the store under test has to find room.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod flushed {
     #![expect(unsafe_code, reason = "instructions of the processor")]
@@ -24,25 +28,29 @@ mod flushed {
 
     pub(crate) const LINES: usize = 4096;
 
-    /// Puts `line` out of every cache.
-    pub(crate) fn evict(line: &Line) {
-        // SAFETY: the address is that of a live word, and every x86-64 has the
-        // instruction. Contents do not change.
-        unsafe { core::arch::x86_64::_mm_clflush(line.0.as_ptr().cast()) }
+    /// Queues a store of `value` to each of the lines, or to half of them.
+    pub(crate) fn store(lines: &[Line; QUEUED], value: u32) {
+        if value % 2 == 0 {
+            queue::<QUEUED>(lines, value);
+        } else {
+            queue::<{ QUEUED / 2 }>(lines, value);
+        }
     }
 
-    /// Stores `value` to each of `lines`.
-    pub(crate) fn store(lines: &[Line; QUEUED], value: u32) {
-        // SAFETY: one relaxed store to the word at the start of each line, all of
-        // which are live; it stands for `AtomicU32::store`.
+    #[inline(always)]
+    fn queue<const COUNT: usize>(lines: &[Line; QUEUED], value: u32) {
+        // SAFETY: a relaxed store to the word at the start of as many lines, all of
+        // which are live; it stands for `AtomicU32::store`. That a line is written
+        // back first changes no contents, and every x86-64 has the instruction.
         unsafe {
             asm!(
                 ".set bonfire_line, 0",
                 ".rept {count}",
+                "clflush [{lines} + bonfire_line * {size}]",
                 "mov [{lines} + bonfire_line * {size}], {value:e}",
                 ".set bonfire_line, bonfire_line + 1",
                 ".endr",
-                count = const QUEUED,
+                count = const COUNT,
                 size = const size_of::<Line>(),
                 lines = in(reg) lines,
                 value = in(reg) value,
@@ -50,24 +58,43 @@ mod flushed {
             );
         }
     }
+
+    /// Does nothing for a while: a turn takes about a cycle.
+    pub(crate) fn pause(turns: u32) {
+        // SAFETY: counts a register down to zero.
+        unsafe {
+            asm!(
+                "2:",
+                "sub {turns:e}, 1",
+                "jnc 2b",
+                turns = inout(reg) turns => _,
+                options(nostack, nomem),
+            );
+        }
+    }
 }
 
 #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-pub(crate) use scattered::{LINES, evict, store};
+pub(crate) use scattered::{LINES, pause, store};
 
-/// Elsewhere there have to be more lines than any cache holds.
+/// Elsewhere there have to be more lines than any cache holds, and which are used is
+/// drawn at random.
 #[cfg(not(all(target_arch = "x86_64", not(miri))))]
 mod scattered {
+    use core::hint::black_box;
     use core::sync::atomic::Ordering::Relaxed;
 
     use super::{Line, QUEUED};
 
     pub(crate) const LINES: usize = 1 << 19;
 
-    pub(crate) fn evict(_line: &Line) {}
-
     /// Stores `value` to each of `lines`.
     pub(crate) fn store(lines: &[Line; QUEUED], value: u32) {
         lines.iter().for_each(|line| line.0.store(value, Relaxed));
+    }
+
+    /// Does nothing for a while.
+    pub(crate) fn pause(turns: u32) {
+        (0..turns).for_each(|_| black_box(()));
     }
 }

@@ -149,6 +149,7 @@ fn tell_verdict() {
         Verdict::Orders(_) => "orders",
         Verdict::Lies(_) => "lies",
         Verdict::CannotTell(_) => "cannot-tell",
+        _ => "not-tried",
     };
     println!("verdict: {name} {}", start.elapsed().as_micros());
 }

@@ -26,7 +26,7 @@ pub(crate) fn play(most: u32, enough: u32, fast: Side, slow: Side) -> Counts {
 
 /// Does `then` while the fast side still waits for another round.
 fn play_and_then<T>(most: u32, enough: u32, fast: Side, slow: Side, then: impl FnOnce(Counts) -> T) -> T {
-    let race = Race::new(PATIENCE);
+    let race = Race::new(PATIENCE).expect("there is memory for a race");
     thread::scope(|scope| {
         scope.spawn(|| race.play_fast(|_, cells| fast(cells)));
         let mut counts = Counts::default();

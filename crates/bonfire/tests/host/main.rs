@@ -20,3 +20,7 @@ mod race;
 #[cfg(all(feature = "signal", not(feature = "early")))]
 mod signals;
 mod sys;
+#[cfg(not(feature = "early"))]
+mod table;
+#[cfg(not(feature = "early"))]
+mod verdicts;

@@ -38,3 +38,25 @@ pub(crate) fn has_children() -> bool {
     let waited = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::__WALL | libc::WNOHANG) };
     waited >= 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ECHILD)
 }
+
+/// Keeps this thread and those it starts on one CPU.
+pub(crate) fn run_on_one_cpu() {
+    // SAFETY: an all-zero set is a set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: takes nothing and cannot fail.
+    let cpu = usize::try_from(unsafe { libc::sched_getcpu() }).expect("this thread runs somewhere");
+    // SAFETY: the set is ours and has room for every CPU of the system's.
+    unsafe { libc::CPU_SET(cpu, &mut set) };
+    // SAFETY: the set lives through the call and is as long as said.
+    assert_eq!(unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) }, 0);
+}
+
+/// Leaves this process `more` bytes of addresses than it has.
+pub(crate) fn limit_memory(more: u64) {
+    let status = std::fs::read_to_string("/proc/self/statm").expect("a process has a size");
+    let pages: u64 = status.split(' ').next().and_then(|pages| pages.parse().ok()).expect("a number");
+    let limit = pages * 4096 + more;
+    let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
+    // SAFETY: the structure lives through the call.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+}
