@@ -1,4 +1,8 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(
+    all(doc, not(feature = "std")),
+    expect(rustdoc::broken_intra_doc_links, reason = "what needs `std` is named, and linked where it is")
+)]
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -6,6 +10,12 @@
 extern crate std;
 
 pub mod soundness;
+
+#[doc = include_str!("../docs/filters.md")]
+pub mod filters {}
+
+#[doc = include_str!("../docs/places.md")]
+pub mod places {}
 
 mod registration;
 pub use registration::{Memory, NotNow, Rseq, SyncCore, Tokens, register, register_allowed, registrations};

@@ -59,7 +59,12 @@ fn is_shipped(dependency: &Dependency) -> bool {
 }
 
 fn missing_metadata(package: &Package) -> Vec<String> {
+    let folder = package.manifest_path.parent();
+    // A package is shipped without the workspace around it.
+    let has = |file: &str| folder.is_some_and(|folder| folder.join(file).is_file());
     let fields = [
+        ("LICENSE-MIT", has("LICENSE-MIT")),
+        ("LICENSE-APACHE", has("LICENSE-APACHE")),
         ("description", package.description.is_some()),
         ("license", package.license.as_deref() == Some("MIT OR Apache-2.0")),
         ("repository", package.repository.is_some()),
@@ -69,7 +74,7 @@ fn missing_metadata(package: &Package) -> Vec<String> {
         ("categories", !package.categories.is_empty()),
     ];
     let missing = fields.into_iter().filter(|(_, present)| !present);
-    missing.map(|(field, _)| format!("`{field}` is missing, or not that of the workspace")).collect()
+    missing.map(|(what, _)| format!("`{what}` is missing, or not that of the workspace")).collect()
 }
 
 /// Crate roots say once, at the top, that unsafe code is forbidden, or denied
@@ -115,5 +120,7 @@ mod tests {
         abi.description = None;
         abi.license = Some("GPL-2.0".into());
         assert_eq!(missing_metadata(&abi).len(), 2);
+        abi.manifest_path = "/nowhere/Cargo.toml".into();
+        assert_eq!(missing_metadata(&abi).len(), 4);
     }
 }

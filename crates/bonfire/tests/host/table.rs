@@ -32,8 +32,10 @@ const ACTIONS: [(&str, Then); 6] = [
     ("KILL_PROCESS", Then::KillProcess),
 ];
 
+type Install = fn(Then);
+
 /// The calls that they are for.
-const CALLS: [(&str, fn(Then)); 8] = [
+const CALLS: [(&str, Install); 8] = [
     ("`membarrier`", |then| install(&[], then)),
     ("`fork`, `vfork`, `clone` without `CLONE_THREAD`; `clone3` as if absent", install_before_processes),
     ("the same, `clone3` forgotten", install_before_old_processes),
