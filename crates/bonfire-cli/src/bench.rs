@@ -1,11 +1,13 @@
 //! `bonfire bench`: what fences cost on this machine.
 //!
-//! Everything that is compared is measured in interleaved rounds of one run, and
-//! given as a median with the tenth and ninetieth percentile: on a machine
-//! with neighbours a single time says nothing, and a ratio within a run a lot.
+//! Everything that is compared is measured in rounds of one run, through one call
+//! site, and given as a median with the tenth and ninetieth percentile: on a
+//! machine with neighbours a single time says nothing, and a ratio within a run a
+//! lot. How small a difference may be that is still told, [`sample`] says.
 
 mod crowd;
 mod fences;
+mod machine;
 mod page;
 mod plot;
 mod registration;
@@ -28,7 +30,7 @@ use sample::Cost;
 /// Measure what light and heavy fences cost on this machine
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How many interleaved rounds each cost is the median of
+    /// How many rounds each cost is the median of
     #[arg(long, value_name = "NUMBER", default_value = "51", value_parser = clap::value_parser!(u32).range(5..=10_000))]
     rounds: u32,
 
@@ -56,6 +58,10 @@ struct Bench {
     version: u32,
     bonfire: &'static str,
     environment: Environment,
+    /// What the figures belong to.
+    processor: Option<String>,
+    /// How many tasks wanted a CPU in the minute before, and in the last one.
+    load: [Option<f64>; 2],
     /// What could not be measured here, and why.
     not_measured: Vec<String>,
     costs: Vec<Cost>,
@@ -88,9 +94,11 @@ fn measure(options: &Options) -> Result<Bench> {
     let tokens = bonfire::register().context("nothing to measure: there is no process-wide barrier")?;
     let mut bench = Bench {
         schema: "bonfire-bench",
-        version: 1,
+        version: 2,
         bonfire: env!("CARGO_PKG_VERSION"),
         environment: Environment::read(),
+        processor: machine::processor(),
+        load: [machine::load(), None],
         not_measured: Vec::new(),
         costs: Vec::new(),
     };
@@ -100,7 +108,21 @@ fn measure(options: &Options) -> Result<Bench> {
     fences::fallbacks(&mut bench, rounds, options.threads as usize);
     stall::measure(&mut bench, rounds, &tokens);
     registration::measure(&mut bench, rounds)?;
+    bench.load[1] = machine::load();
     Ok(bench)
+}
+
+impl Bench {
+    /// The processor, and how busy it was: without them a figure is nobody's.
+    fn place(&self) -> String {
+        let cpus = match machine::cpus() {
+            1 => "1 CPU".into(),
+            cpus => format!("{cpus} CPUs"),
+        };
+        let processor = self.processor.as_deref().unwrap_or("a processor that does not say its name");
+        let load = self.load.map(|load| load.map_or("?".into(), |load| format!("{load:.1}")));
+        format!("{processor} · {cpus} for this process · load {} before, {} after", load[0], load[1])
+    }
 }
 
 fn write(file: &std::path::Path, text: &str) -> Result<()> {

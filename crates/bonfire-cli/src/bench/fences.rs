@@ -9,7 +9,7 @@ use std::sync::atomic::{
 };
 use std::time::Instant;
 
-use bonfire::{Barrier, Call, Command, Fences, Signal, Tokens, process, raw};
+use bonfire::{Barrier, Call, Command, Fences, Lazy, Policy, Signal, Tokens, process, raw};
 
 use super::Bench;
 use super::crowd::Crowd;
@@ -17,21 +17,28 @@ use super::sample::{Variant, interleaved};
 
 /// A reader's section with each kind of fence in it.
 pub(super) fn light(bench: &mut Bench, rounds: usize) {
+    static LAZY: Lazy = Lazy::new(Policy::Fences);
+    LAZY.heavy();
     let variants: Vec<Variant> = vec![
-        ("no fence (wrong)", Box::new(|| Some(section(|| ())))),
-        ("light", Box::new(|| Some(section(bonfire::light)))),
-        ("process::light", Box::new(|| Some(section(process::light)))),
+        // Twice: code that differs in its place alone.
+        ("no fence (wrong)", Box::new(|| Some(section::<0>(|| ())))),
+        ("no fence (wrong)", Box::new(|| Some(section::<1>(|| ())))),
+        ("light", Box::new(|| Some(section::<0>(bonfire::light)))),
+        ("light", Box::new(|| Some(section::<1>(bonfire::light)))),
+        ("process::light", Box::new(|| Some(section::<0>(process::light)))),
+        ("Lazy::light", Box::new(|| Some(section::<0>(|| LAZY.light())))),
         // SeqCst: pairs with nothing; it is here to be timed.
-        ("fence(SeqCst)", Box::new(|| Some(section(|| fence(SeqCst))))),
+        ("fence(SeqCst)", Box::new(|| Some(section::<0>(|| fence(SeqCst))))),
     ];
     bench.costs.extend(interleaved("reader section", None, rounds, variants));
 }
 
 /// Nanoseconds of a section: store, fence, load, store. A light fence at the
 /// end of each turn keeps the compiler from unrolling any of the loops, so
-/// that they differ in nothing but `fence`.
+/// that they differ in nothing but `fence`, and in where they are in memory: a
+/// section of another `PLACE` is the same code once more.
 #[inline(never)]
-fn section(fence: impl Fn()) -> f64 {
+fn section<const PLACE: usize>(fence: impl Fn()) -> f64 {
     const TURNS: usize = 100_000;
     let (flag, shared) = (AtomicUsize::new(0), AtomicUsize::new(1));
     let (flag, shared) = (black_box(&flag), black_box(&shared));
@@ -45,7 +52,8 @@ fn section(fence: impl Fn()) -> f64 {
         bonfire::light();
     }
     let elapsed = start.elapsed();
-    black_box(sum);
+    // Sections that are the same to the letter would be made one.
+    black_box((sum, PLACE));
     elapsed.as_nanos() as f64 / TURNS as f64
 }
 
@@ -55,7 +63,7 @@ pub(super) fn heavy(bench: &mut Bench, rounds: usize, most: usize, tokens: &Toke
     for asleep in [1, 10, 100, 1_000, 10_000].into_iter().filter(|&asleep| asleep <= most) {
         with_crowd(bench, "others asleep", asleep, false, rounds, tokens);
     }
-    if std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1) {
+    if super::machine::cpus() > 1 {
         with_crowd(bench, "one other running", 0, true, rounds, tokens);
         with_crowd(bench, "one running, others asleep", most, true, rounds, tokens);
     } else {
@@ -78,13 +86,17 @@ fn with_crowd(
     let &Tokens { memory, sync_core, rseq, .. } = tokens;
     let crowd = &crowd;
     let mut variants: Vec<Variant> = vec![
-        ("QUERY (no fence)", timed(crowd, || drop_result(Command::Query))),
         ("the system call", timed(crowd, || drop_result(Command::PrivateExpedited))),
+        ("the system call", timed(crowd, || drop_result(Command::PrivateExpedited))),
+        ("QUERY (no fence)", timed(crowd, || drop_result(Command::Query))),
         ("heavy", timed(crowd, move || memory.heavy())),
+        ("try_heavy", timed(crowd, move || _ = memory.try_heavy())),
+        ("heavy_since, nobody's", timed(crowd, move || _ = memory.heavy_since(memory.ticket()))),
         ("process::heavy", timed(crowd, process::heavy)),
     ];
-    variants.extend(sync_core.ok().map(|core| ("sync_core", timed(crowd, move || core.serialise()))));
-    variants.extend(rseq.ok().map(|rseq| ("rseq_fence", timed(crowd, move || rseq.restart()))));
+    variants
+        .extend(sync_core.ok().map(|core| ("SyncCore::serialise", timed(crowd, move || core.serialise()))));
+    variants.extend(rseq.ok().map(|rseq| ("Rseq::restart", timed(crowd, move || rseq.restart()))));
     let threads = asleep + usize::from(running);
     let costs = interleaved(group, Some(threads), rounds, variants);
     if costs.is_empty() {
@@ -101,17 +113,23 @@ fn drop_result(command: Command) {
 /// A sample of `work`: the median of calls that the running thread, if there
 /// is one, ran before and after.
 fn timed<'a>(crowd: &'a Crowd, work: impl Fn() + 'a) -> Box<dyn FnMut() -> Option<f64> + 'a> {
+    Box::new(move || median_of_calls(crowd, &work))
+}
+
+/// Everything that is compared is called and timed here, in this one place of the
+/// program: where the instructions of a loop lie moves a call by more than what
+/// is looked for. (The instruction that traps is in one place as well.)
+#[inline(never)]
+fn median_of_calls(crowd: &Crowd, work: &dyn Fn()) -> Option<f64> {
     const CALLS: usize = 31;
-    Box::new(move || {
-        let call = || {
-            let start = Instant::now();
-            work();
-            start.elapsed().as_nanos() as f64
-        };
-        let mut times: Vec<f64> = (0..CALLS).filter_map(|_| crowd.observed(call)).collect();
-        times.sort_by(f64::total_cmp);
-        times.get(times.len() / 2).copied()
-    })
+    let call = || {
+        let start = Instant::now();
+        work();
+        start.elapsed().as_nanos() as f64
+    };
+    let mut times: Vec<f64> = (0..CALLS).filter_map(|_| crowd.observed(call)).collect();
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied()
 }
 
 /// What a program may choose where the kernel has no barrier.
@@ -135,7 +153,8 @@ pub(super) fn fallbacks(bench: &mut Bench, rounds: usize, most: usize) {
         bench.costs.extend(interleaved("fallback", Some(asleep), fewer, variants));
         drop(crowd);
     }
-    let fences: Vec<Variant> = vec![("fences on both sides", Box::new(|| Some(section(|| Fences.heavy()))))];
+    let fences: Vec<Variant> =
+        vec![("fences on both sides", Box::new(|| Some(section::<0>(|| Fences.heavy()))))];
     bench.costs.extend(interleaved("fallback", None, rounds, fences));
 }
 

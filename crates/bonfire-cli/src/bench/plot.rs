@@ -1,152 +1,76 @@
-//! Plots as SVG, of two kinds: bars and lines, both with logarithmic scales,
-//! since costs here span nine orders of magnitude.
+//! Plots of two kinds, in plain HTML: bars from zero, where lengths are compared,
+//! and points on a logarithmic scale that says so, where costs are magnitudes
+//! apart.
+//!
+//! No plotting crate: those draw pictures, whose letters shrink with the window.
+//! Here a row is text with a bar under it or beside it, in the reader's own size,
+//! on a telephone and in the dark, and a reader that sees nothing hears names and
+//! numbers.
 
 use std::fmt::Write;
 
-use super::sample::human;
+use super::sample::{Cost, human};
 
-/// Room for names on the left, and for what is written at the end of a bar.
-const LEFT: f64 = 300.0;
-const WIDTH: f64 = 860.0;
-const RIGHT: f64 = 110.0;
-
-/// A bar for each value, with a whisker over its spread.
-pub(super) struct Bar {
+/// What one row shows.
+pub(super) struct Row<'a> {
     pub(super) name: String,
-    pub(super) median: f64,
-    pub(super) low: f64,
-    pub(super) high: f64,
+    pub(super) cost: &'a Cost,
     /// Drawn in the colour that draws the eye.
     pub(super) stands_out: bool,
 }
 
-/// Bars on a common scale.
-pub(super) fn bars(bars: &[Bar]) -> String {
-    const ROW: f64 = 26.0;
-    let scale = Scale::over(bars.iter().flat_map(|bar| [bar.low, bar.median, bar.high]), LEFT, WIDTH - RIGHT);
-    let height = ROW * bars.len() as f64 + 34.0;
-    let mut svg = open(WIDTH, height);
-    for decade in scale.decades() {
-        let x = scale.at(decade);
+/// Bars from zero to the largest. A spread that goes further is cut off there.
+pub(super) fn bars(rows: &[Row]) -> String {
+    let most = rows.iter().map(|row| row.cost.median_ns).fold(0.0, f64::max);
+    let at = |ns: f64| 100.0 * (ns / most).clamp(0.0, 1.0);
+    drawn(rows, "from zero", at, |row| {
+        format!("<i class=\"bar\" style=\"width:{:.2}%\"></i>", at(row.cost.median_ns))
+    })
+}
+
+/// Points on a logarithmic scale over whole decades.
+pub(super) fn points(rows: &[Row]) -> String {
+    let logs = || {
+        rows.iter().flat_map(|row| [row.cost.p10_ns, row.cost.p90_ns]).filter(|ns| *ns > 0.0).map(f64::log10)
+    };
+    let lowest = logs().fold(f64::INFINITY, f64::min).floor();
+    let decades = (logs().fold(f64::NEG_INFINITY, f64::max).ceil() - lowest).max(1.0);
+    let at = |ns: f64| 100.0 * ((ns.max(f64::MIN_POSITIVE).log10() - lowest) / decades).clamp(0.0, 1.0);
+    let ends = [lowest, lowest + decades].map(|decade| human(10_f64.powf(decade)));
+    let scale = format!("logarithmic scale, {} to {}", ends[0], ends[1]);
+    drawn(rows, &scale, at, |row| {
+        format!("<i class=\"point\" style=\"left:{:.2}%\"></i>", at(row.cost.median_ns))
+    })
+}
+
+/// The rows, each with its spread, and what the scale is.
+fn drawn(rows: &[Row], scale: &str, at: impl Fn(f64) -> f64, mark: impl Fn(&Row) -> String) -> String {
+    let mut html = format!("<p class=\"scale\">{scale}</p><dl>");
+    for row in rows {
+        let class = match (row.stands_out, row.cost.is_faint()) {
+            (true, false) => "ours",
+            (false, true) => "faint",
+            (true, true) => "ours faint",
+            (false, false) => "",
+        };
+        let (low, high) = (at(row.cost.p10_ns), at(row.cost.p90_ns));
+        let claim = Some(row.cost.claim()).filter(|claim| !claim.is_empty());
+        let claim = claim.map(|claim| format!(" <small>{claim}</small>")).unwrap_or_default();
+        // Writing to a string cannot fail.
         let _ = write!(
-            svg,
-            r#"<line class="grid" x1="{x:.1}" x2="{x:.1}" y1="4" y2="{:.1}"/><text class="tick" x="{x:.1}" y="{:.1}">{}</text>"#,
-            height - 28.0,
-            height - 10.0,
-            decade_name(decade)
+            html,
+            "<div class=\"row {class}\"><dt>{}</dt><dd class=\"value\">{}{claim}</dd><dd class=\"track\" \
+             aria-hidden=\"true\">{}<i class=\"whisker\" style=\"left:{low:.2}%;width:{:.2}%\"></i></dd></div>",
+            escape(&row.name),
+            human(row.cost.median_ns),
+            mark(row),
+            high - low,
         );
     }
-    for (row, bar) in bars.iter().enumerate() {
-        let y = ROW * row as f64 + 8.0;
-        let class = if bar.stands_out { "bar ours" } else { "bar" };
-        let (start, end) = (scale.start, scale.at(bar.median));
-        let _ = write!(
-            svg,
-            r#"<text class="name" x="{:.1}" y="{:.1}">{}</text><rect class="{class}" x="{start:.1}" y="{y:.1}" width="{:.1}" height="14" rx="2"/><line class="whisker" x1="{:.1}" x2="{:.1}" y1="{m:.1}" y2="{m:.1}"/><text class="value" x="{:.1}" y="{:.1}">{}</text>"#,
-            LEFT - 10.0,
-            y + 11.5,
-            escape(&bar.name),
-            (end - start).max(1.5),
-            scale.at(bar.low),
-            scale.at(bar.high),
-            end.max(scale.at(bar.high)) + 8.0,
-            y + 11.5,
-            human(bar.median),
-            m = y + 7.0,
-        );
-    }
-    svg + "</svg>"
+    html + "</dl>"
 }
 
-/// A line through points, with its name at the end.
-pub(super) struct Line {
-    pub(super) name: String,
-    pub(super) points: Vec<(f64, f64)>,
-    pub(super) stands_out: bool,
-}
-
-/// Lines over a count on a logarithmic scale.
-pub(super) fn lines(lines: &[Line], below: &str) -> String {
-    const HEIGHT: f64 = 320.0;
-    let points = || lines.iter().flat_map(|line| line.points.iter().copied());
-    let across = Scale::over(points().map(|(x, _)| x), 70.0, WIDTH - 190.0);
-    let up = Scale::over(points().map(|(_, y)| y), HEIGHT - 44.0, 12.0);
-    let mut svg = open(WIDTH, HEIGHT);
-    for decade in up.decades() {
-        let y = up.at(decade);
-        let _ = write!(
-            svg,
-            r#"<line class="grid" x1="70" x2="{:.1}" y1="{y:.1}" y2="{y:.1}"/><text class="name" x="62" y="{:.1}">{}</text>"#,
-            WIDTH - 190.0,
-            y + 4.0,
-            decade_name(decade)
-        );
-    }
-    for decade in across.decades() {
-        let x = across.at(decade);
-        let _ = write!(svg, r#"<text class="tick" x="{x:.1}" y="{:.1}">{decade}</text>"#, HEIGHT - 24.0);
-    }
-    let _ = write!(
-        svg,
-        r#"<text class="tick" x="{:.1}" y="{:.1}">{below}</text>"#,
-        WIDTH / 2.0 - 60.0,
-        HEIGHT - 6.0
-    );
-    for line in lines {
-        let class = if line.stands_out { "ours" } else { "" };
-        let path: Vec<String> =
-            line.points.iter().map(|&(x, y)| format!("{:.1},{:.1}", across.at(x), up.at(y))).collect();
-        let _ = write!(svg, r#"<polyline class="line {class}" points="{}"/>"#, path.join(" "));
-        for point in &path {
-            let (x, y) = point.split_once(',').unwrap_or_default();
-            let _ = write!(svg, r#"<circle class="point {class}" cx="{x}" cy="{y}" r="3.5"/>"#);
-        }
-        if let Some(&(x, y)) = line.points.last() {
-            let (x, y) = (across.at(x) + 10.0, up.at(y) + 4.0);
-            let _ = write!(svg, r#"<text class="value" x="{x:.1}" y="{y:.1}">{}</text>"#, escape(&line.name));
-        }
-    }
-    svg + "</svg>"
-}
-
-fn open(width: f64, height: f64) -> String {
-    format!(r#"<svg viewBox="0 0 {width} {height}" role="img" xmlns="http://www.w3.org/2000/svg">"#)
-}
-
-/// Powers of ten, laid out between two places.
-struct Scale {
-    lowest: f64,
-    decades: f64,
-    start: f64,
-    end: f64,
-}
-
-impl Scale {
-    /// Whole decades around `values`; what is not positive is at the start.
-    fn over(values: impl Iterator<Item = f64>, start: f64, end: f64) -> Self {
-        let logs: Vec<f64> = values.filter(|&value| value > 0.0).map(f64::log10).collect();
-        let lowest = logs.iter().copied().fold(f64::INFINITY, f64::min).floor();
-        let highest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max).ceil();
-        let (lowest, highest) = if logs.is_empty() { (0.0, 1.0) } else { (lowest, highest) };
-        Self { lowest, decades: (highest - lowest).max(1.0), start, end }
-    }
-
-    fn at(&self, value: f64) -> f64 {
-        let share = if value > 0.0 { (value.log10() - self.lowest) / self.decades } else { 0.0 };
-        self.start + share.clamp(0.0, 1.0) * (self.end - self.start)
-    }
-
-    fn decades(&self) -> impl Iterator<Item = f64> {
-        let lowest = self.lowest as i32;
-        (0..=self.decades as i32).map(move |step| 10_f64.powi(lowest + step))
-    }
-}
-
-fn decade_name(ns: f64) -> String {
-    human(ns).replace(".00", "").replace(".0 ", " ")
-}
-
-/// Text as XML wants it.
+/// Text as HTML wants it.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -154,22 +78,27 @@ pub(super) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::sample::costs;
 
-    #[test]
-    fn a_scale_covers_whole_decades() {
-        let scale = Scale::over([0.25, 0.0, 30.0].into_iter(), 100.0, 400.0);
-        assert_eq!([0.1, 1.0, 100.0].map(|value| scale.at(value).round()), [100.0, 200.0, 400.0]);
-        assert_eq!(scale.at(-5.0), 100.0);
-        assert_eq!(scale.decades().count(), 4);
+    fn check(plot: fn(&[Row]) -> String, holds: &[&str]) {
+        let values = vec![("a<b", vec![50.0; 20]), ("c", vec![200.0; 20]), ("few", vec![100.0; 3])];
+        let costs = costs("group", None, values);
+        let rows: Vec<Row> =
+            costs.iter().map(|cost| Row { name: cost.name.clone(), cost, stands_out: false }).collect();
+        let html = plot(&rows);
+        for text in holds.iter().chain(&["a&lt;b", "50.0 ns", "+150 ns", "row faint"]) {
+            assert!(html.contains(text), "{text}: {html}");
+        }
+        assert!(!html.contains("NaN") && !html.contains("a<b"));
     }
 
     #[test]
-    fn plots_are_whole_and_hold_what_they_show() {
-        let bar = Bar { name: "a<b".into(), median: 5.0, low: 4.0, high: 9.0, stands_out: true };
-        let svg = bars(&[bar]);
-        assert!(svg.starts_with("<svg") && svg.ends_with("</svg>"));
-        assert!(svg.contains("a&lt;b") && svg.contains("5.00 ns") && !svg.contains("NaN"));
-        let line = Line { name: "l".into(), points: vec![(1.0, 2.0), (10.0, 200.0)], stands_out: false };
-        assert_eq!(lines(&[line], "threads").matches("<circle").count(), 2);
+    fn bars_begin_at_zero_and_their_lengths_compare() {
+        check(bars, &["from zero", "class=\"bar\" style=\"width:25.00%\"", "width:100.00%"]);
+    }
+
+    #[test]
+    fn points_stand_on_a_scale_that_is_said_to_be_logarithmic() {
+        check(points, &["logarithmic scale, 10.0 ns to 1.00 µs", "left:34.95%"]);
     }
 }

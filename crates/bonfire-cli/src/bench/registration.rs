@@ -10,7 +10,7 @@ use clap::ValueEnum;
 
 use super::Bench;
 use super::crowd::Crowd;
-use super::sample::cost;
+use super::sample::costs;
 
 /// How a fresh process registers.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -48,8 +48,8 @@ pub(super) fn measure(bench: &mut Bench, rounds: usize) -> Result<()> {
             }
         }
     }
-    let named = ways.iter().flat_map(|&way| measures(way)).zip(samples.into_iter().flatten());
-    bench.costs.extend(named.filter_map(|(name, samples)| cost("registration", *name, None, samples)));
+    let named = ways.iter().flat_map(|&way| measures(way)).copied().zip(samples.into_iter().flatten());
+    bench.costs.extend(costs("registration", None, named.collect()));
     Ok(())
 }
 

@@ -11,12 +11,12 @@ use std::time::Instant;
 use bonfire::{Call, Command, Tokens, raw};
 
 use super::Bench;
-use super::sample::cost;
+use super::sample::costs;
 
 /// The victim works for a while that it times, in peace and under heavy
 /// fences in turn; the difference, divided by the fences, is the stall.
 pub(super) fn measure(bench: &mut Bench, rounds: usize, tokens: &Tokens) {
-    if thread::available_parallelism().is_ok_and(|cpus| cpus.get() < 2) {
+    if super::machine::cpus() < 2 {
         return bench.not_measured.push("the stall of a fenced thread: there is one CPU".into());
     }
     let memory = tokens.memory;
@@ -25,7 +25,7 @@ pub(super) fn measure(bench: &mut Bench, rounds: usize, tokens: &Tokens) {
         ("heavy", Box::new(move || memory.heavy())),
     ];
     if let Ok(core) = tokens.sync_core {
-        storms.push(("sync_core", Box::new(move || core.serialise())));
+        storms.push(("SyncCore::serialise", Box::new(move || core.serialise())));
     }
     let mut losses = vec![Vec::new(); storms.len()];
     let desk = Desk::default();
@@ -42,12 +42,11 @@ pub(super) fn measure(bench: &mut Bench, rounds: usize, tokens: &Tokens) {
         // Relaxed: it ends the work and publishes nothing.
         desk.asked.store(OVER, Relaxed);
     });
-    for ((name, _), losses) in storms.iter().zip(losses) {
-        match cost("stall of a fenced thread", *name, None, losses) {
-            Some(cost) => bench.costs.push(cost),
-            None => bench.not_measured.push(format!("the stall by {name}: others kept the CPUs busy")),
-        }
+    let named: Vec<_> = storms.iter().map(|(name, _)| *name).zip(losses).collect();
+    for (name, _) in named.iter().filter(|(_, losses)| losses.is_empty()) {
+        bench.not_measured.push(format!("the stall by {name}: others kept the CPUs busy"));
     }
+    bench.costs.extend(costs("stall of a fenced thread", None, named));
 }
 
 /// Calls within a piece of work without which its time says nothing: if there

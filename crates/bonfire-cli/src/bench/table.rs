@@ -12,29 +12,39 @@ const DIM: Style = Style::new().dimmed();
 
 /// Group by group, in the order in which they were measured.
 pub(super) fn table(bench: &Bench) -> String {
-    let mut text = format!(
-        "{TITLE}bonfire bench{TITLE:#}  {} · {} CPUs online\n",
-        bench.environment.kernel,
-        bench.environment.cpus_online.as_deref().unwrap_or("?"),
-    );
+    let mut text =
+        format!("{TITLE}bonfire bench{TITLE:#}  {}\n{}\n", bench.environment.kernel, bench.place());
     let width = bench.costs.iter().map(|cost| cost.name.chars().count()).max().unwrap_or(0);
-    for group in bench.costs.chunk_by(|one, other| (one.group, one.threads) == (other.group, other.threads)) {
-        let title = title(&group[0]);
+    for group in groups(&bench.costs) {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "\n{TITLE}{title}{TITLE:#}");
+        let _ = writeln!(text, "\n{TITLE}{}{TITLE:#}", title(&group[0]));
         for cost in group {
             let [median, low, high] = [cost.median_ns, cost.p10_ns, cost.p90_ns].map(human);
-            let _ = writeln!(text, "  {:width$}  {median:>9}  {DIM}{low:>9} … {high}{DIM:#}", cost.name);
+            let (style, few) = if cost.is_faint() { (DIM, few(cost)) } else { (Style::new(), String::new()) };
+            let row = format!("{:width$}  {median:>9}  {:>9}", cost.name, cost.claim());
+            let spread = format!("{low:>9} … {high:<9}  {:>9}{few}", human(cost.noise_ns));
+            let _ = writeln!(text, "  {style}{row}{style:#}  {DIM}{}{DIM:#}", spread.trim_end());
         }
     }
     let _ = writeln!(
         text,
-        "\n{DIM}Medians of interleaved rounds, with the tenth and ninetieth percentile.{DIM:#}"
+        "\n{DIM}Medians of rounds, each in an order of its own; what they cost more than the first of their group, \
+         where that is more than noise; the tenth and ninetieth percentile; and the noise: what two medians of \
+         the same thing would be apart.{DIM:#}"
     );
     for missing in &bench.not_measured {
         let _ = writeln!(text, "not measured: {missing}");
     }
     text
+}
+
+/// The costs that were measured together.
+fn groups(costs: &[Cost]) -> impl Iterator<Item = &[Cost]> {
+    costs.chunk_by(|one, other| (one.group, one.threads) == (other.group, other.threads))
+}
+
+fn few(cost: &Cost) -> String {
+    format!("  {} sample{} only", cost.samples, if cost.samples == 1 { "" } else { "s" })
 }
 
 /// The group, with its number of threads where that is the question.

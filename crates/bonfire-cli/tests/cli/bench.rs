@@ -14,7 +14,7 @@ fn every_cost_is_in_the_json_and_on_the_page() {
     let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     let html = fs::read_to_string(&page).unwrap();
     fs::remove_file(&page).unwrap();
-    assert_eq!((json["schema"].as_str(), json["version"].as_u64()), (Some("bonfire-bench"), Some(1)));
+    assert_eq!((json["schema"].as_str(), json["version"].as_u64()), (Some("bonfire-bench"), Some(2)));
     let costs = json["costs"].as_array().unwrap();
     for group in ["reader section", "alone", "others asleep", "fallback", "registration"] {
         assert!(costs.iter().any(|cost| cost["group"] == group), "{group}");
@@ -23,7 +23,12 @@ fn every_cost_is_in_the_json_and_on_the_page() {
         assert!(html.contains(cost["name"].as_str().unwrap()), "{cost}");
         let [low, median, high] = ["p10_ns", "median_ns", "p90_ns"].map(|key| cost[key].as_f64().unwrap());
         assert!(low <= median && median <= high, "{cost}");
+        // Five rounds are too few to tell a difference.
+        assert!(cost["difference_ns"].is_null() && cost["noise_ns"].as_f64().is_some(), "{cost}");
     }
+    // What the figures belong to.
+    let processor = json["processor"].as_str().expect("this processor has a name");
+    assert!(html.contains(processor) && json["load"][1].as_f64().is_some());
     // It needs nothing but itself.
     assert!(!html.contains("src=") && !html.contains("href=") && !html.contains("@import"));
 }
