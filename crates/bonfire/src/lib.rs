@@ -9,6 +9,7 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod porting;
 pub mod soundness;
 
 #[doc = include_str!("../docs/filters.md")]
