@@ -72,19 +72,18 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if let Some(way) = options.registration {
         return registration::in_this_process(way);
     }
+    let [json, html] = [&options.json, &options.html].map(|file| file.as_deref().map(Output::open));
+    let (json, html) = (json.transpose()?, html.transpose()?);
     let bench = measure(options)?;
-    let json = serde_json::to_string_pretty(&bench)? + "\n";
-    match options.json.as_deref() {
-        Some(file) if file.as_os_str() == "-" => _ = text::print(&json)?,
-        file => {
-            if let Some(file) = file {
-                write(file, &json)?;
-            }
-            text::print(&table::table(&bench))?;
-        }
+    let with_table = !json.as_ref().is_some_and(Output::is_stdout);
+    if let Some(json) = json {
+        json.write(&(serde_json::to_string_pretty(&bench)? + "\n"))?;
     }
-    if let Some(file) = &options.html {
-        write(file, &page::page(&bench))?;
+    if with_table {
+        text::print(&table::table(&bench))?;
+    }
+    if let Some(html) = html {
+        html.write(&page::page(&bench))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -123,8 +122,4 @@ impl Bench {
         let load = self.load.map(|load| load.map_or("?".into(), |load| format!("{load:.1}")));
         format!("{processor} · {cpus} for this process · load {} before, {} after", load[0], load[1])
     }
-}
-
-fn write(file: &std::path::Path, text: &str) -> Result<()> {
-    Output::open(file)?.write(text).map(drop)
 }

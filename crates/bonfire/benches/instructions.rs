@@ -25,7 +25,7 @@ use callgrind::{CALLS, Counted, count_all};
 const COUNTED: [Counted; 6] = [
     ("section, no fence (wrong)", Some(3), || sections(counted_plain)),
     ("section, light", Some(3), || sections(counted_light)),
-    ("section, process::light", Some(8), || sections(counted_process)),
+    ("section, process::light", Some(7), || sections(counted_process)),
     ("section, fence(SeqCst)", Some(4), || sections(counted_full)),
     ("the system call", Some(30), || {
         (0..CALLS).for_each(|_| counted_call(black_box(Command::PrivateExpedited)))

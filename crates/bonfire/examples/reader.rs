@@ -25,6 +25,25 @@ pub fn section_plain(flag: &AtomicUsize, shared: &AtomicUsize) -> usize {
     shared.load(Relaxed)
 }
 
+/// Announces, light fence of a process that may or may not be registered, looks.
+#[inline(never)]
+pub fn section_process(flag: &AtomicUsize, shared: &AtomicUsize) -> usize {
+    flag.store(1, Relaxed);
+    bonfire::process::light();
+    shared.load(Relaxed)
+}
+
+/// A pair that somebody else may change: one that nobody can is compiled away.
+pub static FENCES: bonfire::Lazy = bonfire::Lazy::new(bonfire::Policy::Fences);
+
+/// The same with a pair for a `static`.
+#[inline(never)]
+pub fn section_lazy(flag: &AtomicUsize, shared: &AtomicUsize) -> usize {
+    flag.store(1, Relaxed);
+    FENCES.light();
+    shared.load(Relaxed)
+}
+
 /// Announces, light fence, looks at what was published.
 #[inline(never)]
 pub fn acquire_light(flag: &AtomicUsize, shared: &AtomicUsize) -> usize {

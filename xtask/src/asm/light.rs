@@ -5,8 +5,20 @@ use anyhow::{Result, ensure};
 
 use super::{Compiler, Functions, Options, skipped};
 
-const NAMES: [&str; 6] =
-    ["section_light", "section_plain", "acquire_light", "acquire_plain", "loop_light", "section_full"];
+const NAMES: [&str; 8] = [
+    "section_light",
+    "section_plain",
+    "section_process",
+    "section_lazy",
+    "acquire_light",
+    "acquire_plain",
+    "loop_light",
+    "section_full",
+];
+
+/// Instructions that return, and those that call.
+const RETURNS: &[&str] = &["ret", "retq", "retl", "blr", "bx", "br", "pop"];
+const CALLS: &[&str] = &["call", "callq", "calll", "bl", "blx", "jal", "jalr", "brasl", "basr"];
 
 /// A target, and the instructions that are fences there.
 struct Target {
@@ -67,6 +79,19 @@ fn judge(target: &Target, functions: &Functions) -> Result<()> {
         let fence = mnemonics(name).into_iter().find(is_fence);
         ensure!(fence.is_none(), "{}: {name} has a fence: {fence:?}", target.triple);
     }
+    // Up to the first return is what runs where the branch is not taken: there the
+    // fence of a registered process is, and the full one is out of line.
+    for name in ["section_process", "section_lazy"] {
+        let all = mnemonics(name);
+        let straight: Vec<&str> = all.iter().copied().take_while(|at| !RETURNS.contains(at)).collect();
+        let dear = straight.iter().find(|at| is_fence(at) || CALLS.contains(*at));
+        ensure!(dear.is_none(), "{}: {name} has {dear:?} on its way: {all:?}", target.triple);
+        ensure!(straight.len() < all.len(), "{}: {name} does not return: {all:?}", target.triple);
+        let more = straight.len() + 1 - mnemonics("section_light").len();
+        // The word's address (a linker makes it no load), the word, a test, a branch.
+        let is_x86 = target.triple.starts_with("x86_64");
+        ensure!(!is_x86 || more <= 4, "{}: {name} has {more} instructions more: {all:?}", target.triple);
+    }
     // The twin: if no fence is found here, none would have been found above.
     let seen = mnemonics("section_full").iter().any(is_fence);
     ensure!(seen, "{}: a full fence goes unseen: {:?}", target.triple, functions["section_full"]);
@@ -98,7 +123,16 @@ mod tests {
             NAMES.map(|name| (name.to_owned(), vec!["movq $1, (%rdi)".to_owned(), "retq".to_owned()]));
         let mut functions = BTreeMap::from(lists);
         functions.get_mut("section_full").unwrap().push("mfence".into());
+        for name in ["section_process", "section_lazy"] {
+            let straight =
+                ["movq $1, (%rdi)", "testb $4, STATE(%rip)", "je .LBB0_1", "retq", "callq full_fence"];
+            functions.insert(name.into(), straight.map(str::to_owned).into());
+        }
         assert!(judge(target, &functions).is_ok());
+        let taken = ["movq $1, (%rdi)", "jne .LBB0_1", "callq full_fence", "retq"].map(str::to_owned);
+        let straight = functions.insert("section_process".into(), taken.into()).unwrap();
+        assert!(judge(target, &functions).unwrap_err().to_string().contains("on its way"));
+        functions.insert("section_process".into(), straight);
         functions.get_mut("loop_light").unwrap().push("mfence".into());
         assert!(judge(target, &functions).unwrap_err().to_string().contains("has a fence"));
     }
