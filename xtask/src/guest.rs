@@ -67,6 +67,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         cpus: options.cpus,
         threads: options.threads,
         append: &options.append,
+        emulator: &[],
         budget: options.budget,
         more: &options.more,
     };

@@ -10,6 +10,7 @@ mod boots;
 mod compare_linux;
 mod dist;
 mod guest;
+mod registers;
 mod repository;
 mod target;
 mod test;
@@ -25,7 +26,7 @@ use clap::Parser;
 enum Verb {
     /// Run every test of the workspace, and say what was skipped and why.
     Test(test::Options),
-    /// Check that a light fence is no instruction, on every target at hand.
+    /// Check what compilers make of the fences, on every target at hand.
     Asm(asm::Options),
     /// Check the rules of the house that the compiler does not know.
     Tidy,
@@ -33,6 +34,8 @@ enum Verb {
     Dist(dist::Options),
     /// Check another kernel with the static binary, in QEMU, and compare.
     GuestCheck(guest::Options),
+    /// Run vectorised callers of fences under a kernel that destroys vectors.
+    Registers(registers::Options),
     /// Build the testbed's kernel, which boots in QEMU.
     Testbed(testbed::Options),
     /// Boot the testbed again and again, and add up what was found.
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Verb::Tidy => tidy::run(),
         Verb::Dist(options) => dist::run(&options),
         Verb::GuestCheck(options) => guest::run(&options),
+        Verb::Registers(options) => registers::run(&options),
         Verb::Testbed(options) => testbed::run(&options),
         Verb::Boots(options) => boots::run(&options),
         Verb::CompareLinux(options) => compare_linux::run(&options),

@@ -133,11 +133,26 @@ impl Toolchain {
 
     /// Builds `binary` of `package` with the C library linked in, and returns where it is.
     pub(crate) fn static_binary(&self, target: &Target, package: &str, binary: &str) -> Result<PathBuf> {
-        let folder = self.target_directory()?;
+        self.static_binary_with(&[], target, package, binary)
+    }
+
+    /// The same with these flags for the compiler, in a folder of its own.
+    pub(crate) fn static_binary_with(
+        &self,
+        flags: &[&str],
+        target: &Target,
+        package: &str,
+        binary: &str,
+    ) -> Result<PathBuf> {
+        let mut folder = self.target_directory()?;
+        if !flags.is_empty() {
+            folder = folder.join("flags");
+        }
         let mut cargo = self.command("CARGO", "cargo");
         cargo.args(["build", "--quiet", "--profile", "static", "--package", package, "--bin", binary]);
         cargo.args(["--target", target.triple, "--target-dir"]).arg(&folder);
-        cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
+        let flags = [&["-Ctarget-feature=+crt-static"], flags].concat().join("\u{1f}");
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", flags);
         cargo.env(target.linker_variable(), target.linker);
         if self.build_std {
             cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");

@@ -20,6 +20,8 @@ pub(crate) struct Guest<'a> {
     pub(crate) threads: Threads,
     /// More for the kernel's command line.
     pub(crate) append: &'a str,
+    /// More for the emulator, such as another processor.
+    pub(crate) emulator: &'a [&'a str],
     /// In seconds.
     pub(crate) budget: u64,
     /// More for `bonfire`.
@@ -94,10 +96,15 @@ impl Guest<'_> {
     /// says anything is started again: on a busy host, a kernel may wait in vain
     /// for a CPU or a timer.
     pub(crate) fn report(&self, target: &Target) -> Result<Report> {
+        Report::read(&self.said(target)?)
+    }
+
+    /// What the guest's program said, as it is.
+    pub(crate) fn said(&self, target: &Target) -> Result<String> {
         const ATTEMPTS: u32 = 3;
         for attempt in 1.. {
             match self.boot(target) {
-                Ok(report) => return Ok(report),
+                Ok(said) => return Ok(said),
                 Err(error) if attempt == ATTEMPTS => return Err(error),
                 Err(error) => eprintln!("boot {attempt} of at most {ATTEMPTS} told nothing: {error:#}"),
             }
@@ -105,7 +112,7 @@ impl Guest<'_> {
         unreachable!("the last attempt returns")
     }
 
-    fn boot(&self, target: &Target) -> Result<Report> {
+    fn boot(&self, target: &Target) -> Result<String> {
         let machine = MACHINES.iter().find(|machine| machine.architecture == target.architecture);
         let machine = machine.context("QEMU has no machine for this target")?;
         let console = super::folder()?.join(format!("console-{}", machine.architecture));
@@ -114,7 +121,7 @@ impl Guest<'_> {
         let said = fs::read(&console).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
         match (sent(&said), ended) {
-            (Some(report), _) => Report::read(report),
+            (Some(said), _) => Ok(said.to_owned()),
             (None, ended) => {
                 let ended = ended.map_or_else(|error| error.to_string(), |status| format!("QEMU: {status}"));
                 bail!("no report came ({ended}); the console ends with:\n{}", last_words(&said))
@@ -125,6 +132,7 @@ impl Guest<'_> {
     fn command(&self, machine: &Machine, console: &Path) -> Command {
         let mut qemu = Command::new(format!("qemu-system-{}", machine.program));
         qemu.args(["-accel", &format!("tcg,thread={}", self.threads)]).args(machine.arguments);
+        qemu.args(self.emulator);
         qemu.args(["-smp", &self.cpus.to_string(), "-m", "1024", "-no-reboot", "-nodefaults"]);
         qemu.args(["-display", "none", "-monitor", "none"]);
         qemu.arg("-serial").arg(format!("file:{}", console.display()));

@@ -72,7 +72,7 @@ pub(crate) fn process_id() -> u32 {
     1
 }
 
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", feature = "early"))]
 pub(crate) fn is_single_threaded() -> bool {
     // Registration waits for nothing here.
     true

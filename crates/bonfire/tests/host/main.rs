@@ -19,6 +19,7 @@ mod plugin;
 mod race;
 #[cfg(all(feature = "signal", not(feature = "early")))]
 mod signals;
+mod slots;
 mod sys;
 #[cfg(not(feature = "early"))]
 mod table;
