@@ -87,9 +87,11 @@ impl Answers {
     fn ask<I: Iterator<Item = Question>>(&self, questions: impl Fn() -> I) -> Result<(), Refusal> {
         let wanted = questions().fold(0, |bits, question| bits | question.bit());
         // Acquire. PAIRS(answer): with `note`.
-        let missing = wanted & !self.known.load(Acquire);
-        if missing != 0 {
-            self.try_out(questions().filter(|question| question.bit() & missing != 0));
+        let known = self.known.load(Acquire);
+        if wanted & !known != 0 {
+            // One child for all that may be asked later as well.
+            let all = questions().chain(ASIDES.iter().copied());
+            self.try_out(all.filter(|question| question.bit() & known == 0));
         }
         if self.killed.load(Relaxed) & wanted != 0 {
             Err(Refusal::Filtered(Filter::Kills))
@@ -130,8 +132,17 @@ impl Answers {
     }
 }
 
-/// The most questions at a time.
-const MOST: usize = 14;
+/// What can be done without, and is asked on the way.
+const ASIDES: &[Question] = &[
+    #[cfg(feature = "std")]
+    Question::GetAffinity,
+    #[cfg(feature = "std")]
+    Question::SetAffinity,
+    Question::WipeOnFork,
+];
+
+/// The most questions at a time: all commands, and the asides twice.
+const MOST: usize = 17;
 
 impl Question {
     fn bit(self) -> u32 {

@@ -59,7 +59,7 @@ pub(super) enum Outcome {
 pub(super) struct Impossible;
 
 /// The most steps of a trial, with its own.
-const MOST: usize = 20;
+const MOST: usize = 24;
 
 /// Has children make these calls, in order, and tells each outcome.
 pub(super) fn run(steps: &[Step], mut tell: impl FnMut(usize, Outcome)) -> Result<(), Impossible> {
