@@ -44,7 +44,7 @@ const BITS: usize = usize::BITS as usize;
 
 /// Reads or sets the CPUs of this thread; whether that went well.
 fn call(number: usize, cpus: &mut Cpus) -> bool {
-    let arguments = [0, size_of::<Cpus>(), cpus.as_mut_ptr() as usize, 0, 0];
+    let arguments = [0, size_of::<Cpus>(), cpus.as_mut_ptr() as usize, 0];
     // SAFETY: the set lives through the call and is as long as said.
     unsafe { syscall(number, arguments) >= 0 }
 }

@@ -166,21 +166,21 @@ impl Question {
             Self::Membarrier(command) => {
                 // A kernel without the call has no number for it, and one that nobody has.
                 let membarrier = SYSTEM_CALL.unwrap_or(usize::MAX >> 1);
-                (membarrier, [command.number() as usize, NO_SUCH_FLAG, 0, 0, 0])
+                (membarrier, [command.number() as usize, NO_SUCH_FLAG, 0, 0])
             }
             // Of no bytes: refused.
             #[cfg(feature = "std")]
-            Self::GetAffinity => (number::SCHED_GETAFFINITY, [0; 5]),
+            Self::GetAffinity => (number::SCHED_GETAFFINITY, [0; 4]),
             #[cfg(feature = "std")]
-            Self::SetAffinity => (number::SCHED_SETAFFINITY, [0; 5]),
+            Self::SetAffinity => (number::SCHED_SETAFFINITY, [0; 4]),
             // Of no bytes: nothing to do.
-            Self::WipeOnFork => (number::MADVISE, [0, 0, super::lineage::WIPEONFORK, 0, 0]),
+            Self::WipeOnFork => (number::MADVISE, [0, 0, super::lineage::WIPEONFORK, 0]),
         };
         Step { number, arguments }
     }
 }
 
-const GET_SECCOMP: Step = Step { number: number::PRCTL, arguments: [PR_GET_SECCOMP, 0, 0, 0, 0] };
+const GET_SECCOMP: Step = Step { number: number::PRCTL, arguments: [PR_GET_SECCOMP, 0, 0, 0] };
 const PR_GET_SECCOMP: usize = 21;
 
 /// Asks itself whether there is a filter, where there can be no trial.

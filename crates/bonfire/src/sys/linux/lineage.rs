@@ -42,7 +42,7 @@ pub(crate) fn prepare() {
     if IS_WIPED.load(Acquire) || !may(&[Question::WipeOnFork]) {
         return;
     }
-    let arguments = [(&raw const PAGES) as usize, PAGE, WIPEONFORK, 0, 0];
+    let arguments = [(&raw const PAGES) as usize, PAGE, WIPEONFORK, 0];
     // SAFETY: the pages are ours alone; a child that finds them empty finds a word
     // that was never written.
     if unsafe { syscall(number::MADVISE, arguments) } == 0 {

@@ -65,7 +65,7 @@ pub(crate) fn light() {
 #[inline]
 pub(crate) fn call(call: Call) -> Result<u32, Error> {
     let Some(membarrier) = SYSTEM_CALL else { return Err(Error::NotSupported) };
-    let arguments = [call.number as usize, call.flags as usize, call.cpu_id as usize, 0, 0];
+    let arguments = [call.number as usize, call.flags as usize, call.cpu_id as usize, 0];
     // SAFETY: membarrier takes no pointers and changes no memory of the
     // process; with any argument at all, it fails at worst.
     from_return(unsafe { syscall(membarrier, arguments) })
@@ -104,12 +104,12 @@ pub(crate) fn register(flavour: Flavour) -> Result<(), Error> {
 /// this must work in a signal handler and without `std`.
 pub(crate) fn complain(text: &str) {
     // SAFETY: the bytes live through the call. That it fails is not to be helped.
-    unsafe { syscall(number::WRITE, [2, text.as_ptr() as usize, text.len(), 0, 0]) };
+    unsafe { syscall(number::WRITE, [2, text.as_ptr() as usize, text.len(), 0]) };
 }
 
 /// The number of this process, which a forked child does not share.
 #[cfg(feature = "std")]
 pub(crate) fn process_id() -> u32 {
     // SAFETY: takes nothing and cannot fail.
-    unsafe { syscall(number::GETPID, [0; 5]) as u32 }
+    unsafe { syscall(number::GETPID, [0; 4]) as u32 }
 }

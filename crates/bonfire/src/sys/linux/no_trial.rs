@@ -6,7 +6,7 @@
 #[derive(Clone, Copy)]
 pub(super) struct Step {
     pub(super) number: usize,
-    pub(super) arguments: [usize; 5],
+    pub(super) arguments: [usize; 4],
 }
 
 /// What came of it.

@@ -42,7 +42,7 @@ use super::kernel;
 #[derive(Clone, Copy)]
 pub(super) struct Step {
     pub(super) number: usize,
-    pub(super) arguments: [usize; 5],
+    pub(super) arguments: [usize; 4],
 }
 
 /// What came of it.
@@ -101,9 +101,9 @@ impl Trial {
     fn of(steps: &[Step]) -> Self {
         const RLIMIT_CORE: usize = 4;
         const WNOHANG: usize = 1;
-        let no_core = [0, RLIMIT_CORE, NO_CORE.as_ptr() as usize, 0, 0];
+        let no_core = [0, RLIMIT_CORE, NO_CORE.as_ptr() as usize, 0];
         // The child has no children, so a kernel answers `ECHILD`.
-        let wait = [usize::MAX, 0, WNOHANG, 0, 0];
+        let wait = [usize::MAX, 0, WNOHANG, 0];
         let own = [
             Step { number: number::PRLIMIT64, arguments: no_core },
             Step { number: number::WAIT4, arguments: wait },
@@ -178,7 +178,7 @@ impl Trial {
             return None;
         }
         let mut status = 0_i32;
-        let arguments = [child as usize, (&raw mut status) as usize, WALL, 0, 0];
+        let arguments = [child as usize, (&raw mut status) as usize, WALL, 0];
         loop {
             // SAFETY: the status is ours to write, the child ours to wait for.
             match unsafe { syscall(number::WAIT4, arguments) } {
@@ -207,7 +207,7 @@ extern "C" fn in_child(trial: *mut c_void) -> ! {
     }
     loop {
         // SAFETY: ends this process, which has nothing to lose.
-        unsafe { syscall(number::EXIT_GROUP, [0; 5]) };
+        unsafe { syscall(number::EXIT_GROUP, [0; 4]) };
     }
 }
 
@@ -251,10 +251,10 @@ mod tests {
     #[test]
     fn a_child_makes_the_calls_and_tells_what_they_returned() {
         let steps = [
-            Step { number: number::GETPID, arguments: [0; 5] },
+            Step { number: number::GETPID, arguments: [0; 4] },
             // No such call: refused, and the next is made all the same.
-            Step { number: 100_000, arguments: [0; 5] },
-            Step { number: number::GETPID, arguments: [0; 5] },
+            Step { number: 100_000, arguments: [0; 4] },
+            Step { number: number::GETPID, arguments: [0; 4] },
         ];
         let mut outcomes = std::vec::Vec::new();
         if run(&steps, |at, outcome| outcomes.push((at, outcome))) == Err(Impossible) {

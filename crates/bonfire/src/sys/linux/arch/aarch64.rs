@@ -12,20 +12,13 @@ use core::arch::asm;
 #[cfg(feature = "std")]
 use core::ffi::c_void;
 
-/// Traps into the kernel with five arguments; never inlined, see [`super`].
+/// Traps into the kernel with four arguments; never inlined, see [`super`].
 ///
 /// # Safety
 /// The call of this number must be safe with these arguments: what they point
 /// to is live, and the kernel may do to the process what the call does.
 #[inline(never)]
-pub(super) unsafe extern "C" fn trap(
-    a: usize,
-    b: usize,
-    c: usize,
-    d: usize,
-    e: usize,
-    number: usize,
-) -> isize {
+pub(super) unsafe extern "C" fn trap(a: usize, b: usize, c: usize, d: usize, number: usize) -> isize {
     let result;
     // SAFETY: the caller vouches for the call. Of the registers that the kernel does not keep
     // this function holds none, and its caller expects none (see above); memory is
@@ -35,7 +28,7 @@ pub(super) unsafe extern "C" fn trap(
             "svc 0",
             in("x8") number,
             inlateout("x0") a => result,
-            in("x1") b, in("x2") c, in("x3") d, in("x4") e,
+            in("x1") b, in("x2") c, in("x3") d,
             options(nostack),
         );
     }

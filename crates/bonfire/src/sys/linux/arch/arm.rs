@@ -8,20 +8,13 @@
 
 use core::arch::asm;
 
-/// Traps into the kernel with five arguments; never inlined, see [`super`].
+/// Traps into the kernel with four arguments; never inlined, see [`super`].
 ///
 /// # Safety
 /// The call of this number must be safe with these arguments: what they point
 /// to is live, and the kernel may do to the process what the call does.
 #[inline(never)]
-pub(super) unsafe extern "C" fn trap(
-    a: usize,
-    b: usize,
-    c: usize,
-    d: usize,
-    e: usize,
-    number: usize,
-) -> isize {
+pub(super) unsafe extern "C" fn trap(a: usize, b: usize, c: usize, d: usize, number: usize) -> isize {
     let result;
     // SAFETY: the caller vouches for the call. The kernel keeps every register that is not named
     // here (see above); memory is clobbered, so the compiler keeps accesses on their
@@ -35,7 +28,7 @@ pub(super) unsafe extern "C" fn trap(
             number = in(reg) number,
             frame = out(reg) _,
             inlateout("r0") a => result,
-            in("r1") b, in("r2") c, in("r3") d, in("r4") e,
+            in("r1") b, in("r2") c, in("r3") d,
             options(nostack),
         );
     }

@@ -1,7 +1,7 @@
 //! How each architecture traps into Linux, and the numbers of the few calls
 //! that are made besides `membarrier`.
 //!
-//! One file an architecture, each with the same items: `trap`, which passes five
+//! One file an architecture, each with the same items: `trap`, which passes four
 //! arguments and returns the kernel's value with errors negated; `number`, from that
 //! architecture's own table of calls; and some with `clone3`, which makes a child.
 //!
@@ -43,7 +43,7 @@ pub(crate) use this::clone3;
 /// The call must be safe with these arguments: what they point to is live, and the
 /// kernel may do to the process what the call does.
 #[inline]
-pub(crate) unsafe fn syscall(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
+pub(crate) unsafe fn syscall(number: usize, [a, b, c, d]: [usize; 4]) -> isize {
     // SAFETY: what `trap` asks for is what this function asks for.
-    unsafe { this::trap(a, b, c, d, e, number) }
+    unsafe { this::trap(a, b, c, d, number) }
 }

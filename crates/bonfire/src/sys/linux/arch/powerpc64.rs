@@ -9,20 +9,13 @@
 
 use core::arch::asm;
 
-/// Traps into the kernel with five arguments; never inlined, see [`super`].
+/// Traps into the kernel with four arguments; never inlined, see [`super`].
 ///
 /// # Safety
 /// The call of this number must be safe with these arguments: what they point
 /// to is live, and the kernel may do to the process what the call does.
 #[inline(never)]
-pub(super) unsafe extern "C" fn trap(
-    a: usize,
-    b: usize,
-    c: usize,
-    d: usize,
-    e: usize,
-    number: usize,
-) -> isize {
+pub(super) unsafe extern "C" fn trap(a: usize, b: usize, c: usize, d: usize, number: usize) -> isize {
     let result;
     // SAFETY: the caller vouches for the call. Every register that the kernel does not keep is
     // an output or clobbered here, and so is memory.
@@ -35,8 +28,8 @@ pub(super) unsafe extern "C" fn trap(
             inlateout("r0") number => _,
             inlateout("r3") a => result,
             inlateout("r4") b => _, inlateout("r5") c => _,
-            inlateout("r6") d => _, inlateout("r7") e => _,
-            lateout("r8") _, lateout("r9") _, lateout("r10") _, lateout("r11") _, lateout("r12") _,
+            inlateout("r6") d => _,
+            lateout("r7") _, lateout("r8") _, lateout("r9") _, lateout("r10") _, lateout("r11") _, lateout("r12") _,
             lateout("cr0") _, lateout("ctr") _, lateout("xer") _,
             options(nostack),
         );

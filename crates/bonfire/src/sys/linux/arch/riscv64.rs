@@ -12,20 +12,13 @@ use core::arch::asm;
 #[cfg(feature = "std")]
 use core::ffi::c_void;
 
-/// Traps into the kernel with five arguments; never inlined, see [`super`].
+/// Traps into the kernel with four arguments; never inlined, see [`super`].
 ///
 /// # Safety
 /// The call of this number must be safe with these arguments: what they point
 /// to is live, and the kernel may do to the process what the call does.
 #[inline(never)]
-pub(super) unsafe extern "C" fn trap(
-    a: usize,
-    b: usize,
-    c: usize,
-    d: usize,
-    e: usize,
-    number: usize,
-) -> isize {
+pub(super) unsafe extern "C" fn trap(a: usize, b: usize, c: usize, d: usize, number: usize) -> isize {
     let result;
     // SAFETY: the caller vouches for the call. Of the registers that the kernel does not keep
     // this function holds none, and its caller expects none (see above); memory is
@@ -35,7 +28,7 @@ pub(super) unsafe extern "C" fn trap(
             "ecall",
             in("a7") number,
             inlateout("a0") a => result,
-            in("a1") b, in("a2") c, in("a3") d, in("a4") e,
+            in("a1") b, in("a2") c, in("a3") d,
             options(nostack),
         );
     }

@@ -7,20 +7,13 @@
 
 use core::arch::asm;
 
-/// Traps into the kernel with five arguments; never inlined, see [`super`].
+/// Traps into the kernel with four arguments; never inlined, see [`super`].
 ///
 /// # Safety
 /// The call of this number must be safe with these arguments: what they point
 /// to is live, and the kernel may do to the process what the call does.
 #[inline(never)]
-pub(super) unsafe extern "C" fn trap(
-    a: usize,
-    b: usize,
-    c: usize,
-    d: usize,
-    e: usize,
-    number: usize,
-) -> isize {
+pub(super) unsafe extern "C" fn trap(a: usize, b: usize, c: usize, d: usize, number: usize) -> isize {
     let result;
     // SAFETY: the caller vouches for the call. The kernel keeps every register that is not named
     // here (see above); memory is clobbered, so the compiler keeps accesses on their
@@ -30,7 +23,7 @@ pub(super) unsafe extern "C" fn trap(
             "svc 0",
             in("r1") number,
             inlateout("r2") a => result,
-            in("r3") b, in("r4") c, in("r5") d, in("r6") e,
+            in("r3") b, in("r4") c, in("r5") d,
             options(nostack),
         );
     }

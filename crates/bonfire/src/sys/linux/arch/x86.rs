@@ -7,20 +7,13 @@
 
 use core::arch::asm;
 
-/// Traps into the kernel with five arguments; never inlined, see [`super`].
+/// Traps into the kernel with four arguments; never inlined, see [`super`].
 ///
 /// # Safety
 /// The call of this number must be safe with these arguments: what they point
 /// to is live, and the kernel may do to the process what the call does.
 #[inline(never)]
-pub(super) unsafe extern "C" fn trap(
-    a: usize,
-    b: usize,
-    c: usize,
-    d: usize,
-    e: usize,
-    number: usize,
-) -> isize {
+pub(super) unsafe extern "C" fn trap(a: usize, b: usize, c: usize, d: usize, number: usize) -> isize {
     let result;
     // SAFETY: the caller vouches for the call. The two registers that are not operands are put back,
     // and memory is clobbered.
@@ -32,12 +25,11 @@ pub(super) unsafe extern "C" fn trap(
             "mov ecx, [edi + 4]",
             "mov edx, [edi + 8]",
             "mov esi, [edi + 12]",
-            "mov edi, [edi + 16]",
             "int 0x80",
             "pop esi",
             "pop ebx",
             inlateout("eax") number => result,
-            inlateout("edi") [a, b, c, d, e].as_ptr() => _,
+            inlateout("edi") [a, b, c, d].as_ptr() => _,
             lateout("ecx") _, lateout("edx") _,
         );
     }

@@ -11,20 +11,13 @@ use core::arch::asm;
 #[cfg(feature = "std")]
 use core::ffi::c_void;
 
-/// Traps into the kernel with five arguments; never inlined, see [`super`].
+/// Traps into the kernel with four arguments; never inlined, see [`super`].
 ///
 /// # Safety
 /// The call of this number must be safe with these arguments: what they point
 /// to is live, and the kernel may do to the process what the call does.
 #[inline(never)]
-pub(super) unsafe extern "C" fn trap(
-    a: usize,
-    b: usize,
-    c: usize,
-    d: usize,
-    e: usize,
-    number: usize,
-) -> isize {
+pub(super) unsafe extern "C" fn trap(a: usize, b: usize, c: usize, d: usize, number: usize) -> isize {
     let result;
     // SAFETY: the caller vouches for the call. The kernel keeps every register that is not named
     // here (see above); memory is clobbered, so the compiler keeps accesses on their
@@ -33,7 +26,7 @@ pub(super) unsafe extern "C" fn trap(
         asm!(
             "syscall",
             inlateout("rax") number => result,
-            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d,
             lateout("rcx") _, lateout("r11") _,
             options(nostack),
         );
