@@ -136,7 +136,8 @@ impl Toolchain {
         self.static_binary_with(&[], target, package, binary)
     }
 
-    /// The same with these flags for the compiler, in a folder of its own.
+    /// The same with these flags for the compiler of the binary itself, not of what it
+    /// is linked from.
     pub(crate) fn static_binary_with(
         &self,
         flags: &[&str],
@@ -144,20 +145,16 @@ impl Toolchain {
         package: &str,
         binary: &str,
     ) -> Result<PathBuf> {
-        let mut folder = self.target_directory()?;
-        if !flags.is_empty() {
-            folder = folder.join("flags");
-        }
+        let folder = self.target_directory()?;
         let mut cargo = self.command("CARGO", "cargo");
-        cargo.args(["build", "--quiet", "--profile", "static", "--package", package, "--bin", binary]);
+        cargo.args(["rustc", "--quiet", "--profile", "static", "--package", package, "--bin", binary]);
         cargo.args(["--target", target.triple, "--target-dir"]).arg(&folder);
-        let flags = [&["-Ctarget-feature=+crt-static"], flags].concat().join("\u{1f}");
-        cargo.env("CARGO_ENCODED_RUSTFLAGS", flags);
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
         cargo.env(target.linker_variable(), target.linker);
         if self.build_std {
             cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
         }
-        repository::run(&mut cargo)?;
+        repository::run(cargo.arg("--").args(flags))?;
         let built = folder.join(target.triple).join("static").join(binary);
         ensure_static(&built)?;
         Ok(built)

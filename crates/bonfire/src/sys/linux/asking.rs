@@ -90,7 +90,7 @@ impl Answers {
         let known = self.known.load(Acquire);
         if wanted & !known != 0 {
             // One child for all that may be asked later as well.
-            let all = questions().chain(ASIDES.iter().copied());
+            let all = questions().chain([ASIDE]);
             self.try_out(all.filter(|question| question.bit() & known == 0));
         }
         if self.killed.load(Relaxed) & wanted != 0 {
@@ -133,16 +133,10 @@ impl Answers {
 }
 
 /// What can be done without, and is asked on the way.
-const ASIDES: &[Question] = &[
-    #[cfg(feature = "std")]
-    Question::GetAffinity,
-    #[cfg(feature = "std")]
-    Question::SetAffinity,
-    Question::WipeOnFork,
-];
+const ASIDE: Question = Question::WipeOnFork;
 
-/// The most questions at a time: all commands, and the asides twice.
-const MOST: usize = 17;
+/// The most questions at a time: all there are, and the one aside.
+const MOST: usize = 15;
 
 impl Question {
     fn bit(self) -> u32 {
