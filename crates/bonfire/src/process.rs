@@ -10,7 +10,7 @@
 //! to pay for it in a reader:
 //!
 //! - *early*: with the feature `early`, before `main`, while there is one
-//!   thread; a few microseconds;
+//!   thread; some tens of microseconds;
 //! - *explicitly*: [`register`](crate::register), where waiting is fine;
 //! - *in the background*: [`register_in_background`].
 //!

@@ -31,9 +31,9 @@ pub struct Tokens {
 
 /// Registers for all three flavours.
 ///
-/// Under Linux the first registration for a flavour takes a few microseconds
-/// in a process of one thread, and *waits for a grace period* in a process of
-/// several: 5 to 15 milliseconds for each flavour. Do it before threads are
+/// Under Linux the first registration takes some tens of microseconds in a process of
+/// one thread (for a child that asks; a few for [`register_allowed`]), and *waits for a
+/// grace period* in a process of several: 5 to 15 milliseconds for each flavour. Do it before threads are
 /// started, or early, or in the background (see [`process`](crate::process)).
 /// Later ones return at once, refused or not. Any number of threads may register
 /// concurrently.
