@@ -131,8 +131,16 @@ fn time_loads(world: &dyn World) {
         return;
     }
     let (some, others) = world.arena().table.two_sets_of_lines();
-    let throw_out = |lines: &[Line]| lines.iter().for_each(|line| arch::evict(&line.0));
-    let load = |lines: &[Line]| lines.iter().for_each(|line| _ = core::hint::black_box(line.0.load(Relaxed)));
+    let memory = world.memory();
+    let throw_out = |lines: &[Line]| {
+        lines
+            .iter()
+            .for_each(|Line(word)| memory.map_or_else(|| arch::evict(word), |memory| memory.evict(word)));
+    };
+    let load = |lines: &[Line]| {
+        let load = |Line(word): &Line| memory.map_or_else(|| word.load(Relaxed), |memory| memory.load(word));
+        lines.iter().for_each(|line| _ = core::hint::black_box(load(line)));
+    };
     let many = |thrown: &[Line], loaded: &[Line]| {
         for _ in 0..64 {
             throw_out(thrown);
@@ -221,8 +229,9 @@ fn hand_back(world: &dyn World) {
 /// up or the other has left.
 fn spin_until(world: &dyn World, end_ns: u64, done: impl Fn() -> bool) -> bool {
     let mut spins = 0_u32;
+    let memory = world.memory();
     while !done() {
-        arch::light();
+        memory.map_or_else(arch::light, |memory| memory.turns(1));
         spins += 1;
         if spins % LOOK == 0 && (world.arena().is_over() || world.now_ns() >= end_ns) {
             return false;

@@ -19,7 +19,7 @@
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::arch::{self, light};
-use crate::{Arena, Page, case};
+use crate::{Arena, Memory, Page, case};
 
 /// What a thread or process is to do, as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -188,6 +188,11 @@ pub trait World {
     /// instruction. Without it, litmus tests show less where they cannot.
     fn cold(&self) -> &[Page] {
         &[]
+    }
+
+    /// The memory, where it is not this machine's but a simulation.
+    fn memory(&self) -> Option<&dyn Memory> {
+        None
     }
 
     /// Code that can be rewritten while it runs, the same for all threads of

@@ -8,7 +8,7 @@
 use bonfire_abi::Command;
 
 use super::plan::{Kind, Plan};
-use super::seat::{Player, turns};
+use super::seat::Player;
 use super::shape::SHAPES;
 use super::{Litmus, Situation};
 use crate::World;
@@ -162,7 +162,7 @@ impl Meter<'_> {
         let world = self.player.world;
         let time_ns = |_| {
             let began_ns = world.now_ns();
-            turns(TURNS);
+            self.player.turns(TURNS);
             world.now_ns().saturating_sub(began_ns)
         };
         let least_ns = (0..5).map(time_ns).min().unwrap_or(0);

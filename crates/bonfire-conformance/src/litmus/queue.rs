@@ -92,6 +92,13 @@ impl Useful {
 }
 
 impl Queue {
+    /// How many.
+    pub(super) const fn count(self) -> usize {
+        match self {
+            Pairs(count) | Cold(count) | Chain(count) => count,
+        }
+    }
+
     /// Makes ready, before the threads meet, what can be: translations and the
     /// right to write, so that nothing but a trip to memory is in a store's way.
     pub(super) fn prepare(self, slow: Slow, round: u64) {

@@ -27,7 +27,7 @@ use super::table::{Table, in_round};
 use super::{Litmus, Situation};
 use crate::random::Random;
 use crate::verdict::{Finding, Means};
-use crate::{MemoryOrder, World, arch};
+use crate::{Memory, MemoryOrder, World, arch};
 
 /// How long a thread spins for the others before it thinks that they have no CPU.
 const PATIENCE: u32 = 2_000;
@@ -47,6 +47,8 @@ pub(super) struct Player<'a> {
     pub(super) random: Random,
     pub(super) useful: Useful,
     slow: Slow<'a>,
+    /// The memory, where it is simulated.
+    memory: Option<&'a dyn Memory>,
 }
 
 impl<'a> Player<'a> {
@@ -57,13 +59,13 @@ impl<'a> Player<'a> {
         let cold = world.cold();
         let part = cold.len() / litmus.shape.threads.len();
         let slow = Slow { lines: &arena.table.slow[seat].0, pages: &cold[seat * part..(seat + 1) * part] };
-        let evicts = arch::EVICTS.then(|| arena.abilities.get().evicts()).unwrap_or(Some(false));
+        let evicts = if arch::EVICTS { arena.abilities.get().evicts() } else { Some(false) };
         let useful = Useful {
             pairs: evicts != Some(false),
             cold: evicts != Some(true) && part >= 64,
             chain: MemoryOrder::NATIVE == MemoryOrder::Weak,
         };
-        Self { world, table: &arena.table, litmus, seat, random, useful, slow }
+        Self { world, table: &arena.table, litmus, seat, random, useful, slow, memory: world.memory() }
     }
 
     /// Plays until the budget is spent or enough is known, at most `rounds`.
@@ -200,9 +202,7 @@ impl<'a> Player<'a> {
         let delay = self.light_delay(plan);
         let queue = self.has_queue(plan).then_some(QUEUES[plan.queue]);
         let reads = if plan.kind.is_of_caller() {
-            // SeqCst: pairs with what the machine does to the caller's store, which
-            // is being measured.
-            self.accesses(round, delay, queue, |_| atomic::fence(SeqCst))
+            self.accesses(round, delay, queue, Self::full_fence)
         } else if self.world.has_fences() {
             self.accesses(round, delay, queue, |player| player.world.light(plan.kind.is_twin()))
         } else {
@@ -233,7 +233,7 @@ impl<'a> Player<'a> {
         // Each variable is looked at, so that nothing but the queue keeps the
         // accesses waiting, and an emulator has the translations at hand.
         for var in [Var::X, Var::Y, Var::Z] {
-            self.table.value(round, var);
+            self.value(round, var);
         }
         self.wait_for_all(2 * round + 1, 10 * PATIENCE).then_some(plan)
     }
@@ -298,7 +298,10 @@ impl<'a> Player<'a> {
     /// the queue on the same page.
     #[inline(always)]
     fn accesses(&self, round: u64, delay: u32, queue: Option<Queue>, fence: impl Fn(&Self)) -> [u64; LOADS] {
-        turns(delay);
+        if let Some(memory) = self.memory {
+            return self.accesses_in(memory, round, delay, queue, fence);
+        }
+        (0..delay).for_each(|_| arch::light());
         match queue {
             None => self.accesses_now(round, 0, fence),
             Some(Queue::Cold(12)) => self.accesses_cold::<12>(round, fence),
@@ -312,6 +315,58 @@ impl<'a> Player<'a> {
                 self.accesses_now(round, 0, fence)
             }
             Some(Queue::Chain(count)) => self.accesses_now(round, self.slow.chain(count), fence),
+        }
+    }
+
+    /// The same in a memory that is simulated.
+    fn accesses_in(
+        &self,
+        memory: &dyn Memory,
+        round: u64,
+        delay: u32,
+        queue: Option<Queue>,
+        fence: impl Fn(&Self),
+    ) -> [u64; LOADS] {
+        memory.turns(delay);
+        if let Some(queue) = queue {
+            memory.store_slowly(queue.count(), matches!(queue, Queue::Pairs(_)));
+        }
+        let (mut reads, mut register) = ([0; LOADS], 0);
+        for op in self.litmus.shape.threads[self.seat] {
+            match *op {
+                Op::Store(var, value) => memory.store(self.table.line(round, var), round << 2 | value),
+                Op::Load(var) => {
+                    reads[register] = self.value(round, var);
+                    register += 1;
+                }
+                Op::Fence => fence(self),
+                Op::FullFence => memory.fence(),
+            }
+        }
+        // That a thread is done is seen after what it stored.
+        memory.fence();
+        reads
+    }
+
+    /// What a variable holds in this round.
+    fn value(&self, round: u64, var: Var) -> u64 {
+        let line = self.table.line(round, var);
+        in_round(round, self.memory.map_or_else(|| line.load(Relaxed), |memory| memory.load(line)))
+    }
+
+    /// SeqCst, or the simulated memory's.
+    #[inline(always)]
+    fn full_fence(&self) {
+        // SeqCst: pairs with whatever keeps the other thread's store waiting.
+        self.memory.map_or_else(|| atomic::fence(SeqCst), |memory| memory.fence());
+    }
+
+    /// Does nothing for so many turns.
+    #[inline(always)]
+    pub(super) fn turns(&self, count: u32) {
+        match self.memory {
+            None => (0..count).for_each(|_| arch::light()),
+            Some(memory) => memory.turns(count),
         }
     }
 
@@ -350,12 +405,12 @@ impl<'a> Player<'a> {
             Kind::Barrier => self.issue(),
             Kind::Ordinary | Kind::OwnCall => self.world.ordinary_call(),
             Kind::Query => _ = self.world.call([0; 3]),
-            Kind::OwnWait => turns(wait),
+            Kind::OwnWait => self.turns(wait),
+            // Measured is how long the light thread's store, which has no fence, is
+            // not seen.
             Kind::Wait => {
-                // SeqCst: pairs with nothing; what is measured is how long the
-                // light thread's store, which has no fence, is not seen.
-                atomic::fence(SeqCst);
-                turns(wait);
+                self.full_fence();
+                self.turns(wait);
             }
             Kind::Rehearsal | Kind::Nothing => {}
         }
@@ -379,7 +434,7 @@ impl<'a> Player<'a> {
         for seat in light {
             // Acquire: pairs (done) with the light thread's release.
             while self.table.seats[seat].done.load(Acquire) < round {
-                arch::light();
+                self.turns(1);
                 count += 1;
                 if count > LOST {
                     return None;
@@ -409,7 +464,7 @@ impl<'a> Player<'a> {
             }
             reads[index] = [0, 1].map(|i: usize| seat.reads[i].load(Relaxed));
         }
-        Some(shape.forbids(&reads, |var| self.table.value(round, var)))
+        Some(shape.forbids(&reads, |var| self.value(round, var)))
     }
 
     /// Whether the verdict is clear, or the time is up.
@@ -446,10 +501,4 @@ pub(super) fn registration(barrier: Command) -> Option<Command> {
         Command::GlobalExpedited => Some(Command::RegisterGlobalExpedited),
         _ => barrier.needs().map(bonfire_abi::Flavour::registration),
     }
-}
-
-/// Does nothing for so many turns.
-#[inline(always)]
-pub(super) fn turns(count: u32) {
-    (0..count).for_each(|_| arch::light());
 }

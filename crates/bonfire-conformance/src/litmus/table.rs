@@ -144,11 +144,6 @@ impl Table {
     pub(super) fn line(&self, round: u64, var: Var) -> &AtomicU64 {
         &self.fresh[round as usize % FRESH][var as usize].0
     }
-
-    /// What a variable holds in this round.
-    pub(super) fn value(&self, round: u64, var: Var) -> u64 {
-        in_round(round, self.line(round, var).load(Relaxed))
-    }
 }
 
 /// What a stored value says in this round.
