@@ -73,7 +73,7 @@ impl Meter<'_> {
         for _ in 0..WAITS {
             let (plan, delay) = self.player.aim(Kind::Wait);
             let Some(length) = self.player.table.length(plan.queue) else {
-                self.play(Plan { kind: Kind::Rehearsal, ..plan }, 0, 0)?;
+                self.play(Plan { kind: Kind::Rehearsal, light_delay: 0, ..plan }, 0, 0)?;
                 continue;
             };
             let wait = self.player.random.below(length + length / 2 + 1);

@@ -35,6 +35,8 @@ const PATIENCE: u32 = 2_000;
 const USUAL_LENGTH: u32 = 2_000;
 /// After how many turns a measured length tells of a lost CPU, not of accesses.
 const LOST: u32 = 1 << 20;
+/// After how many turns whoever measures looks whether the session is over.
+const LOOK: u32 = 1 << 10;
 /// In one of how many rounds the length of the accesses is measured again.
 const REHEARSE: u32 = 32;
 
@@ -122,7 +124,7 @@ impl<'a> Player<'a> {
         let rehearses = self.random.below(REHEARSE) == 0 && !self.is_slow()
             || self.warms_up(round) && self.random.below(4) == 0;
         if rehearses || self.table.length(plan.queue).is_none() {
-            plan.kind = Kind::Rehearsal;
+            plan = Plan { kind: Kind::Rehearsal, light_delay: 0, ..plan };
         }
         (plan, delay)
     }
@@ -281,7 +283,8 @@ impl<'a> Player<'a> {
     /// it has one in a quarter of the rounds, for a call that lacks its own
     /// barriers, and always where nobody else's store can show anything.
     fn has_queue(&mut self, plan: Plan) -> bool {
-        match plan.kind.is_of_caller() || self.is_the_callers() {
+        let is_callers = plan.kind.is_of_caller() || self.is_the_callers();
+        match is_callers && plan.kind != Kind::Rehearsal {
             true => self.is_heavy(),
             false => !self.is_heavy() || (plan.kind != Kind::Wait && self.random.below(4) == 0),
         }
@@ -427,7 +430,7 @@ impl<'a> Player<'a> {
     }
 
     /// How many turns pass until the light threads' accesses are seen; `None` if
-    /// one of them must have lost its CPU.
+    /// one of them must have lost its CPU, or left.
     fn turns_until_done(&self, round: u64) -> Option<u32> {
         let light = (0..self.litmus.shape.threads.len()).filter(|&seat| seat != self.seat);
         let mut count = 0;
@@ -436,7 +439,7 @@ impl<'a> Player<'a> {
             while self.table.seats[seat].done.load(Acquire) < round {
                 self.turns(1);
                 count += 1;
-                if count > LOST {
+                if count > LOST || (count % LOOK == 0 && self.world.arena().is_over()) {
                     return None;
                 }
             }

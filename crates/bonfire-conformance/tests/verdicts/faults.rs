@@ -2,7 +2,7 @@
 //! that were declared fail, and no others.
 
 use crate::simulated::{FAULTS, INTEL, judge, must_fail};
-use bonfire_conformance::{Case, Group, Verdict, cases};
+use bonfire_conformance::{Case, Group, Options, Verdict, cases};
 
 /// Every group but the hunts; of the ordering cases those that every barrier
 /// has and that show where stores are buffered.
@@ -19,7 +19,8 @@ fn selected(case: &Case) -> bool {
 #[test]
 fn a_fault_fails_the_cases_that_were_declared_and_no_others() {
     for (seed, &(fault, lines)) in (1..).zip(FAULTS) {
-        for (case, outcome) in judge(INTEL, Some(fault), &selected, seed) {
+        let options = Options { budget_ns: 1_000_000_000, seed };
+        for (case, outcome) in judge(INTEL, Some(fault), &selected, options) {
             let expected = must_fail(&case.to_string(), lines);
             let failed = outcome.verdict == Verdict::DoesNotConform;
             assert_eq!(failed, expected, "{fault:?}: {case}: {outcome:?}");

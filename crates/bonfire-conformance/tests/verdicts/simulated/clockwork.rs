@@ -54,7 +54,7 @@ pub(crate) const INTEL: Processor = Processor {
 pub(crate) const AMD: Processor = Processor { call_ns: 150, query_ns: 230, call_empties: true, ..INTEL };
 
 /// Other programs take the CPUs away.
-pub(crate) const LOADED: Processor = Processor { loses_cpu: Some(2_000), ..AMD };
+pub(crate) const LOADED: Processor = Processor { loses_cpu: Some(20_000), ..AMD };
 
 /// Lines cannot be thrown out, and calls are slow.
 pub(crate) const EMULATOR: Processor = Processor {
@@ -66,6 +66,9 @@ pub(crate) const EMULATOR: Processor = Processor {
     keeps_code: Some(7),
     ..AMD
 };
+
+/// Calls are quicker there than stores wait, and all the same it is an emulator.
+pub(crate) const QUICK_EMULATOR: Processor = Processor { emulated: true, keeps_code: Some(7), ..AMD };
 
 /// A CPU's side of the clockwork.
 #[derive(Default)]
@@ -97,6 +100,8 @@ pub(crate) struct Clockwork {
     pub(crate) processor: Processor,
     cpus: RefCell<Vec<Cpu>>,
     threads: RefCell<Vec<Thread>>,
+    /// Those that have not ended.
+    alive: RefCell<Vec<usize>>,
     memory: RefCell<HashMap<usize, u64>>,
     random: Cell<u64>,
     now_ns: Cell<u64>,
@@ -114,6 +119,7 @@ impl Clockwork {
             processor,
             cpus: RefCell::new((0..processor.cpus).map(|_| Cpu::default()).collect()),
             threads: RefCell::default(),
+            alive: RefCell::default(),
             memory: RefCell::default(),
             random: Cell::new(seed),
             now_ns: Cell::new(0),
@@ -153,6 +159,7 @@ impl Clockwork {
             threads[parent].children += 1;
         }
         let ready_ns = Some(self.now_ns() + SWITCH_NS);
+        self.alive.borrow_mut().push(number);
         threads.push(Thread { cpu, ready_ns, parent, children: 0, coroutine: Some(coroutine) });
         number
     }
@@ -174,7 +181,8 @@ impl Clockwork {
     /// The CPU that is to go on, with which thread, and when.
     fn next(&self) -> Option<(usize, usize, u64)> {
         let (cpus, threads) = (self.cpus.borrow(), self.threads.borrow());
-        let choices = (0..cpus.len()).filter_map(|cpu| candidate(&cpus, &threads, cpu));
+        let alive = self.alive.borrow();
+        let choices = (0..cpus.len()).filter_map(|cpu| candidate(&cpus, &threads, &alive, cpu));
         choices.min_by_key(|&(_, _, start_ns)| start_ns)
     }
 
@@ -204,7 +212,7 @@ impl Clockwork {
         self.drain(self.cpu(thread));
         let now_ns = self.clock_ns(thread);
         let threads = &mut self.threads.borrow_mut();
-        threads[thread].ready_ns = None;
+        self.alive.borrow_mut().retain(|&number| number != thread);
         if let Some(parent) = threads[thread].parent {
             threads[parent].children -= 1;
             if threads[parent].children == 0 {
@@ -279,10 +287,10 @@ impl Clockwork {
 
 /// What `cpu` would do next: its thread goes on until its slice is over and another
 /// is ready.
-fn candidate(cpus: &[Cpu], threads: &[Thread], cpu: usize) -> Option<(usize, usize, u64)> {
+fn candidate(cpus: &[Cpu], threads: &[Thread], alive: &[usize], cpu: usize) -> Option<(usize, usize, u64)> {
     let own = &cpus[cpu];
-    let ready = threads.iter().enumerate().filter(|(_, thread)| thread.cpu == cpu);
-    let ready = ready.filter_map(|(number, thread)| Some((number, thread.ready_ns?.max(own.clock_ns))));
+    let here = alive.iter().filter(|&&number| threads[number].cpu == cpu);
+    let ready = here.filter_map(|&number| Some((number, threads[number].ready_ns?.max(own.clock_ns))));
     let tired = own.clock_ns > own.since_ns + SLICE_NS;
     let rank = |&(number, start_ns): &(usize, u64)| {
         let goes_on = number == own.current && !tired;

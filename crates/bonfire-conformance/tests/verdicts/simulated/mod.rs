@@ -22,7 +22,7 @@ use bonfire_conformance::{
 use clockwork::{Clockwork, Killed};
 use corosensei::Yielder;
 
-pub(crate) use clockwork::{AMD, EMULATOR, INTEL, LOADED, Processor};
+pub(crate) use clockwork::{AMD, EMULATOR, INTEL, LOADED, Processor, QUICK_EMULATOR};
 pub(crate) use fault::{FAULTS, Fault, must_fail};
 
 /// The whole machine.
@@ -130,6 +130,9 @@ impl Subject for Simulated {
 
     fn process(&self, task: Task, limit_ns: u64) -> Ending {
         let machine = &self.0;
+        // Each case meets a kernel that was just started.
+        machine.everybody.held.set(Registrations::NONE);
+        machine.issued.set(0);
         let space = if machine.is(Fault::OneStateForAll) { machine.everybody.clone() } else { Rc::default() };
         machine.clockwork.processes.set(machine.clockwork.processes.get() + 1);
         machine.live(None, space, task);
@@ -427,7 +430,7 @@ pub(crate) fn judge(
     processor: Processor,
     fault: Option<Fault>,
     selected: &dyn Fn(&Case) -> bool,
-    seed: u64,
+    options: Options,
 ) -> Vec<(Case, Outcome)> {
     struct Kept(Vec<(Case, Outcome)>);
     impl Observer for Kept {
@@ -435,10 +438,7 @@ pub(crate) fn judge(
             self.0.push((*case, *outcome));
         }
     }
-    /// Of the machine's clock.
-    const BUDGET_NS: u64 = 2_000_000_000;
     let mut kept = Kept(Vec::new());
-    let options = Options { budget_ns: BUDGET_NS, seed };
-    run(&Simulated::new(processor, fault, seed), selected, options, &mut kept);
+    run(&Simulated::new(processor, fault, options.seed), selected, options, &mut kept);
     kept.0
 }
