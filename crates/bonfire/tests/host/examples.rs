@@ -96,23 +96,31 @@ fn rcu<B: Barrier>(most: u32, barrier: B, reader: Reader, heavy: Option<Heavy>) 
     play(most, 1, reads, replaces)
 }
 
-/// The example holds with the pair, and each twin is seen to fail.
+/// The example holds with the pair, and each twin is seen to fail, or the test says
+/// that this machine did not show it.
 fn check(name: &str, example: impl Fn(u32, Option<Memory>, Reader, Option<Heavy>) -> Counts) {
     let Ok(memory) = Memory::register() else {
         skip!(Cause::Kernel("lets nobody register for membarrier here"))
     };
+    let holds = |most| assert_eq!(example(most, Some(memory), Reader::Fenced, None).forbidden, 0, "{name}");
+    holds(500);
+    assert_eq!(example(500, None, Reader::Fenced, None).forbidden, 0, "{name}, full fences on both sides");
     let twins =
         [("no heavy fence", Reader::Fenced, Some(full as Heavy)), ("no light fence", Reader::Swapped, None)];
+    let mut unseen = Vec::new();
     for (twin, reader, heavy) in twins {
         let failed = example(BUDGET, Some(memory), reader, heavy);
-        if failed.forbidden == 0 {
-            return println!("{name}: cannot tell: {twin}, and not caught in {} rounds", failed.rounds);
+        match failed.forbidden {
+            0 => {
+                unseen.push(format!("did not show in {} rounds what {name} with {twin} does", failed.rounds))
+            }
+            // As many rounds again as the twin needed, and then some.
+            _ => holds((failed.rounds * 20).clamp(500, 5_000)),
         }
-        // As many rounds again as the twin needed, and then some.
-        let most = (failed.rounds * 20).clamp(500, 5_000);
-        assert_eq!(example(most, Some(memory), Reader::Fenced, None).forbidden, 0, "{name}");
     }
-    assert_eq!(example(500, None, Reader::Fenced, None).forbidden, 0, "{name}, full fences on both sides");
+    if !unseen.is_empty() {
+        skip!(Cause::Processor(&unseen.join(", and ")));
+    }
 }
 
 #[test]
@@ -144,12 +152,11 @@ fn two_light_fences_order_nothing() {
     let Ok(_memory) = Memory::register() else {
         skip!(Cause::Kernel("lets nobody register for membarrier here"))
     };
-    let counts = common::store_buffering(BUDGET, 1, &bonfire::light, &bonfire::light);
-    if counts.forbidden == 0 {
-        println!("cannot tell: not seen in {} rounds", counts.rounds);
-    }
-    let counts = common::store_buffering(BUDGET, 1, &bonfire::light, &full);
-    if counts.forbidden == 0 {
-        println!("cannot tell: not seen in {} rounds", counts.rounds);
+    // What must be seen, for that is all there is to say of such pairs.
+    let pairs: [(&str, Heavy); 2] = [("two light fences", bonfire::light), ("a light and a full one", full)];
+    let seen =
+        |(_, other): &(&str, Heavy)| common::store_buffering(BUDGET, 1, &bonfire::light, other).forbidden > 0;
+    if let Some((pair, _)) = pairs.iter().find(|pair| !seen(pair)) {
+        skip!(Cause::Processor(&format!("did not show that {pair} order nothing")));
     }
 }

@@ -1,5 +1,5 @@
 //! The crate on this machine: what it promises, and twins that must fail.
-#![cfg(all(not(any(loom, feature = "loom")), target_os = "linux", feature = "std"))]
+#![cfg(all(not(any(loom, feature = "loom", bonfire_fences)), target_os = "linux", feature = "std"))]
 
 // Registered before `main`, a process meets every filter too late.
 #[cfg(not(feature = "early"))]
