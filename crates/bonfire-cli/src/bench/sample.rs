@@ -123,7 +123,7 @@ fn cost(
         p10_ns: at(&samples, 0.1)?,
         p90_ns: at(&samples, 0.9)?,
         samples: samples.len(),
-        noise_ns: noise(&samples).max(apart),
+        noise_ns: noise(&samples).max(resolution(&samples)).max(apart),
         difference_ns: None,
     })
 }
@@ -139,6 +139,12 @@ fn noise(samples: &[f64]) -> f64 {
     let mut apart: Vec<f64> = (0..DRAWS).map(|_| (draw() - draw()).abs()).collect();
     apart.sort_by(f64::total_cmp);
     at(&apart, 0.95).unwrap_or(0.0)
+}
+
+/// The smallest step between samples: what the clock can tell at all.
+fn resolution(sorted: &[f64]) -> f64 {
+    let steps = sorted.windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step > 0.0);
+    steps.reduce(f64::min).unwrap_or(0.0)
 }
 
 fn median(samples: &[f64]) -> Option<f64> {
@@ -210,6 +216,14 @@ mod tests {
         };
         assert_eq!(claims(100.5, 150.0), ["", "", "+50.0 ns"]);
         assert_eq!(claims(60.0, 99.5), ["", "−40.0 ns", ""]);
+    }
+
+    #[test]
+    fn a_tick_of_the_clock_is_noise() {
+        let samples = |odd: f64| [vec![100.0; 20], vec![odd; 30]].concat();
+        let costs = costs("group", None, vec![("first", samples(101.0)), ("second", samples(102.0))]);
+        assert_eq!((costs[0].median_ns, costs[1].median_ns), (101.0, 102.0));
+        assert!(costs[0].noise_ns >= 1.0 && costs[1].difference_ns.is_none(), "{costs:?}");
     }
 
     #[test]

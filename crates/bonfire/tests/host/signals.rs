@@ -232,7 +232,7 @@ scenario!(a_full_queue_is_named, full_queue, assert_success, || {
 });
 
 scenario!(a_library_that_installed_is_not_unloaded, unloaded, assert_success, || {
-    let Some(plugin) = Plugin::load() else { panic!("cargo build -p bonfire --examples --all-features") };
+    let Some(plugin) = Plugin::load() else { panic!("cargo build -p bonfire --examples --features signal") };
     assert!(plugin.install_signal(free()));
     plugin.close();
     os::raise(free());
