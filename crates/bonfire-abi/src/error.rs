@@ -68,12 +68,13 @@ pub const fn from_return(value: isize) -> Result<u32> {
     }
 }
 
-/// The raw return value that says this.
+/// The raw return value that says this: of a [`Result`], or of one whose errors
+/// are some of these.
 #[must_use]
-pub const fn to_return(result: Result<u32>) -> isize {
+pub fn to_return<E: Into<Error>>(result: core::result::Result<u32, E>) -> isize {
     match result {
         Ok(value) => value as isize,
-        Err(error) => -(error.errno() as isize),
+        Err(error) => -(error.into().errno() as isize),
     }
 }
 
@@ -110,7 +111,7 @@ mod tests {
             assert_eq!(from_return(to_return(Err(error))), Err(error));
         }
         for value in [0, 1, 0x3ff, 0x7fff_ffff] {
-            assert_eq!(from_return(to_return(Ok(value))), Ok(value));
+            assert_eq!(from_return(to_return(Ok::<_, Error>(value))), Ok(value));
         }
     }
 }

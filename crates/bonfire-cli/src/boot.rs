@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use bonfire_conformance::{Case, Group, Outcome, cases};
 use bonfire_testbed::wire::Event;
-use bonfire_testbed::{Design, Selection};
+use bonfire_testbed::{Selection, Variant};
 use clap::Args;
 
 use crate::environment::Environment;
@@ -40,7 +40,7 @@ pub(crate) struct Options {
 
     /// How the engine chooses the CPUs to interrupt
     #[arg(long, value_name = "DESIGN", default_value = "running", value_parser = design)]
-    design: Design,
+    design: Variant,
 
     /// Run only the cases of this group, or those with this text in their id; `counted` for the counts
     #[arg(long, value_name = "TEXT")]
@@ -92,9 +92,9 @@ pub(crate) struct Options {
     program: Option<String>,
 }
 
-fn design(text: &str) -> Result<Design, String> {
-    let names = || Design::ALL.map(Design::name).join(", ");
-    Design::from_name(text).ok_or_else(|| format!("no such design; there are {}", names()))
+fn design(text: &str) -> Result<Variant, String> {
+    let names = || Variant::ALL.map(Variant::name).join(", ");
+    Variant::from_name(text).ok_or_else(|| format!("no such design; there are {}", names()))
 }
 
 /// A fault as the kernel's command line has it.

@@ -19,18 +19,10 @@ pub(crate) enum Choice {
     /// The kernel that runs.
     Host,
     /// `bonfire-engine`, on virtual CPUs, with this way to choose CPUs.
-    Engine(&'static Choosing),
+    Engine(Choosing),
     /// The crate `bonfire`, with this pair of fences.
     Fences(Pair),
 }
-
-impl PartialEq for Choosing {
-    fn eq(&self, other: &Self) -> bool {
-        self.name() == other.name()
-    }
-}
-
-impl Eq for Choosing {}
 
 impl Choice {
     /// What it is, in words.

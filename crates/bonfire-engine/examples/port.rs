@@ -13,8 +13,8 @@ use std::thread;
 
 use bonfire_engine::abi::{Call, Command, Cpu, to_return};
 use bonfire_engine::{
-    AddressSpace, AtomicWord, CpuSet, Engine, Machine, Occupant, Running, Site, Task, Thread, Users, Woken,
-    Word,
+    AddressSpace, AtomicWord, CpuSet, Engine, Groups, Kernel, Machine, Occupant, Running, Site, Task, Users,
+    Woken, Word,
 };
 
 /// What the kernel has already.
@@ -37,8 +37,8 @@ mod kernel {
     pub(super) fn take_interrupt() {
         let cpu = CPU.get();
         if LINES[cpu.0 as usize].swap(false, Ordering::Acquire) {
-            // Step 3: the handler. It says what runs here as the last hook did.
-            ENGINE.handle_poke(cpu, occupant(CURRENT.get()));
+            // Step 3: the handler.
+            ENGINE.handle_poke(cpu);
         }
     }
 
@@ -53,12 +53,18 @@ mod kernel {
     pub(super) fn sys_membarrier(cmd: u64, flags: u64, cpu_id: u64) -> isize {
         let Some(process) = CURRENT.get() else { return -1 };
         let call = Call::from_registers(cmd, flags, cpu_id);
-        to_return(ENGINE.membarrier(process.task(), Users::Several, call))
+        to_return(ENGINE.membarrier(Task::of(&process.space), Users::Several, call))
     }
 }
 
 /// Step 1: the machine. What the engine asks for is what the kernel has.
 struct Port;
+
+impl Kernel for Port {
+    type Machine = Self;
+    type Design = Running;
+    type Capacity = Groups<1>;
+}
 
 impl Machine for Port {
     type Word = AtomicWord;
@@ -84,7 +90,7 @@ impl Machine for Port {
         fence(Ordering::SeqCst);
     }
 
-    fn poke<const GROUPS: usize>(&self, cpus: &CpuSet<GROUPS>) {
+    fn poke<K: Kernel>(&self, cpus: &CpuSet<K>) {
         for cpu in cpus.iter() {
             // Release: what was stored before is visible to the handler.
             kernel::LINES[cpu.0 as usize].store(true, Ordering::Release);
@@ -106,30 +112,19 @@ impl Machine for Port {
     }
 }
 
-static ENGINE: Engine<Port, Running, 1> = Engine::new(Port);
+static ENGINE: Engine<Port> = Engine::new(Port);
 
 /// Step 2: the state, in the address space; a process with one thread has one.
 struct Process {
-    space: AddressSpace<Port, Running, 1>,
-    thread: Thread<Port, Running, 1>,
+    space: AddressSpace<Port>,
 }
 
-impl Process {
-    const fn new() -> Self {
-        Self { space: AddressSpace::new(), thread: Thread::new() }
-    }
-
-    fn task(&self) -> Task<'_, Port, Running, 1> {
-        Task { space: &self.space, thread: &self.thread }
-    }
+fn occupant(process: Option<&'static Process>) -> Occupant<'static, Port> {
+    process.map_or(Occupant::Kernel, |process| Occupant::User(Task::of(&process.space)))
 }
 
-fn occupant(process: Option<&'static Process>) -> Occupant<'static, Port, Running, 1> {
-    process.map_or(Occupant::Kernel, |process| Occupant::User(process.task()))
-}
-
-static PROCESS: Process = Process::new();
-static STRANGER: Process = Process::new();
+static PROCESS: Process = Process { space: AddressSpace::new() };
+static STRANGER: Process = Process { space: AddressSpace::new() };
 /// User memory: what the reader on CPU 1 does, and whether it goes on.
 static ROUNDS: AtomicU32 = AtomicU32::new(0);
 static GOES_ON: AtomicBool = AtomicBool::new(true);
@@ -166,6 +161,7 @@ fn main() {
 
     GOES_ON.store(false, Ordering::Relaxed);
     other.join().expect("CPU 1 stops");
+    assert_eq!(ENGINE.mismatches(), 0, "the hooks told the truth");
     println!("100 calls, each a barrier on CPU 1, which went {} rounds", ROUNDS.load(Ordering::Relaxed));
 }
 

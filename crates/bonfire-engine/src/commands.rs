@@ -1,12 +1,15 @@
 //! The system call: its gates, its commands, and registration.
 
-use bonfire_abi::{Call, Command, Commands, Cpu, Error, Flavour, Result, Target};
+use core::fmt;
 
+use bonfire_abi::{Call, Command, Commands, Cpu, Error, Flavour, Target};
+
+use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::request::Asked;
-use crate::space::{Occupant, Task};
+use crate::space::Task;
 use crate::state::{Begin, Registered};
-use crate::targets::Targets;
+use crate::targets::Choose;
 use crate::{CpuSet, Engine, Site};
 
 /// How many threads, as the kernel counts them, share the caller's address
@@ -19,7 +22,17 @@ pub enum Users {
     Several,
 }
 
-impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS> {
+/// Why a call was refused: it had no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// `EINVAL`: no such command, flags that it does not take, or a command that
+    /// this machine does not have.
+    InvalidArgument,
+    /// `EPERM`: the caller's address space did not register for this flavour.
+    NotRegistered,
+}
+
+impl<K: Kernel> Engine<K> {
     /// The commands of this machine: what `QUERY` returns. Computed from what
     /// the machine declares; what is not in it is refused.
     pub const COMMANDS: Commands = {
@@ -30,10 +43,10 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
             .with(Command::PrivateExpedited)
             .with(Command::RegisterPrivateExpedited)
             .with(Command::GetRegistrations);
-        if M::CORE_SYNC.is_some() {
+        if K::Machine::CORE_SYNC.is_some() {
             commands = commands.with(Command::SyncCore).with(Command::RegisterSyncCore);
         }
-        if M::RESTART_RSEQ.is_some() {
+        if K::Machine::RESTART_RSEQ.is_some() {
             commands = commands.with(Command::Rseq).with(Command::RegisterRseq);
         }
         commands
@@ -46,24 +59,30 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     /// CPU serves its own inbox while it waits), and no lock held that an
     /// interrupt handler or another CPU's hook may want.
     ///
+    /// `caller` is what the last hook on this CPU was told, not what the thread
+    /// would say of itself: where an exec replaces the memory of a whole thread
+    /// group, its siblings run on in the old address space until they are
+    /// stopped. A call by anybody else is a mismatch: it asks every CPU that is
+    /// online, and [`mismatches`](Engine::mismatches) counts it.
+    ///
     /// # Errors
-    /// In Linux's order: [`Error::InvalidArgument`] for flags that the command
+    /// In Linux's order: [`Refused::InvalidArgument`] for flags that the command
     /// does not take, for an unknown command, and for one that this machine does
-    /// not have; then [`Error::NotRegistered`] for a private command whose
+    /// not have; then [`Refused::NotRegistered`] for a private command whose
     /// registration is missing. Nothing else, and nothing once registered.
-    pub fn membarrier(&self, caller: Task<'_, M, T, GROUPS>, users: Users, call: Call) -> Result<u32> {
-        let (command, target) = call.command()?;
+    pub fn membarrier(&self, caller: Task<'_, K>, users: Users, call: Call) -> Result<u32, Refused> {
+        let Ok((command, target)) = call.command() else { return Err(Refused::InvalidArgument) };
         if !Self::COMMANDS.contains(command) {
-            return Err(Error::InvalidArgument);
+            return Err(Refused::InvalidArgument);
         }
         match command {
             Command::Query => return Ok(Self::COMMANDS.mask()),
             Command::GetRegistrations => return Ok(caller.space.state.read().report().mask()),
-            Command::Global => self.global(caller),
-            Command::GlobalExpedited => self.barrier(caller, T::global),
+            Command::Global => self.global(),
+            Command::GlobalExpedited => self.global_expedited(caller),
             Command::PrivateExpedited => {
                 gate(caller, Flavour::Private)?;
-                self.barrier(caller, |engine| T::private(engine, caller.space));
+                self.private_expedited(caller);
             }
             Command::SyncCore => {
                 gate(caller, Flavour::SyncCore)?;
@@ -81,12 +100,13 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
         Ok(0)
     }
 
-    /// A barrier on every CPU that `choose` finds, behind the entry barrier.
-    fn barrier(&self, caller: Task<'_, M, T, GROUPS>, choose: impl FnOnce(&Self) -> CpuSet<GROUPS>) {
-        self.bracketed(|me| self.request(me, Occupant::User(caller), choose(self), Asked::BARRIER));
+    /// A barrier on every CPU that runs the caller's address space.
+    fn private_expedited(&self, caller: Task<'_, K>) {
+        self.bracketed(|me| self.request(me, &self.private_targets(me, caller), Asked::BARRIER));
     }
 
     /// Pins the caller, and calls `body` between the two barriers of a call.
+    #[inline]
     fn bracketed(&self, body: impl FnOnce(Cpu)) {
         let pin = self.machine.pin();
         let me = self.machine.this_cpu(&pin);
@@ -104,10 +124,26 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
         drop(pin);
     }
 
+    /// The other CPUs that a private call must reach. Behind `SysEntry`.
+    #[inline]
+    fn private_targets(&self, me: Cpu, caller: Task<'_, K>) -> CpuSet<K> {
+        let mut targets = K::Design::private(self, me, caller);
+        // A design that finds the caller's threads finds the caller.
+        if !targets.remove(me) {
+            targets = self.is_misplaced(me);
+            targets.remove(me);
+        }
+        self.and_the_doubted(targets)
+    }
+
     /// A barrier on every CPU of the system.
-    fn global(&self, caller: Task<'_, M, T, GROUPS>) {
-        let Some(grace_period) = M::GRACE_PERIOD else {
-            return self.barrier(caller, Self::online_cpus);
+    fn global(&self) {
+        let Some(grace_period) = K::Machine::GRACE_PERIOD else {
+            return self.bracketed(|me| {
+                let mut targets = self.online_cpus();
+                targets.remove(me);
+                self.request(me, &targets, Asked::BARRIER);
+            });
         };
         // PAIRS(A), PAIRS(B): with what the machine's grace period waits for.
         // Not pinned: a grace period may sleep.
@@ -116,12 +152,22 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
         self.machine.fence(Site::SysExit);
     }
 
+    /// A barrier on every CPU that runs an address space which registered for it.
+    fn global_expedited(&self, caller: Task<'_, K>) {
+        self.bracketed(|me| {
+            let targets =
+                if self.is_placed(me, caller) { K::Design::global(self) } else { self.is_misplaced(me) };
+            let mut targets = self.and_the_doubted(targets);
+            targets.remove(me);
+            self.request(me, &targets, Asked::BARRIER);
+        });
+    }
+
     /// A barrier and a core serialisation on every CPU that runs the caller's
     /// address space, this one included.
-    fn sync_core(&self, caller: Task<'_, M, T, GROUPS>) {
+    fn sync_core(&self, caller: Task<'_, K>) {
         self.bracketed(|me| {
-            let targets = T::private(self, caller.space);
-            self.request(me, Occupant::User(caller), targets, Asked::CORE_SYNC);
+            self.request(me, &self.private_targets(me, caller), Asked::CORE_SYNC);
             // PAIRS(S): this CPU was not poked. Pinned until here, so the CPU that
             // was left out of the request is the one that serialises; whoever is
             // switched in next in this address space needs no more.
@@ -133,23 +179,17 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     /// the caller's address space, or on the one that is named, if it does.
     ///
     /// A CPU that is skipped has switched since, and every switch restarts.
-    fn rseq(&self, caller: Task<'_, M, T, GROUPS>, target: Option<Target>) {
+    fn rseq(&self, caller: Task<'_, K>, target: Option<Target>) {
         self.bracketed(|me| {
-            let mut targets = T::private(self, caller.space);
+            let mut targets = self.private_targets(me, caller);
             match target {
                 Some(Target::One(cpu)) if cpu == me => {
                     return self.machine.without_interrupts(|| self.restart_rseq());
                 }
-                Some(Target::One(cpu)) => {
-                    let runs = targets.contains(cpu);
-                    targets = CpuSet::EMPTY;
-                    if runs {
-                        targets.add(cpu);
-                    }
-                }
+                Some(Target::One(cpu)) => targets = targets.only(cpu),
                 Some(Target::Every) | None => {}
             }
-            self.request(me, Occupant::User(caller), targets, Asked::RSEQ);
+            self.request(me, &targets, Asked::RSEQ);
         });
     }
 
@@ -167,36 +207,45 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     /// the barrier of its own `online`. Two registrations at once each poke and
     /// wait for themselves. A second flavour needs no poke where the first has
     /// done the work: its ready bit was set behind `RegExit`.
-    fn register(&self, caller: Task<'_, M, T, GROUPS>, users: Users, flavour: Flavour) {
+    fn register(&self, caller: Task<'_, K>, users: Users, flavour: Flavour) {
         let state = &caller.space.state;
         let Begin::Started(before) = state.begin(flavour) else { return };
-        let occupant = Occupant::User(caller);
         let pin = self.machine.pin();
         let me = self.machine.this_cpu(&pin);
         // PAIRS(R): the intent comes before the choice of CPUs and before the
         // requests, which the handlers read before they pass IpiMb.
         self.machine.fence(Site::RegEntry);
-        if let (Some(asked), Users::Several) = (Self::work(before, flavour), users) {
-            self.request(me, occupant, self.online_cpus(), asked);
+        let is_placed = self.is_placed(me, caller);
+        if !is_placed {
+            self.is_misplaced(me);
         }
-        self.machine.without_interrupts(|| T::publish(self, me, occupant));
+        if let Some(asked) = Self::asked_by_registration(before, flavour) {
+            if users == Users::Several || !is_placed {
+                let mut others = self.online_cpus();
+                others.remove(me);
+                self.request(me, &others, asked);
+            }
+        }
+        if let (Flavour::Global, Some(slot)) = (flavour, self.slot(me)) {
+            self.machine.without_interrupts(|| K::Design::publish(slot));
+        }
         // PAIRS(G): with SysEntry of whoever finds the gate open.
-        // PAIRS(P): behind the last answer, so the occupants that the handlers
-        // published are seen by whoever finds the gate open.
+        // PAIRS(P): behind the last answer, so what the handlers published is
+        // seen by whoever finds the gate open.
         self.machine.fence(Site::RegExit);
         drop(pin);
         state.finish(flavour);
     }
 
     /// What a registration must ask of every CPU, if anything.
-    fn work(before: Registered, flavour: Flavour) -> Option<Asked> {
-        let pays_core_sync = T::SKIPS
-            && M::CORE_SYNC
-                .is_some_and(|core| core.row.owes(Site::SwitchCoreSync) || core.row.owes(Site::RetCoreSync));
+    ///
+    /// `SYNC_CORE` asks for nothing of its own. A switch reads whether it owes a
+    /// core serialisation *behind* the barrier that it pays for any flavour, so a
+    /// CPU that a later call skips sees the intent by edge A.
+    fn asked_by_registration(before: Registered, flavour: Flavour) -> Option<Asked> {
         match flavour {
-            Flavour::Global if T::PUBLISHES => Some(Asked::PUBLISH),
-            Flavour::SyncCore if pays_core_sync => Some(Asked::BARRIER),
-            _ if T::CONDITIONAL && !before.fences_established() => Some(Asked::BARRIER),
+            Flavour::Global if K::Design::PUBLISHES_GLOBAL => Some(Asked::PUBLISH),
+            _ if K::Design::PAYS_IF_REGISTERED && !before.fences_established() => Some(Asked::BARRIER),
             _ => None,
         }
     }
@@ -204,11 +253,25 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
 
 /// Whether the caller's address space registered for `flavour`.
 #[inline]
-fn gate<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize>(
-    caller: Task<'_, M, T, GROUPS>,
-    flavour: Flavour,
-) -> Result<()> {
+fn gate<K: Kernel>(caller: Task<'_, K>, flavour: Flavour) -> Result<(), Refused> {
     // Relaxed, in `read`. PAIRS(G): SysEntry follows, and RegExit came before
     // the gate was opened.
-    if caller.space.state.read().is_ready(flavour) { Ok(()) } else { Err(Error::NotRegistered) }
+    if caller.space.state.read().is_ready(flavour) { Ok(()) } else { Err(Refused::NotRegistered) }
 }
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::InvalidArgument => Self::InvalidArgument,
+            Refused::NotRegistered => Self::NotRegistered,
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Error::from(*self).fmt(f)
+    }
+}
+
+impl core::error::Error for Refused {}

@@ -9,7 +9,13 @@
 //! instruction cache: where caches are not coherent, the program cleans them
 //! before the call.
 
-use crate::Site;
+use core::sync::atomic::Ordering::Relaxed;
+
+use bonfire_abi::Cpu;
+
+use crate::kernel::Kernel;
+use crate::machine::{Machine, Word};
+use crate::{Engine, Site};
 
 /// How a machine serialises a core, and when it wants to be asked.
 pub struct CoreSync<M> {
@@ -19,6 +25,33 @@ pub struct CoreSync<M> {
     pub sync: fn(&M, Site),
     /// When an owed serialisation is done.
     pub settle: Settle,
+}
+
+impl<M> CoreSync<M> {
+    /// The core serialisation of a machine whose every way back to user mode
+    /// serialises: nothing is ever owed, so there is nothing to call.
+    ///
+    /// # Panics
+    /// If `row` owes anything: when the constant is evaluated, so the kernel does
+    /// not compile.
+    ///
+    /// ```
+    /// use bonfire_engine::core_sync::{ARM64, CoreSync};
+    /// const NOTHING_OWED: Option<CoreSync<()>> = Some(CoreSync::by_returns(ARM64));
+    /// ```
+    /// ```compile_fail
+    /// use bonfire_engine::core_sync::{CoreSync, X86};
+    /// const SYSRET_DOES_NOT_SERIALISE: Option<CoreSync<()>> = Some(CoreSync::by_returns(X86));
+    /// # assert!(SYSRET_DOES_NOT_SERIALISE.is_some());
+    /// ```
+    #[must_use]
+    pub const fn by_returns(row: Row) -> Self {
+        assert!(
+            row.interrupt_return && row.system_call_return,
+            "this architecture owes a core serialisation: fill in `CoreSync` with the function that does it"
+        );
+        Self { row, sync: |_, _| {}, settle: Settle::AtOnce }
+    }
 }
 
 /// When a core serialisation that is owed is done.
@@ -85,6 +118,37 @@ impl Row {
             Return::Interrupt => self.interrupt_return,
             Return::SystemCall => self.system_call_return,
         }
+    }
+}
+
+impl<K: Kernel> Engine<K> {
+    /// A core serialisation is owed here: now, or before user mode.
+    ///
+    /// Interrupts are off.
+    #[inline]
+    pub(crate) fn owe_core_sync(&self, cpu: Cpu, site: Site) {
+        let Some(core) = K::Machine::CORE_SYNC else { return };
+        if !core.row.owes(site) {
+            return;
+        }
+        match (core.settle, self.slot(cpu)) {
+            (Settle::BeforeUser, Some(slot)) => slot.own.owed.store(1, Relaxed),
+            _ => (core.sync)(&self.machine, site),
+        }
+    }
+
+    /// Whether a core serialisation was put off on this CPU; it is not, from now
+    /// on.
+    ///
+    /// Interrupts are off.
+    #[inline]
+    pub(crate) fn take_owed(&self, cpu: Cpu) -> bool {
+        let Some(slot) = self.slot(cpu) else { return false };
+        let owed = slot.own.owed.load(Relaxed) != 0;
+        if owed {
+            slot.own.owed.store(0, Relaxed);
+        }
+        owed
     }
 }
 

@@ -1,65 +1,103 @@
 //! Sets of CPUs: bits in words, on the stack.
 
+use core::fmt;
+
 use bonfire_abi::Cpu;
 
-/// A set of CPUs, numbered from 0 to `64 * GROUPS - 1`.
+use crate::kernel::sealed::Array as _;
+use crate::kernel::{Bits, Kernel};
+
+/// A set of CPUs, numbered from 0 up to the kernel's capacity.
 ///
 /// A number beyond the set is never in it and cannot be added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CpuSet<const GROUPS: usize>([u64; GROUPS]);
+pub struct CpuSet<K: Kernel>(Bits<K>);
 
-impl<const GROUPS: usize> CpuSet<GROUPS> {
+impl<K: Kernel> CpuSet<K> {
     /// No CPU.
-    pub const EMPTY: Self = Self([0; GROUPS]);
+    pub const EMPTY: Self = Self(Bits::<K>::NEW);
 
     /// Adds `cpu`.
     #[inline]
     pub fn add(&mut self, cpu: Cpu) {
-        if let Some(word) = self.0.get_mut(group(cpu)) {
-            *word |= bit(cpu);
-        }
+        self.add_word(group(cpu), bit(cpu));
     }
 
-    /// Removes `cpu`.
+    /// Removes `cpu`. True if it was in the set.
     #[inline]
-    pub fn remove(&mut self, cpu: Cpu) {
-        if let Some(word) = self.0.get_mut(group(cpu)) {
-            *word &= !bit(cpu);
-        }
+    pub fn remove(&mut self, cpu: Cpu) -> bool {
+        let Some(word) = self.0.all_mut().get_mut(group(cpu)) else { return false };
+        let was_in = *word & bit(cpu) != 0;
+        *word &= !bit(cpu);
+        was_in
     }
 
     /// Whether `cpu` is in the set.
     #[must_use]
     #[inline]
     pub fn contains(&self, cpu: Cpu) -> bool {
-        self.0.get(group(cpu)).is_some_and(|word| word & bit(cpu) != 0)
+        self.words().get(group(cpu)).is_some_and(|word| word & bit(cpu) != 0)
     }
 
     /// Whether no CPU is in the set.
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|&word| word == 0)
+        self.words().iter().all(|&word| word == 0)
     }
 
     /// The CPUs of the set, lowest first.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Cpu> + '_ {
-        (0..).step_by(64).zip(self.0).flat_map(|(first, word)| Bits(word).map(move |bit| Cpu(first + bit)))
+        let words = (0..).step_by(64).zip(self.words());
+        words.flat_map(|(first, &word)| Ones(word).map(move |bit| Cpu(first + bit)))
     }
 
     /// The set as words of 64 CPUs, for interrupt controllers that take masks.
     #[must_use]
-    pub const fn words(&self) -> &[u64; GROUPS] {
-        &self.0
+    #[inline]
+    pub fn words(&self) -> &[u64] {
+        self.0.all()
+    }
+
+    /// Of these, the one that is named.
+    #[inline]
+    pub(crate) fn only(self, cpu: Cpu) -> Self {
+        let mut one = Self::EMPTY;
+        if self.contains(cpu) {
+            one.add(cpu);
+        }
+        one
     }
 
     /// Adds the CPUs of a whole word: those from `64 * group` on.
     #[inline]
     pub(crate) fn add_word(&mut self, group: usize, bits: u64) {
-        if let Some(word) = self.0.get_mut(group) {
+        if let Some(word) = self.0.all_mut().get_mut(group) {
             *word |= bits;
         }
+    }
+}
+
+impl<K: Kernel> Clone for CpuSet<K> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K: Kernel> Copy for CpuSet<K> {}
+
+impl<K: Kernel> PartialEq for CpuSet<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.words() == other.words()
+    }
+}
+
+impl<K: Kernel> Eq for CpuSet<K> {}
+
+impl<K: Kernel> fmt::Debug for CpuSet<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(|cpu| cpu.0)).finish()
     }
 }
 
@@ -76,9 +114,9 @@ pub(crate) const fn bit(cpu: Cpu) -> u64 {
 }
 
 /// The numbers of the bits that are set, lowest first.
-struct Bits(u64);
+struct Ones(u64);
 
-impl Iterator for Bits {
+impl Iterator for Ones {
     type Item = u32;
 
     #[inline]
@@ -89,27 +127,5 @@ impl Iterator for Bits {
         let lowest = self.0.trailing_zeros();
         self.0 &= self.0 - 1;
         Some(lowest)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    extern crate std;
-    use super::*;
-    use std::vec::Vec;
-
-    #[test]
-    fn a_set_holds_what_was_added_and_forgets_what_was_removed() {
-        let mut set = CpuSet::<3>::EMPTY;
-        assert!(set.is_empty());
-        for cpu in [0, 63, 64, 191, 192, u32::MAX] {
-            set.add(Cpu(cpu));
-        }
-        assert_eq!(set.iter().map(|cpu| cpu.0).collect::<Vec<_>>(), [0, 63, 64, 191]);
-        assert!(!set.contains(Cpu(192)), "beyond the set");
-        set.remove(Cpu(63));
-        set.remove(Cpu(500));
-        assert_eq!(set.iter().map(|cpu| cpu.0).collect::<Vec<_>>(), [0, 64, 191]);
-        assert_eq!(set.words(), &[1, 1, 1 << 63]);
     }
 }

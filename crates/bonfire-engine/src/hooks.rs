@@ -18,16 +18,19 @@ use core::fmt;
 use bonfire_abi::Cpu;
 
 use crate::core_sync::Return;
+use crate::kernel::{Kernel, WordOf};
 use crate::machine::Machine;
+use crate::slot::Slot;
 use crate::space::{AddressSpace, Occupant, Task};
-use crate::targets::{Edge, Targets};
+use crate::targets::Choose;
+use crate::told::Switch;
 use crate::{Engine, Site};
 
 /// There are more CPUs than the engine was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BeyondCapacity(pub Cpu);
 
-impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS> {
+impl<K: Kernel> Engine<K> {
     /// The CPU switches from one thread to another.
     ///
     /// *When*: in the scheduler, when the thread that leaves makes no more user
@@ -43,12 +46,8 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     ///
     /// Switching between kernel threads may be told or not.
     #[inline]
-    pub fn switch(&self, cpu: Cpu, from: Occupant<'_, M, T, GROUPS>, to: Occupant<'_, M, T, GROUPS>) {
-        let after = match from {
-            Occupant::User(_) => Site::SwitchMm,
-            Occupant::Borrower(_) | Occupant::Kernel => Site::MmDrop,
-        };
-        T::occupy(self, cpu, from, to, Edge { before: Site::SchedBefore, after });
+    pub fn switch(&self, cpu: Cpu, from: Occupant<'_, K>, to: Occupant<'_, K>) {
+        self.change(cpu, from, to, Switch);
     }
 
     /// A thread leaves its address space because it exits, and goes on in the
@@ -60,9 +59,8 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     ///
     /// *Without it*: a caller that finds the thread gone misses its last stores.
     /// Scenario D; in Linux until 5.10.
-    pub fn exit(&self, cpu: Cpu, task: Task<'_, M, T, GROUPS>) {
-        let edge = Edge { before: Site::ExitMm, after: Site::ExitMm };
-        T::occupy(self, cpu, Occupant::User(task), Occupant::Borrower(task.space), edge);
+    pub fn exit(&self, cpu: Cpu, task: Task<'_, K>) {
+        self.change(cpu, Occupant::User(task), Occupant::Borrower(task.space), Site::ExitMm);
     }
 
     /// A thread replaces its address space by a new one.
@@ -75,10 +73,9 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     ///
     /// *Without it*: as for [`exit`](Self::exit); and the new image would be
     /// interrupted for what the old one registered. Scenarios X1 to X3.
-    pub fn exec(&self, cpu: Cpu, old: Task<'_, M, T, GROUPS>, new: &AddressSpace<M, T, GROUPS>) {
-        let edge = Edge { before: Site::ExecMb, after: Site::ExecMb };
+    pub fn exec(&self, cpu: Cpu, old: Task<'_, K>, new: &AddressSpace<K>) {
         let to = Occupant::User(Task { space: new, thread: old.thread });
-        T::occupy(self, cpu, Occupant::User(old), to, edge);
+        self.change(cpu, Occupant::User(old), to, Site::ExecMb);
     }
 
     /// A fork makes `child`, which no CPU runs yet, from `parent`: it inherits
@@ -89,7 +86,7 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     ///
     /// *Without it*: the child's calls fail with `EPERM`, and a library that
     /// registered in the parent fails in the child.
-    pub fn fork(&self, parent: &AddressSpace<M, T, GROUPS>, child: &AddressSpace<M, T, GROUPS>) {
+    pub fn fork(&self, parent: &AddressSpace<K>, child: &AddressSpace<K>) {
         child.state.inherit(parent.state.read());
     }
 
@@ -103,10 +100,9 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     ///
     /// *Without it*: a caller skips the kernel thread. Scenario E1; in Linux until
     /// 5.10.
-    pub fn borrow_space(&self, cpu: Cpu, from: Occupant<'_, M, T, GROUPS>, task: Task<'_, M, T, GROUPS>) {
+    pub fn borrow_space(&self, cpu: Cpu, from: Occupant<'_, K>, task: Task<'_, K>) {
         debug_assert!(from.thread().is_none(), "borrow_space is for kernel threads");
-        let edge = Edge { before: Site::UseMm, after: Site::UseMm };
-        T::occupy(self, cpu, from, Occupant::User(task), edge);
+        self.change(cpu, from, Occupant::User(task), Site::UseMm);
     }
 
     /// A kernel thread stops using an address space (Linux's
@@ -117,9 +113,8 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     /// *Orders*: what the kernel thread did before what the next caller sees.
     ///
     /// *Without it*: a caller misses the kernel thread's last stores. Scenario E2.
-    pub fn return_space(&self, cpu: Cpu, task: Task<'_, M, T, GROUPS>) {
-        let edge = Edge { before: Site::UnuseMm, after: Site::UnuseMm };
-        T::occupy(self, cpu, Occupant::User(task), Occupant::Borrower(task.space), edge);
+    pub fn return_space(&self, cpu: Cpu, task: Task<'_, K>) {
+        self.change(cpu, Occupant::User(task), Occupant::Borrower(task.space), Site::UnuseMm);
     }
 
     /// This CPU is about to enter user mode by `way`.
@@ -133,7 +128,7 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     /// [`Settle::BeforeUser`]: crate::core_sync::Settle::BeforeUser
     #[inline]
     pub fn before_user(&self, cpu: Cpu, way: Return) {
-        let Some(core) = M::CORE_SYNC else { return };
+        let Some(core) = K::Machine::CORE_SYNC else { return };
         if self.take_owed(cpu) && !core.row.serialises(way) {
             // PAIRS(S): behind the barrier of the handler, the switch or the call
             // that owed it.
@@ -141,8 +136,7 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
         }
     }
 
-    /// A poke arrived. `occupant` is what runs on this CPU, as the last hook was
-    /// told.
+    /// A poke arrived.
     ///
     /// *When*: in the interrupt handler, interrupts off; also spuriously. Not in
     /// a non-maskable interrupt, which may find this CPU serving already.
@@ -152,8 +146,8 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     /// that runs here next.
     ///
     /// *Without it*: callers wait for ever. Scenarios A, B, and all of `q*`.
-    pub fn handle_poke(&self, cpu: Cpu, occupant: Occupant<'_, M, T, GROUPS>) {
-        self.serve(cpu, occupant);
+    pub fn handle_poke(&self, cpu: Cpu) {
+        self.serve(cpu);
     }
 
     /// This CPU takes pokes from now on, and may run user threads.
@@ -171,15 +165,13 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     /// thread may run on it, since no barrier would reach it. Make the engine
     /// with more groups of 64.
     pub fn online(&self, cpu: Cpu) -> Result<(), BeyondCapacity> {
-        let slot = self.slot(cpu).ok_or(BeyondCapacity(cpu))?;
-        if cpu.0 as usize >= self.machine.cpus() {
-            return Err(BeyondCapacity(cpu));
-        }
+        let slot = self.known_slot(cpu).ok_or(BeyondCapacity(cpu))?;
+        self.is_unknown(slot, cpu);
         self.open_inbox(slot);
-        // PAIRS(A): the barrier of `serve` stands between the word that says this
-        // CPU is online and the first user access.
-        self.serve(cpu, Occupant::Kernel);
-        if !T::SKIPS {
+        // PAIRS(A): the barrier of `serve` stands between the words that say this
+        // CPU is online, and unknown, and the first user access.
+        self.serve(cpu);
+        if !K::Design::SERIALISES_ON_SWITCH {
             // PAIRS(S): nobody asked a CPU that was offline to serialise, and no
             // switch hook of this design does when a user thread comes here.
             self.owe_core_sync(cpu, Site::IpiCoreSync);
@@ -202,6 +194,12 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
         // not wait for it, sees all that was done here.
         self.machine.fence(Site::OffPre);
         self.close_inbox(slot);
+        self.is_of_no_account(slot, cpu);
+    }
+
+    /// What the engine keeps of `cpu`, if there may be such a CPU.
+    pub(crate) fn known_slot(&self, cpu: Cpu) -> Option<&Slot<WordOf<K>>> {
+        self.slot(cpu).filter(|_| (cpu.0 as usize) < self.machine.cpus())
     }
 }
 

@@ -15,6 +15,7 @@ use core::sync::atomic::Ordering;
 use bonfire_abi::Cpu;
 
 use crate::core_sync::CoreSync;
+use crate::kernel::Kernel;
 use crate::{CpuSet, Site};
 
 /// A 64-bit word that CPUs share.
@@ -120,8 +121,11 @@ pub trait Machine: Sized {
     /// Without it `GLOBAL` pokes every CPU that is online.
     const GRACE_PERIOD: Option<fn(&Self)> = None;
 
-    /// How many CPUs there may ever be: a bound on their numbers. A number that
-    /// changes only before the first CPU is online.
+    /// How many CPUs there may ever be: a bound on their numbers.
+    ///
+    /// A word that the kernel keeps, written before the first CPU is online and
+    /// never again: every call reads it. Whoever counts CPUs in a device tree
+    /// does so once, at boot.
     fn cpus(&self) -> usize;
 
     /// Keeps the thread on its CPU until the pin is dropped. Pre-emption is off
@@ -132,6 +136,9 @@ pub trait Machine: Sized {
     fn this_cpu(&self, pin: &Self::Pin) -> Cpu;
 
     /// Calls `body` with interrupts off on this CPU.
+    ///
+    /// What turns them off and on again is a barrier to the compiler: an `asm!`
+    /// without `nomem`, which would let accesses of `body` move out.
     fn without_interrupts<R>(&self, body: impl FnOnce() -> R) -> R;
 
     /// A full barrier: `fence(SeqCst)`, Linux's `smp_mb()`.
@@ -149,7 +156,7 @@ pub trait Machine: Sized {
     /// call). The proof does not lean on it.
     ///
     /// Never called for the CPU that calls it.
-    fn poke<const GROUPS: usize>(&self, cpus: &CpuSet<GROUPS>);
+    fn poke<K: Kernel>(&self, cpus: &CpuSet<K>);
 
     /// Waits until `word` is at least `at_least`, or, *only if interrupts are
     /// off on this CPU*, until `inbox` has a bit of `wanted`.

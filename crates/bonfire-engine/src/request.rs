@@ -38,36 +38,11 @@ use core::sync::atomic::Ordering::{Relaxed, Release};
 
 use bonfire_abi::Cpu;
 
-use crate::core_sync::Settle;
-use crate::cpus::{bit, group};
+use crate::kernel::{Kernel, WordOf};
 use crate::machine::{Machine, Woken, Word};
-use crate::space::Occupant;
-use crate::targets::Targets;
+use crate::slot::{OFFLINE, Slot};
+use crate::targets::Choose;
 use crate::{CpuSet, Engine, Site};
-
-/// What the engine keeps of a CPU: 128 bytes.
-pub(crate) struct Slot<W> {
-    inbox: Inbox<W>,
-    pub(crate) own: Own<W>,
-}
-
-/// The cache line that callers write.
-#[repr(align(64))]
-struct Inbox<W> {
-    /// A generation, shifted by [`FLAGS`], and the flags.
-    request: W,
-}
-
-/// The cache line that only the CPU itself writes.
-#[repr(align(64))]
-pub(crate) struct Own<W> {
-    /// The last generation answered; the top bit while the CPU is offline.
-    done: W,
-    /// What occupies the CPU, where a design publishes it.
-    pub(crate) occupant: W,
-    /// Not 0 if a core serialisation is owed before user mode.
-    owed: W,
-}
 
 /// What a request asks for beyond a barrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,8 +56,6 @@ const PUBLISH: u64 = 1 << 3;
 /// How many bits of a request are flags.
 const FLAGS: u32 = 4;
 const FLAG_MASK: u64 = (1 << FLAGS) - 1;
-/// The top bit of `done`.
-const OFFLINE: u64 = 1 << 63;
 
 impl Asked {
     /// A barrier and nothing else.
@@ -91,46 +64,21 @@ impl Asked {
     pub(crate) const CORE_SYNC: Self = Self(POKED | CORE_SYNC);
     /// A barrier, and the restart of an rseq critical section.
     pub(crate) const RSEQ: Self = Self(POKED | RSEQ);
-    /// A barrier, and that the CPU publish again what occupies it.
+    /// A barrier, and that the CPU make itself a target of `GLOBAL_EXPEDITED`.
     pub(crate) const PUBLISH: Self = Self(POKED | PUBLISH);
 }
 
-impl<W: Word> Slot<W> {
-    /// A CPU that has never been online.
-    pub(crate) const NEW: Self = Self {
-        inbox: Inbox { request: W::ZERO },
-        own: Own { done: W::TOP_BIT, occupant: W::ZERO, owed: W::ZERO },
-    };
-
-    /// What the word at this address is called, if it is one of these.
-    fn name_at(&self, address: usize) -> Option<&'static str> {
-        let Self { inbox: Inbox { request }, own: Own { done, occupant, owed } } = self;
-        let words = [(request, "request"), (done, "done"), (occupant, "occupant"), (owed, "owed")];
-        let is_there = |(word, _): &(&W, _)| core::ptr::from_ref(*word).addr() == address;
-        words.into_iter().find(is_there).map(|(_, name)| name)
-    }
-
-    /// Whether the CPU is online.
-    pub(crate) fn is_online(&self) -> bool {
-        self.own.done.load(Relaxed) & OFFLINE == 0
-    }
-}
-
-impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS> {
-    /// Makes every CPU of `targets` but this one do what is `asked`, and returns
-    /// when each has done it or is offline.
+impl<K: Kernel> Engine<K> {
+    /// Makes every CPU of `targets` do what is `asked`, and returns when each has
+    /// done it or is offline.
     ///
-    /// The caller is pinned to `me`, has passed its entry barrier before it chose
-    /// the targets, and passes its exit barrier afterwards.
-    pub(crate) fn request(
-        &self,
-        me: Cpu,
-        occupant: Occupant<'_, M, T, GROUPS>,
-        mut targets: CpuSet<GROUPS>,
-        Asked(asked): Asked,
-    ) {
-        targets.remove(me);
-        let mut to_poke: CpuSet<GROUPS> = CpuSet::EMPTY;
+    /// The caller is pinned to `me`, which is not among them; it has passed its
+    /// entry barrier before it chose them, and passes its exit barrier afterwards.
+    pub(crate) fn request(&self, me: Cpu, targets: &CpuSet<K>, Asked(asked): Asked) {
+        if targets.is_empty() {
+            return;
+        }
+        let mut to_poke: CpuSet<K> = CpuSet::EMPTY;
         for cpu in targets.iter() {
             let Some(slot) = self.slot(cpu) else { continue };
             // Relaxed: read after the entry barrier. A request that asks for all
@@ -150,28 +98,29 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
         }
         for cpu in targets.iter() {
             if let Some(slot) = self.slot(cpu) {
-                self.wait_for(slot, me, occupant);
+                self.wait_for(slot, me);
             }
         }
     }
 
     /// Waits until the CPU of `slot` has answered every request that stands in
     /// its word by now, serving this CPU's own inbox where nobody else would.
-    fn wait_for(&self, slot: &Slot<M::Word>, me: Cpu, occupant: Occupant<'_, M, T, GROUPS>) {
-        let Some(mine) = self.slot(me) else { return };
+    fn wait_for(&self, slot: &Slot<WordOf<K>>, me: Cpu) {
+        // A CPU beyond the capacity has no inbox: nobody asks it for anything.
+        let nothing = WordOf::<K>::ZERO;
+        let inbox = self.slot(me).map_or(&nothing, |mine| &mine.inbox.request);
         // Relaxed: a late look waits for one handler more than needed at most.
         let request = slot.inbox.request.load(Relaxed);
         let generation = (request >> FLAGS) + u64::from(request & FLAG_MASK != 0);
-        while self.machine.wait_until(&slot.own.done, generation, &mine.inbox.request, POKED) == Woken::Inbox
-        {
-            self.serve(me, occupant);
+        while self.machine.wait_until(&slot.own.done, generation, inbox, POKED) == Woken::Inbox {
+            self.serve(me);
         }
     }
 
     /// Takes what was asked of this CPU, does it, and answers.
     ///
     /// Interrupts are off: a generation must not be used twice.
-    pub(crate) fn serve(&self, cpu: Cpu, occupant: Occupant<'_, M, T, GROUPS>) {
+    pub(crate) fn serve(&self, cpu: Cpu) {
         let Some(slot) = self.slot(cpu) else { return };
         let done = slot.own.done.load(Relaxed).wrapping_add(1);
         let asked = slot.inbox.request.swap((done & !OFFLINE) << FLAGS, Relaxed) & FLAG_MASK;
@@ -182,7 +131,7 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
         // asked; a switch before it is visible to who sees the gate open.
         self.machine.fence(Site::IpiMb);
         if asked & PUBLISH != 0 {
-            T::publish(self, cpu, occupant);
+            K::Design::publish(slot);
         }
         if asked & CORE_SYNC != 0 {
             self.owe_core_sync(cpu, Site::IpiCoreSync);
@@ -191,97 +140,26 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
             self.restart_rseq();
         }
         // PAIRS(P): Release, so that who waits for this answer and then passes
-        // its exit barrier sees the occupant that was published above.
+        // its exit barrier sees what was published above.
         slot.own.done.store(done, Release);
     }
 
     /// The CPU takes pokes again.
-    pub(crate) fn open_inbox(&self, slot: &Slot<M::Word>) {
+    pub(crate) fn open_inbox(&self, slot: &Slot<WordOf<K>>) {
         slot.own.done.store(slot.own.done.load(Relaxed) & !OFFLINE, Relaxed);
     }
 
     /// The CPU takes no more pokes, and nobody waits for it.
-    pub(crate) fn close_inbox(&self, slot: &Slot<M::Word>) {
+    pub(crate) fn close_inbox(&self, slot: &Slot<WordOf<K>>) {
         slot.own.done.store(slot.own.done.load(Relaxed) | OFFLINE, Relaxed);
-    }
-
-    /// A core serialisation is owed here: now, or before user mode.
-    ///
-    /// Interrupts are off.
-    #[inline]
-    pub(crate) fn owe_core_sync(&self, cpu: Cpu, site: Site) {
-        let Some(core) = M::CORE_SYNC else { return };
-        if !core.row.owes(site) {
-            return;
-        }
-        match (core.settle, self.slot(cpu)) {
-            (Settle::BeforeUser, Some(slot)) => slot.own.owed.store(1, Relaxed),
-            _ => (core.sync)(&self.machine, site),
-        }
-    }
-
-    /// Whether a core serialisation was put off on this CPU; it is not, from now
-    /// on.
-    ///
-    /// Interrupts are off.
-    #[inline]
-    pub(crate) fn take_owed(&self, cpu: Cpu) -> bool {
-        let Some(slot) = self.slot(cpu) else { return false };
-        let owed = slot.own.owed.load(Relaxed) != 0;
-        if owed {
-            slot.own.owed.store(0, Relaxed);
-        }
-        owed
     }
 
     /// Restarts the rseq critical section that was interrupted here, if any.
     ///
     /// Interrupts are off.
     pub(crate) fn restart_rseq(&self) {
-        if let Some(restart) = M::RESTART_RSEQ {
+        if let Some(restart) = K::Machine::RESTART_RSEQ {
             restart(&self.machine);
         }
-    }
-
-    /// What the engine keeps of `cpu`; `None` beyond its capacity.
-    #[inline]
-    pub(crate) fn slot(&self, cpu: Cpu) -> Option<&Slot<M::Word>> {
-        self.slots.get(group(cpu))?.get((cpu.0 % 64) as usize)
-    }
-
-    /// What the word at this address is, if the engine keeps it of a CPU: of
-    /// which, and its name. For debuggers, reports of lock-ups, and models.
-    ///
-    /// The names are `request`, `done`, `occupant` and `owed`.
-    #[must_use]
-    pub fn word_at(&self, address: usize) -> Option<(Cpu, &'static str)> {
-        let slots = (0u32..).zip(self.slots.iter().flatten());
-        slots.into_iter().find_map(|(cpu, slot)| Some((Cpu(cpu), slot.name_at(address)?)))
-    }
-
-    /// The CPUs whose slot is `picked`, of all there may ever be.
-    #[inline]
-    pub(crate) fn choose(&self, picked: impl Fn(&Slot<M::Word>) -> bool) -> CpuSet<GROUPS> {
-        let mut chosen = CpuSet::EMPTY;
-        let mut left = self.machine.cpus();
-        for (group, slots) in self.slots.iter().enumerate() {
-            let mut bits = 0;
-            for (cpu, slot) in (0u32..).zip(slots.iter().take(left)) {
-                if picked(slot) {
-                    bits |= bit(Cpu(cpu));
-                }
-            }
-            chosen.add_word(group, bits);
-            left = left.saturating_sub(64);
-            if left == 0 {
-                break;
-            }
-        }
-        chosen
-    }
-
-    /// The CPUs that are online.
-    pub(crate) fn online_cpus(&self) -> CpuSet<GROUPS> {
-        self.choose(Slot::is_online)
     }
 }

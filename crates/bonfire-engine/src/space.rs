@@ -1,32 +1,33 @@
 //! Address spaces, the threads that run in them, and what occupies a CPU.
 
-use crate::machine::Machine;
+use crate::kernel::{Kernel, WordOf};
 use crate::state::State;
-use crate::targets::Targets;
+use crate::targets::Choose;
 
 /// What the engine keeps of an address space. The kernel embeds one in each,
 /// *not* in its processes: threads that share memory share registrations.
 ///
 /// Its address tells address spaces apart, so while a CPU is occupied by one it
 /// stays where it is; and where a kernel thread has borrowed it, it lives until
-/// a hook has said that the kernel thread gave it back.
+/// a hook has said that the kernel thread gave it back. No lock guards it: put it
+/// outside whatever lock guards the memory map, which a hook must not take.
 #[repr(align(64))]
-pub struct AddressSpace<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> {
-    pub(crate) state: State<M::Word>,
-    pub(crate) design: T::PerSpace,
+pub struct AddressSpace<K: Kernel> {
+    pub(crate) state: State<WordOf<K>>,
+    pub(crate) design: <K::Design as Choose<K>>::PerSpace,
 }
 
-impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> AddressSpace<M, T, GROUPS> {
+impl<K: Kernel> AddressSpace<K> {
     /// An address space that registered for nothing: a new one, and the one that
     /// an exec makes. For the one that a fork makes, see
     /// [`Engine::fork`](crate::Engine::fork).
     #[must_use]
     pub const fn new() -> Self {
-        Self { state: State::NEW, design: T::PER_SPACE }
+        Self { state: State::NEW, design: <K::Design as Choose<K>>::PER_SPACE }
     }
 
     /// What the design keeps of this address space.
-    pub const fn design(&self) -> &T::PerSpace {
+    pub const fn design(&self) -> &<K::Design as Choose<K>>::PerSpace {
         &self.design
     }
 
@@ -38,7 +39,7 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> AddressSpace<M, T, 
     }
 }
 
-impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Default for AddressSpace<M, T, GROUPS> {
+impl<K: Kernel> Default for AddressSpace<K> {
     fn default() -> Self {
         Self::new()
     }
@@ -46,24 +47,24 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Default for Address
 
 /// What the engine keeps of a thread: nothing, in every design but
 /// [`Threads`](crate::Threads).
-pub struct Thread<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> {
-    pub(crate) design: T::PerThread,
+pub struct Thread<K: Kernel> {
+    pub(crate) design: <K::Design as Choose<K>>::PerThread,
 }
 
-impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Thread<M, T, GROUPS> {
+impl<K: Kernel> Thread<K> {
     /// A thread that no CPU runs.
     #[must_use]
     pub const fn new() -> Self {
-        Self { design: T::PER_THREAD }
+        Self { design: <K::Design as Choose<K>>::PER_THREAD }
     }
 
     /// What the design keeps of this thread.
-    pub const fn design(&self) -> &T::PerThread {
+    pub const fn design(&self) -> &<K::Design as Choose<K>>::PerThread {
         &self.design
     }
 }
 
-impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Default for Thread<M, T, GROUPS> {
+impl<K: Kernel> Default for Thread<K> {
     fn default() -> Self {
         Self::new()
     }
@@ -71,45 +72,67 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Default for Thread<
 
 /// A thread and the address space it accesses: a user thread, or a kernel
 /// thread that uses one.
-pub struct Task<'a, M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> {
+pub struct Task<'a, K: Kernel> {
     /// Its address space.
-    pub space: &'a AddressSpace<M, T, GROUPS>,
+    pub space: &'a AddressSpace<K>,
     /// The thread itself.
-    pub thread: &'a Thread<M, T, GROUPS>,
+    pub thread: &'a Thread<K>,
 }
 
-impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Clone for Task<'_, M, T, GROUPS> {
+impl<'a, K: Kernel> Task<'a, K>
+where
+    K::Design: Choose<K, PerThread = ()>,
+{
+    /// A thread of `space`, where threads carry nothing: in every design but
+    /// [`Threads`](crate::Threads).
+    #[must_use]
+    #[inline]
+    pub const fn of(space: &'a AddressSpace<K>) -> Self {
+        Self { space, thread: &Thread { design: () } }
+    }
+}
+
+impl<K: Kernel> Clone for Task<'_, K> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Copy for Task<'_, M, T, GROUPS> {}
+impl<K: Kernel> Copy for Task<'_, K> {}
 
 /// What occupies a CPU.
-pub enum Occupant<'a, M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> {
+pub enum Occupant<'a, K: Kernel> {
     /// A thread that accesses the memory of its address space.
-    User(Task<'a, M, T, GROUPS>),
+    User(Task<'a, K>),
     /// A kernel thread, or idle, on the page tables of this address space, whose
     /// user memory it does not access (lazily borrowed).
-    Borrower(&'a AddressSpace<M, T, GROUPS>),
+    Borrower(&'a AddressSpace<K>),
     /// A kernel thread, or idle, on the kernel's own page tables.
     Kernel,
 }
 
-impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Clone for Occupant<'_, M, T, GROUPS> {
+impl<K: Kernel> Clone for Occupant<'_, K> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Copy for Occupant<'_, M, T, GROUPS> {}
+impl<K: Kernel> Copy for Occupant<'_, K> {}
 
-impl<'a, M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Occupant<'a, M, T, GROUPS> {
+impl<'a, K: Kernel> Occupant<'a, K> {
+    /// The occupant that has these page tables loaded, and this thread.
+    pub(crate) fn of(space: Option<&'a AddressSpace<K>>, thread: Option<&'a Thread<K>>) -> Self {
+        match (space, thread) {
+            (Some(space), Some(thread)) => Self::User(Task { space, thread }),
+            (Some(space), None) => Self::Borrower(space),
+            (None, _) => Self::Kernel,
+        }
+    }
+
     /// The address space whose user memory is being accessed.
     #[inline]
     #[must_use]
-    pub fn accesses(self) -> Option<&'a AddressSpace<M, T, GROUPS>> {
+    pub fn accesses(self) -> Option<&'a AddressSpace<K>> {
         match self {
             Self::User(task) => Some(task.space),
             Self::Borrower(_) | Self::Kernel => None,
@@ -119,7 +142,7 @@ impl<'a, M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Occupant<'a, M,
     /// The address space whose page tables are loaded.
     #[inline]
     #[must_use]
-    pub fn space(self) -> Option<&'a AddressSpace<M, T, GROUPS>> {
+    pub fn space(self) -> Option<&'a AddressSpace<K>> {
         match self {
             Self::User(task) => Some(task.space),
             Self::Borrower(space) => Some(space),
@@ -130,7 +153,7 @@ impl<'a, M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Occupant<'a, M,
     /// The thread that accesses user memory.
     #[inline]
     #[must_use]
-    pub fn thread(self) -> Option<&'a Thread<M, T, GROUPS>> {
+    pub fn thread(self) -> Option<&'a Thread<K>> {
         match self {
             Self::User(task) => Some(task.thread),
             Self::Borrower(_) | Self::Kernel => None,
@@ -140,10 +163,7 @@ impl<'a, M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Occupant<'a, M,
 
 /// Whether both are the same address space, or neither is one.
 #[inline]
-pub(crate) fn is_same<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize>(
-    one: Option<&AddressSpace<M, T, GROUPS>>,
-    other: Option<&AddressSpace<M, T, GROUPS>>,
-) -> bool {
+pub(crate) fn is_same<K: Kernel>(one: Option<&AddressSpace<K>>, other: Option<&AddressSpace<K>>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => core::ptr::eq(one, other),
         (None, None) => true,
@@ -153,9 +173,7 @@ pub(crate) fn is_same<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize>(
 
 /// Whether the address space, if it is one, wants barriers around switches.
 #[inline]
-pub(crate) fn wants_fences<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize>(
-    space: Option<&AddressSpace<M, T, GROUPS>>,
-) -> bool {
+pub(crate) fn wants_fences<K: Kernel>(space: Option<&AddressSpace<K>>) -> bool {
     // Relaxed, in `read`: PAIRS(R). A hook runs with interrupts off, so it is
     // wholly before or wholly after the poke of a registration; after it, the
     // intent is seen.

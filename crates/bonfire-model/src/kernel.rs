@@ -10,11 +10,10 @@
 use std::rc::Rc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use bonfire_abi::{Call, Command, Cpu, Error, FLAG_CPU};
+use bonfire_abi::{Call, Command, Cpu, FLAG_CPU};
 use bonfire_engine::core_sync::{Return, Settle};
 use bonfire_engine::{
-    AddressSpace, Engine, Everywhere, LockedMask, Mask, Occupant, RunQueues, Running, Targets, Task, Thread,
-    Threads, Users,
+    self as engine, AddressSpace, Design, Engine, Occupant, Refused, RunQueues, Task, Thread, Users,
 };
 
 use crate::architecture::Architecture;
@@ -28,36 +27,11 @@ use crate::vocabulary::{Act, INVALID, NOT_REGISTERED, On, Var, user};
 /// How many address spaces a scenario may have.
 pub(crate) const SPACES: usize = 3;
 
-/// A way to choose CPUs, and what it asks of this kernel.
-pub trait Design<C: Capabilities>: Targets<Model<C>, 1> + 'static {
-    /// Whether hooks are called with the run queue locked.
-    const LOCKS: bool = false;
-    /// Whether threads are listed.
-    const LISTS: bool = false;
-
-    /// Makes the threads known to the machine.
-    fn enlist(_: &Model<C>, _: &Rc<[Thread<Model<C>, Self, 1>; THREADS]>) {}
-}
-
-impl<C: Capabilities> Design<C> for Everywhere {}
-impl<C: Capabilities> Design<C> for Running {}
-impl<C: Capabilities> Design<C> for Mask {}
-impl<C: Capabilities> Design<C> for LockedMask {
-    const LOCKS: bool = true;
-}
-impl<C: Capabilities> Design<C> for Threads {
-    const LISTS: bool = true;
-
-    fn enlist(machine: &Model<C>, threads: &Rc<[Thread<Model<C>, Self, 1>; THREADS]>) {
-        machine.enlist(Rc::clone(threads));
-    }
-}
-
 /// The kernel.
-pub(crate) struct Kernel<C: Capabilities, T: Design<C>> {
-    pub(crate) engine: Engine<Model<C>, T, 1>,
-    spaces: [AddressSpace<Model<C>, T, 1>; SPACES],
-    threads: Rc<[Thread<Model<C>, T, 1>; THREADS]>,
+pub(crate) struct Kernel<K: engine::Kernel> {
+    pub(crate) engine: Engine<K>,
+    spaces: [AddressSpace<K>; SPACES],
+    threads: Rc<[Thread<K>; THREADS]>,
     vars: [Shared; 4],
     signals: [Shared; 4],
     architecture: Architecture,
@@ -76,7 +50,12 @@ pub(crate) struct Boot<'a> {
     pub(crate) shown: &'a [Var],
 }
 
-impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
+impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
+    /// Whether hooks are called with the run queue locked.
+    const LOCKS: bool = matches!(Engine::<K>::DESIGN, Design::LockedMask);
+    /// Whether threads are listed.
+    const LISTS: bool = matches!(Engine::<K>::DESIGN, Design::Threads);
+
     pub(crate) fn new(cpus: usize, mutant: Mutant, architecture: Architecture) -> Self {
         let kernel = Self {
             engine: Engine::new(Model::new(cpus, mutant)),
@@ -86,7 +65,7 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
             signals: [const { Shared::new(0) }; 4],
             architecture,
         };
-        T::enlist(kernel.engine.machine(), &kernel.threads);
+        kernel.engine.machine().enlist(&kernel.threads);
         kernel
     }
 
@@ -102,14 +81,18 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
             // As `Running` publishes a target of GLOBAL_EXPEDITED.
             explorer::name_value(self.address(space) | 1, &format!("space{space}+global"));
         }
-        if T::LISTS {
+        if Self::LISTS {
             for &(thread, space) in boot.threads {
                 self.engine.machine().list(thread, space.map_or(0, |space| self.address(space)));
             }
         }
         self.on_each(boot.cpus, |on| match on {
             None => explorer::drop_pokes(true),
-            Some(_) => self.engine.online(here()).expect("few CPUs"),
+            Some(_) => {
+                self.engine.online(here()).expect("few CPUs");
+                // The first hook says what runs here.
+                self.change(On::Kernel);
+            }
         });
         on_cpu(0, || {
             boot.registered.iter().for_each(|&(space, command)| self.register(space, command, boot))
@@ -148,7 +131,7 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
     pub(crate) fn interrupt(&self, cpu: usize, interrupted: u8) {
         let on = On::from_number(interrupted);
         self.engine.machine().pass_grace();
-        self.engine.handle_poke(Cpu(cpu as u32), self.occupant(on));
+        self.engine.handle_poke(Cpu(cpu as u32));
         if matches!(on, On::User { .. }) && interrupted & IN_KERNEL == 0 {
             self.to_user(Return::Interrupt);
         }
@@ -187,8 +170,8 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
             Act::Answer(command, var) => {
                 let answer = match self.answer(Call::new(command), Users::Several) {
                     Ok(value) => u64::from(value),
-                    Err(Error::NotRegistered) => NOT_REGISTERED,
-                    Err(_) => INVALID,
+                    Err(Refused::NotRegistered) => NOT_REGISTERED,
+                    Err(Refused::InvalidArgument) => INVALID,
                 };
                 self.var(var).store(answer, Relaxed);
             }
@@ -212,7 +195,7 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
             Act::Await(number) => self.signals[number].wait(1, Acquire),
             Act::Tell(number) => self.signals[number].store(1, Relaxed),
             Act::Hear(number) => self.signals[number].wait(1, Relaxed),
-            Act::Poll => self.engine.handle_poke(here(), self.occupant(On::now())),
+            Act::Poll => self.engine.handle_poke(here()),
         }
         Some(())
     }
@@ -221,7 +204,7 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
         self.answer(call, users).ok().map(|_| ())
     }
 
-    fn answer(&self, call: Call, users: Users) -> Result<u32, Error> {
+    fn answer(&self, call: Call, users: Users) -> Result<u32, Refused> {
         let On::User { space, thread } = On::now() else { panic!("only a thread can call") };
         if minds_returns::<C>(Return::SystemCall) {
             occupy(occupant() | IN_KERNEL);
@@ -246,10 +229,10 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
         self.enter(from, to);
     }
 
-    fn leave(&self, hook: impl FnOnce(Cpu, Task<'_, Model<C>, T, 1>)) {
+    fn leave(&self, hook: impl FnOnce(Cpu, Task<'_, K>)) {
         let On::User { space, thread } = On::now() else { panic!("nobody to leave") };
         self.hook(On::Lazy(space), |cpu| hook(cpu, self.task(space, thread)));
-        if T::LISTS {
+        if Self::LISTS {
             self.engine.machine().list(thread, 0);
         }
     }
@@ -258,7 +241,7 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
         let On::User { space, thread } = On::now() else { panic!("nobody to exec") };
         let task = self.task(space, thread);
         self.hook(user(new, thread), |cpu| self.engine.exec(cpu, task, &self.spaces[new]));
-        if T::LISTS {
+        if Self::LISTS {
             self.engine.machine().list(thread, self.address(new));
         }
         self.enter(user(space, thread), user(new, thread));
@@ -270,7 +253,7 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
     }
 
     fn borrow(&self, space: usize, thread: usize) {
-        if T::LISTS {
+        if Self::LISTS {
             self.engine.machine().list(thread, self.address(space));
         }
         let from = On::now();
@@ -305,7 +288,7 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
             }
         };
         without_interrupts(|| {
-            if T::LOCKS {
+            if Self::LOCKS {
                 self.engine.machine().with_run_queue(here(), switch);
             } else {
                 switch();
@@ -350,11 +333,11 @@ impl<C: Capabilities, T: Design<C>> Kernel<C, T> {
         std::ptr::from_ref(&self.spaces[space]).addr() as u64
     }
 
-    fn task(&self, space: usize, thread: usize) -> Task<'_, Model<C>, T, 1> {
+    fn task(&self, space: usize, thread: usize) -> Task<'_, K> {
         Task { space: &self.spaces[space], thread: &self.threads[thread] }
     }
 
-    fn occupant(&self, on: On) -> Occupant<'_, Model<C>, T, 1> {
+    fn occupant(&self, on: On) -> Occupant<'_, K> {
         match on {
             On::Kernel => Occupant::Kernel,
             On::Lazy(space) => Occupant::Borrower(&self.spaces[space]),

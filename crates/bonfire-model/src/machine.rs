@@ -2,6 +2,7 @@
 //! and waits are operations of the explorer. The engine is the crate that
 //! ships; nothing in it knows of this.
 
+use std::any::Any;
 use std::cell::{Cell, OnceCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -10,7 +11,7 @@ use std::sync::atomic::Ordering;
 use bonfire_abi::Cpu;
 use bonfire_engine::core_sync::{CoreSync, Row, Settle};
 use bonfire_engine::{
-    AddressSpace, CpuSet, Machine, RunQueues, Site, Thread, ThreadList, Threads, Woken, Word,
+    AddressSpace, CpuSet, Kernel, Machine, Parts, RunQueues, Site, Thread, ThreadList, Threads, Woken, Word,
 };
 
 use crate::explorer::{self, Barrier, MAX_CPUS, Shared};
@@ -49,7 +50,7 @@ pub struct Model<C: Capabilities> {
     list_lock: Shared,
     /// For each thread, the address of its address space, or 0.
     pub(crate) listed: [Shared; THREADS],
-    threads: OnceCell<Rc<[Thread<Self, Threads, 1>; THREADS]>>,
+    threads: OnceCell<Rc<[Thread<On<C, Threads>>; THREADS]>>,
     /// For each CPU, whether an rseq critical section must restart.
     pub(crate) restart: [Shared; MAX_CPUS],
     /// For each CPU, how often others asked it for a grace period, and the last
@@ -60,6 +61,10 @@ pub struct Model<C: Capabilities> {
 
 /// Keeps a thread on its CPU.
 pub struct Pin;
+
+/// The kernel on a machine with the capabilities `C` that chooses CPUs as the
+/// design `D` does.
+pub(crate) type On<C, D> = Parts<Model<C>, D>;
 
 /// How many threads a scenario may have.
 pub(crate) const THREADS: usize = 6;
@@ -91,9 +96,11 @@ impl<C: Capabilities> Model<C> {
         self.passed.set(0);
     }
 
-    /// Names the threads that may be in lists.
-    pub(crate) fn enlist(&self, threads: Rc<[Thread<Self, Threads, 1>; THREADS]>) {
-        self.threads.set(threads).ok().expect("once");
+    /// Names the threads that may be in lists, where the design lists them.
+    pub(crate) fn enlist<K: Kernel>(&self, threads: &Rc<[Thread<K>; THREADS]>) {
+        if let Some(threads) = (threads as &dyn Any).downcast_ref() {
+            self.threads.set(Rc::clone(threads)).ok().expect("once");
+        }
     }
 
     /// Changes a list of threads.
@@ -196,7 +203,7 @@ impl<C: Capabilities> Machine for Model<C> {
     }
 
     #[track_caller]
-    fn poke<const GROUPS: usize>(&self, cpus: &CpuSet<GROUPS>) {
+    fn poke<K: Kernel>(&self, cpus: &CpuSet<K>) {
         explorer::poke(cpus.words()[0] as u8);
     }
 
@@ -219,12 +226,12 @@ impl<C: Capabilities> RunQueues for Model<C> {
     }
 }
 
-impl<C: Capabilities> ThreadList<1> for Model<C> {
+impl<C: Capabilities> ThreadList<On<C, Threads>> for Model<C> {
     #[track_caller]
     fn for_each_thread(
         &self,
-        space: &AddressSpace<Self, Threads, 1>,
-        mut visit: impl FnMut(&Thread<Self, Threads, 1>),
+        space: &AddressSpace<On<C, Threads>>,
+        mut visit: impl FnMut(&Thread<On<C, Threads>>),
     ) {
         let threads = self.threads.get().expect("enlisted by the kernel");
         let space = std::ptr::from_ref(space).addr() as u64;

@@ -2,46 +2,15 @@
 
 use std::rc::Rc;
 
+pub use bonfire_engine::Design;
 use bonfire_engine::core_sync::{RISCV, Row, Settle, X86};
-use bonfire_engine::{Everywhere, LockedMask, Mask, Running, Site, Threads};
+use bonfire_engine::{self as engine, Site, for_design};
 
 use crate::architecture::Architecture;
 use crate::explorer::{self, Body, Exploration, Flaw, Outcome, Rules, Test, Trace, Verdict};
-use crate::kernel::{self, Boot, Kernel};
-use crate::machine::{Capabilities, Mutant};
+use crate::kernel::{Boot, Kernel};
+use crate::machine::{Capabilities, Model, Mutant, On};
 use crate::scenario::{Needs, Scenario};
-
-/// A way to choose CPUs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Design {
-    /// [`bonfire_engine::Everywhere`].
-    Everywhere,
-    /// [`bonfire_engine::Running`].
-    Running,
-    /// [`bonfire_engine::Mask`].
-    Mask,
-    /// [`bonfire_engine::LockedMask`].
-    LockedMask,
-    /// [`bonfire_engine::Threads`].
-    Threads,
-}
-
-impl Design {
-    /// All five.
-    pub const ALL: [Self; 5] = [Self::Everywhere, Self::Running, Self::Mask, Self::LockedMask, Self::Threads];
-
-    /// The name on command lines and in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Everywhere => "everywhere",
-            Self::Running => "running",
-            Self::Mask => "mask",
-            Self::LockedMask => "locked-mask",
-            Self::Threads => "threads",
-        }
-    }
-}
 
 /// What a run found.
 #[derive(Clone, Debug)]
@@ -106,18 +75,12 @@ struct Setting<'a> {
 
 impl Setting<'_> {
     fn explore_on<C: Capabilities>(&self, design: Design) -> Run {
-        match design {
-            Design::Everywhere => self.explore::<C, Everywhere>(),
-            Design::Running => self.explore::<C, Running>(),
-            Design::Mask => self.explore::<C, Mask>(),
-            Design::LockedMask => self.explore::<C, LockedMask>(),
-            Design::Threads => self.explore::<C, Threads>(),
-        }
+        for_design!(design, D => self.explore::<C, On<C, D>>())
     }
 
-    fn explore<C: Capabilities, T: kernel::Design<C>>(&self) -> Run {
+    fn explore<C: Capabilities, K: engine::Kernel<Machine = Model<C>>>(&self) -> Run {
         let Self { architecture, scenario, mutant, rules, limit_bytes } = *self;
-        let kernel = Rc::new(Kernel::<C, T>::new(scenario.parts.len(), mutant.clone(), architecture));
+        let kernel = Rc::new(Kernel::<K>::new(scenario.parts.len(), mutant.clone(), architecture));
         let bodies = scenario.parts.iter().map(|part| {
             let (kernel, acts) = (Rc::clone(&kernel), part.acts.clone());
             Box::new(move || kernel.run(&acts)) as Body

@@ -3,11 +3,12 @@
 
 use std::rc::Rc;
 
+use bonfire_engine::Design as OfEngine;
 use serde::{Deserialize, Serialize};
 
 use crate::barriers::Barriers;
 use crate::clock::Clock;
-use crate::engine::Five;
+use crate::engine;
 use crate::linux::{Linux, Serialised};
 use crate::lock::Lock;
 use crate::signals::Signals;
@@ -87,14 +88,14 @@ impl Design {
     }
 
     pub(crate) fn barriers(self, clock: &Rc<Clock>, run_queues: &Rc<[Lock]>) -> Box<dyn Barriers> {
-        let engine = |five: Five| five.engine(clock, run_queues);
+        let engine = |design| engine::engine(design, clock, run_queues);
         let linux = |serialised| Linux::boxed(serialised, clock);
         match self {
-            Self::Everywhere => engine(Five::Everywhere),
-            Self::Running => engine(Five::Running),
-            Self::Mask => engine(Five::Mask),
-            Self::LockedMask => engine(Five::LockedMask),
-            Self::Threads => engine(Five::Threads),
+            Self::Everywhere => engine(OfEngine::Everywhere),
+            Self::Running => engine(OfEngine::Running),
+            Self::Mask => engine(OfEngine::Mask),
+            Self::LockedMask => engine(OfEngine::LockedMask),
+            Self::Threads => engine(OfEngine::Threads),
             Self::Linux2017 => linux(Serialised::No),
             Self::Linux2024 => linux(Serialised::Whole),
             Self::LinuxRfc => linux(Serialised::CrossCall),

@@ -1,19 +1,23 @@
 //! The machine as the engine sees it.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bonfire_engine::abi::Cpu;
-use bonfire_engine::{AddressSpace, CpuSet, RunQueues, Site, Thread, ThreadList, Threads, Woken, Word as _};
+use bonfire_engine::{
+    AddressSpace, CpuSet, Groups, Kernel, Parts, RunQueues, Site, Thread, ThreadList, Threads, Woken,
+    Word as _,
+};
 use rustc_hash::FxHashMap;
 
 use crate::clock::{Clock, clock};
 use crate::lock::Lock;
 use crate::word::Word;
 
-/// CPUs come in groups of 64.
-pub(crate) const GROUPS: usize = crate::hardware::MOST_CPUS / 64;
+/// The kernel on this machine that chooses CPUs as the design `D` does.
+pub(crate) type On<D> = Parts<Machine, D, Groups<{ crate::hardware::MOST_CPUS / 64 }>>;
 
 /// The machine: its run queues' locks, and its lists of threads.
 pub(crate) struct Machine {
@@ -23,29 +27,28 @@ pub(crate) struct Machine {
     lists: RefCell<FxHashMap<usize, List>>,
 }
 
-type List = Rc<RefCell<Vec<Rc<Listed>>>>;
+type List = Rc<RefCell<Vec<Rc<Kept<On<Threads>>>>>>;
 
 /// A thread, in a line of its own.
 #[repr(align(64))]
-pub(crate) struct Listed(pub(crate) Thread<Machine, Threads, GROUPS>);
+pub(crate) struct Kept<K: Kernel>(pub(crate) Thread<K>);
 
 impl Machine {
     pub(crate) fn new(cpus: usize, run_queues: Rc<[Lock]>) -> Self {
         Self { cpus, run_queues, lists: RefCell::default() }
     }
 
-    /// Puts a thread into the list of `space`.
-    pub(crate) fn enlist(&self, space: &AddressSpace<Self, Threads, GROUPS>, thread: Rc<Listed>) {
-        let mut lists = self.lists.borrow_mut();
-        lists.entry(address(space)).or_default().borrow_mut().push(thread);
+    /// Puts a thread into the list of `space`, where the design lists threads.
+    pub(crate) fn enlist<K: Kernel>(&self, space: &AddressSpace<K>, thread: &Rc<Kept<K>>) {
+        let listed: Option<&Rc<Kept<On<Threads>>>> = (thread as &dyn Any).downcast_ref();
+        if let Some(thread) = listed {
+            let mut lists = self.lists.borrow_mut();
+            lists.entry(address(space)).or_default().borrow_mut().push(Rc::clone(thread));
+        }
     }
 
     /// Moves the list of one address space to another.
-    pub(crate) fn move_list(
-        &self,
-        from: &AddressSpace<Self, Threads, GROUPS>,
-        to: &AddressSpace<Self, Threads, GROUPS>,
-    ) {
+    pub(crate) fn move_list<K: Kernel>(&self, from: &AddressSpace<K>, to: &AddressSpace<K>) {
         let mut lists = self.lists.borrow_mut();
         if let Some(list) = lists.remove(&address(from)) {
             lists.insert(address(to), list);
@@ -60,7 +63,7 @@ impl Machine {
     }
 }
 
-fn address(space: &AddressSpace<Machine, Threads, GROUPS>) -> usize {
+fn address<K: Kernel>(space: &AddressSpace<K>) -> usize {
     std::ptr::from_ref(space).addr()
 }
 
@@ -95,7 +98,7 @@ impl bonfire_engine::Machine for Machine {
         }
     }
 
-    fn poke<const G: usize>(&self, cpus: &CpuSet<G>) {
+    fn poke<K: Kernel>(&self, cpus: &CpuSet<K>) {
         send(&clock(), cpus.iter().map(|cpu| cpu.0 as usize));
     }
 
@@ -125,14 +128,14 @@ impl RunQueues for Machine {
     }
 }
 
-impl ThreadList<GROUPS> for Machine {
+impl ThreadList<On<Threads>> for Machine {
     /// Each step waits for the one before: the next thread's address is in this
     /// one. A list that is longer than what a CPU's caches keep comes from
     /// memory each time.
     fn for_each_thread(
         &self,
-        space: &AddressSpace<Self, Threads, GROUPS>,
-        mut visit: impl FnMut(&Thread<Self, Threads, GROUPS>),
+        space: &AddressSpace<On<Threads>>,
+        mut visit: impl FnMut(&Thread<On<Threads>>),
     ) {
         let clock = clock();
         let list = self.lists.borrow().get(&address(space)).cloned();

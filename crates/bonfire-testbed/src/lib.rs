@@ -19,5 +19,5 @@ mod selection;
 pub mod wire;
 
 pub use exit::Exit;
-pub use options::{BadOption, Design, Options};
+pub use options::{BadOption, Options, Variant};
 pub use selection::{Line, Selection};

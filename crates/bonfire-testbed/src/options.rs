@@ -1,48 +1,57 @@
 //! The kernel's command line: `design=running delete=IpiMb drop-pokes -- arguments`.
 
-use bonfire_engine::Site;
+use bonfire_engine::{Design, Site};
 use core::fmt;
 
-/// The five ways to choose CPUs, as a boot option; and one of them again with
-/// core serialisations put off until user mode (`Settle::BeforeUser`).
+/// What can be booted: a design of the engine, and when core serialisations that
+/// are owed are done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "named as the engine's types are, and explained there")]
-pub enum Design {
-    Everywhere,
-    #[default]
-    Running,
-    RunningLate,
-    Mask,
-    LockedMask,
-    Threads,
+pub struct Variant {
+    /// How the engine chooses CPUs.
+    pub design: Design,
+    /// Whether core serialisations are put off until user mode
+    /// (`Settle::BeforeUser`).
+    pub is_late: bool,
 }
 
-impl Design {
+impl Variant {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 6] =
-        [Self::Everywhere, Self::Running, Self::RunningLate, Self::Mask, Self::LockedMask, Self::Threads];
+    pub const ALL: [Self; 6] = {
+        let [everywhere, running, mask, locked_mask, threads] = Design::ALL;
+        [
+            Self::at_once(everywhere),
+            Self::at_once(running),
+            Self::at_once(mask),
+            Self::at_once(locked_mask),
+            Self::at_once(threads),
+            Self { design: running, is_late: true },
+        ]
+    };
+
+    const fn at_once(design: Design) -> Self {
+        Self { design, is_late: false }
+    }
 
     /// Its name on a command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Everywhere => "everywhere",
-            Self::Running => "running",
-            Self::RunningLate => "running-late",
-            Self::Mask => "mask",
-            Self::LockedMask => "locked-mask",
-            Self::Threads => "threads",
-        }
+        if self.is_late { "running-late" } else { self.design.name() }
     }
 
-    /// The design of that name.
+    /// The variant of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|design| design.name() == name)
+        Self::ALL.into_iter().find(|variant| variant.name() == name)
+    }
+
+    /// Its place among all.
+    #[must_use]
+    pub fn number(self) -> usize {
+        Self::ALL.into_iter().position(|variant| variant == self).unwrap_or(0)
     }
 }
 
-impl fmt::Display for Design {
+impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
@@ -51,8 +60,8 @@ impl fmt::Display for Design {
 /// What a boot is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options<'a> {
-    /// How the engine chooses CPUs.
-    pub design: Design,
+    /// Which engine.
+    pub variant: Variant,
     /// A fault: pokes are not sent and nobody waits for them.
     pub drops_pokes: bool,
     /// Faults: the sites that are left out, one bit each.
@@ -72,16 +81,16 @@ impl<'a> Options<'a> {
     /// The first word that is no option.
     ///
     /// ```
-    /// use bonfire_engine::Site;
-    /// use bonfire_testbed::{Design, Options};
+    /// use bonfire_engine::{Design, Site};
+    /// use bonfire_testbed::Options;
     /// let options = Options::parse("design=mask delete=IpiMb -- suite").unwrap();
-    /// assert_eq!(options.design, Design::Mask);
+    /// assert_eq!(options.variant.design, Design::Mask);
     /// assert!(options.deleted().eq([Site::IpiMb]));
     /// assert_eq!(options.arguments()[1], b"suite");
     /// ```
     pub fn parse(line: &'a str) -> Result<Self, BadOption<'a>> {
         let (own, arguments) = line.split_once("--").unwrap_or((line, ""));
-        let mut options = Self { design: Design::default(), drops_pokes: false, deleted: 0, arguments };
+        let mut options = Self { variant: Variant::default(), drops_pokes: false, deleted: 0, arguments };
         for word in own.split_ascii_whitespace() {
             options.take(word).ok_or(BadOption(word))?;
         }
@@ -92,7 +101,7 @@ impl<'a> Options<'a> {
         if word == "drop-pokes" {
             self.drops_pokes = true;
         } else if let Some(name) = word.strip_prefix("design=") {
-            self.design = Design::from_name(name)?;
+            self.variant = Variant::from_name(name)?;
         } else {
             self.deleted |= 1 << site(word.strip_prefix("delete=")?)? as u64;
         }
@@ -118,19 +127,9 @@ impl<'a> Options<'a> {
     }
 }
 
-/// The site of that name, as the engine writes it.
+/// The site of that name.
 fn site(name: &str) -> Option<Site> {
-    struct Is<'a>(&'a str);
-    impl fmt::Write for Is<'_> {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.0 = self.0.strip_prefix(text).ok_or(fmt::Error)?;
-            Ok(())
-        }
-    }
-    Site::ALL.into_iter().find(|site| {
-        let mut rest = Is(name);
-        fmt::write(&mut rest, format_args!("{site:?}")).is_ok() && rest.0.is_empty()
-    })
+    Site::ALL.into_iter().find(|site| site.name() == name)
 }
 
 impl fmt::Display for BadOption<'_> {
@@ -150,14 +149,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_site_and_design_has_its_word() {
+    fn every_site_and_variant_has_its_word() {
         for site in Site::ALL {
-            let line = std::format!("delete={site:?}");
+            let line = std::format!("delete={}", site.name());
             assert!(Options::parse(&line).unwrap().deleted().eq([site]));
         }
-        for design in Design::ALL {
-            let line = std::format!("design={design}");
-            assert_eq!(Options::parse(&line).unwrap().design, design);
+        for variant in Variant::ALL {
+            let line = std::format!("design={variant}");
+            assert_eq!(Options::parse(&line).unwrap().variant, variant);
         }
     }
 

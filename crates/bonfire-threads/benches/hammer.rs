@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use bonfire_engine::abi::{Command, Cpu};
-use bonfire_engine::{LockedMask, Mask, Running, Threads};
-use bonfire_threads::{Design, Memory, Options, System, User};
+use bonfire_engine::{Design, Engine, Running, for_design};
+use bonfire_threads::{Memory, On, OnThreads, Options, System, User};
 
 const LIMIT: Duration = Duration::from_secs(120);
 /// How long threads hammer, and how many runs of each kind take turns.
@@ -19,48 +19,47 @@ const RUNS: usize = 3;
 
 fn main() {
     println!("64 threads of one process call PRIVATE_EXPEDITED on 8 virtual CPUs");
-    hammering::<Running>();
-    hammering::<Mask>();
-    hammering::<LockedMask>();
-    hammering::<Threads>();
+    for design in Design::ALL.into_iter().filter(|design| *design != Design::Everywhere) {
+        for_design!(design, D => hammering::<On<D>>());
+    }
     println!("a process of 32 threads registers; a sibling runs on every other CPU");
     registering(2);
     registering(8);
 }
 
-fn boot<D: Design>(options: Options) -> System<D> {
+fn boot<K: OnThreads>(options: Options) -> System<K> {
     System::boot(options).expect("the host starts threads")
 }
 
 /// The shipped engine against one that differs by a lock around scan and wait.
-fn hammering<D: Design>() {
+fn hammering<K: OnThreads>() {
     let (mut free, mut locked) = ([0.0; RUNS], [0.0; RUNS]);
     let mut most_pending = 0;
     for (free, locked) in free.iter_mut().zip(&mut locked) {
-        let (rate, pending) = hammer::<D>(false);
+        let (rate, pending) = hammer::<K>(false);
         most_pending = most_pending.max(pending);
         *free = rate;
-        *locked = hammer::<D>(true).0;
+        *locked = hammer::<K>(true).0;
     }
     let (free, locked) = (middle(free), middle(locked));
     println!(
         "  {:12} {free:9.0} calls/s; with one lock {locked:7.0}; ratio {:5.1}; at most {most_pending} poke on its way to a CPU",
-        D::NAME,
+        Engine::<K>::DESIGN,
         free / locked
     );
 }
 
 /// Calls per second, and the most pokes that were on their way to one CPU.
-fn hammer<D: Design>(one_lock: bool) -> (f64, u32) {
+fn hammer<K: OnThreads>(one_lock: bool) -> (f64, u32) {
     // With priority, or a busy host's other work would be measured.
-    let system = boot::<D>(Options { cpus: 8, one_lock, realtime: true, ..Options::default() });
+    let system = boot::<K>(Options { cpus: 8, one_lock, realtime: true, ..Options::default() });
     let (calls, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let (count, halt) = (Arc::clone(&calls), Arc::clone(&stop));
-    let process = system.process(None, move |user: &User<D>| {
+    let process = system.process(None, move |user: &User<K>| {
         let _ = user.issue(Command::RegisterPrivateExpedited);
         for thread in 0..64 {
             let (count, halt) = (Arc::clone(&count), Arc::clone(&halt));
-            let caller = move |user: &User<D>| {
+            let caller = move |user: &User<K>| {
                 while !halt.load(Relaxed) {
                     let _ = user.issue(Command::PrivateExpedited);
                     count.fetch_add(1, Relaxed);
@@ -97,14 +96,14 @@ fn registering(cpus: u32) {
 /// Microseconds of one registration, and of a barrier after it.
 fn register(cpus: u32) -> (f64, f64) {
     const CALLS: usize = 5;
-    let system = boot::<Running>(Options { cpus: cpus as usize, ..Options::default() });
+    let system = boot::<On<Running>>(Options { cpus: cpus as usize, ..Options::default() });
     let times = Arc::new([const { AtomicU64::new(0) }; CALLS + 1]);
     let results = Arc::clone(&times);
     let (running, stop) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
-    let process = system.process(Some(Cpu(0)), move |user: &User<Running>| {
+    let process = system.process(Some(Cpu(0)), move |user: &User<On<Running>>| {
         for sibling in 0..31 {
             let (running, stop) = (Arc::clone(&running), Arc::clone(&stop));
-            let spin = move |_: &User<Running>| {
+            let spin = move |_: &User<On<Running>>| {
                 running.fetch_add(1, Relaxed);
                 while !stop.load(Relaxed) {
                     std::hint::spin_loop();

@@ -10,18 +10,15 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bonfire_engine::{Everywhere, LockedMask, Mask, Running, Site, Threads};
+use bonfire_engine::{Design, Site, for_design};
 use bonfire_threads::storm::{Event, Report, Storm};
-use bonfire_threads::{Design, Faults};
-
-/// A storm, in one design.
-type Rage = fn(&Storm) -> std::io::Result<Report>;
+use bonfire_threads::{Faults, On};
 
 struct Arguments {
     seconds: u64,
     seed: u64,
     cpus: usize,
-    design: Option<String>,
+    design: Option<Design>,
     faults: Faults,
 }
 
@@ -35,21 +32,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let designs: [(&str, Rage); 5] = [
-        (Running::NAME, Storm::rage::<Running>),
-        (Everywhere::NAME, Storm::rage::<Everywhere>),
-        (Mask::NAME, Storm::rage::<Mask>),
-        (LockedMask::NAME, Storm::rage::<LockedMask>),
-        (Threads::NAME, Storm::rage::<Threads>),
-    ];
-    let chosen: Vec<_> = designs
-        .iter()
-        .filter(|(name, _)| arguments.design.as_deref().is_none_or(|one| one == *name))
-        .collect();
-    if chosen.is_empty() {
-        eprintln!("no such design; it is one of {}", designs.map(|(name, _)| name).join(", "));
-        return ExitCode::from(2);
-    }
+    let chosen: Vec<Design> = arguments.design.map_or(Design::ALL.to_vec(), |design| vec![design]);
     let storm = Storm {
         duration: Duration::from_secs(arguments.seconds) / u32::try_from(chosen.len()).unwrap_or(1),
         parties: u64::MAX,
@@ -59,12 +42,15 @@ fn main() -> ExitCode {
     };
     println!("seed {}, {} virtual CPUs, {:?} for each design", storm.seed, storm.cpus, storm.duration);
     // Not lazily: one design's failure does not spare the others.
-    let calm: Vec<bool> = chosen.iter().map(|(name, rage)| tell(name, rage(&storm))).collect();
+    let calm: Vec<bool> = chosen
+        .into_iter()
+        .map(|design| tell(design, for_design!(design, D => storm.rage::<On<D>>())))
+        .collect();
     if calm.iter().all(|&calm| calm) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Prints what happened; true if nothing did that must not.
-fn tell(name: &str, report: std::io::Result<Report>) -> bool {
+fn tell(name: Design, report: std::io::Result<Report>) -> bool {
     let report = match report {
         Ok(report) => report,
         Err(error) => {
@@ -98,7 +84,7 @@ impl Arguments {
                 "--seed" => read.seed = number()?,
                 "--cpus" => read.cpus = usize::try_from(number()?.clamp(1, 64)).unwrap_or(64),
                 "--without" => read.faults = fault(&value)?,
-                "--design" => read.design = Some(value),
+                "--design" => read.design = Some(value.parse().map_err(|error| format!("{error}"))?),
                 _ => return Err(format!("no such flag: {flag}")),
             }
         }
@@ -111,6 +97,6 @@ fn fault(name: &str) -> Result<Faults, String> {
     if name == "poke" {
         return Ok(Faults::NO_POKE);
     }
-    let site = Site::ALL.into_iter().find(|site| format!("{site:?}") == name);
+    let site = Site::ALL.into_iter().find(|site| site.name() == name);
     site.map(|site| Faults::NONE.without(site)).ok_or_else(|| format!("no such site: {name}"))
 }

@@ -6,25 +6,26 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use bonfire_engine::Engine;
 use bonfire_engine::abi::Cpu;
 
-use crate::design::{Design, EngineOf};
+use crate::design::OnThreads;
 use crate::lock;
 use crate::machine::Machine;
 use crate::sys::context::Context;
 use crate::thread::{Runnable, Space, Thread};
 
-pub(crate) struct Kernel<D: Design> {
-    pub(crate) engine: EngineOf<D>,
-    queues: Box<[Queue<D>]>,
+pub(crate) struct Kernel<K: OnThreads> {
+    pub(crate) engine: Engine<K>,
+    queues: Box<[Queue<K>]>,
     stopping: AtomicBool,
     /// Held around each call, where somebody wants to know what that costs.
     pub(crate) one_lock: Option<Mutex<()>>,
 }
 
 /// The threads that were sent to a CPU and that it has not yet taken.
-struct Queue<D: Design> {
-    sent: Mutex<VecDeque<Runnable<D>>>,
+struct Queue<K: OnThreads> {
+    sent: Mutex<VecDeque<Runnable<K>>>,
     /// How many there are: a CPU with none does not take the lock.
     waiting: AtomicUsize,
     wake: Condvar,
@@ -32,11 +33,11 @@ struct Queue<D: Design> {
     wanted_online: AtomicBool,
 }
 
-impl<D: Design> Kernel<D> {
+impl<K: OnThreads> Kernel<K> {
     pub(crate) fn new(machine: Machine, one_lock: bool) -> Self {
         let queues = (0..machine.cpus.len()).map(|_| Queue::new()).collect();
         Self {
-            engine: EngineOf::<D>::new(machine),
+            engine: Engine::<K>::new(machine),
             queues,
             stopping: AtomicBool::new(false),
             one_lock: one_lock.then(Mutex::default),
@@ -54,15 +55,15 @@ impl<D: Design> Kernel<D> {
     /// Makes a thread that runs `body` and sends it to a CPU.
     pub(crate) fn start(
         &self,
-        thread: Arc<Thread<D>>,
-        space: Option<Arc<Space<D>>>,
+        thread: Arc<Thread<K>>,
+        space: Option<Arc<Space<K>>>,
         first: Cpu,
         body: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
         let context = Context::new(Arc::clone(&thread.anchor), body).inspect_err(|_| thread.job.ends())?;
         if let Some(space) = &space {
             space.join();
-            D::enlist(self.machine(), &space.engine, &thread.engine);
+            self.machine().enlist(&space.engine, &thread.engine);
         }
         let cpu = thread.place().unwrap_or(first);
         self.send(cpu, Runnable { context, thread, space });
@@ -70,7 +71,7 @@ impl<D: Design> Kernel<D> {
     }
 
     /// Hands a thread to a CPU.
-    pub(crate) fn send(&self, cpu: Cpu, runnable: Runnable<D>) {
+    pub(crate) fn send(&self, cpu: Cpu, runnable: Runnable<K>) {
         let queue = self.queue(cpu);
         let mut sent = lock(&queue.sent);
         sent.push_back(runnable);
@@ -80,7 +81,7 @@ impl<D: Design> Kernel<D> {
     }
 
     /// Takes the threads that were sent to `cpu`.
-    pub(crate) fn receive(&self, cpu: Cpu, into: &mut VecDeque<Runnable<D>>) {
+    pub(crate) fn receive(&self, cpu: Cpu, into: &mut VecDeque<Runnable<K>>) {
         let queue = self.queue(cpu);
         if queue.waiting.load(Relaxed) != 0 {
             into.append(&mut lock(&queue.sent));
@@ -136,12 +137,12 @@ impl<D: Design> Kernel<D> {
         }
     }
 
-    fn queue(&self, cpu: Cpu) -> &Queue<D> {
+    fn queue(&self, cpu: Cpu) -> &Queue<K> {
         &self.queues[cpu.0 as usize]
     }
 }
 
-impl<D: Design> Queue<D> {
+impl<K: OnThreads> Queue<K> {
     fn new() -> Self {
         Self {
             sent: Mutex::new(VecDeque::new()),

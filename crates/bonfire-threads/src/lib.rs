@@ -23,12 +23,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use bonfire_engine as engine;
 
 pub use counts::Counts;
-pub use design::{Design, EngineOf, SpaceOf, ThreadOf};
+pub use design::{On, OnThreads};
 pub use faults::Faults;
 pub use fetch::Code;
-pub use machine::{GROUPS, MOST_CPUS, Machine};
+pub use machine::{MOST_CPUS, Machine};
 pub use restartable::Begun;
-pub use subject::Virtual;
+pub use subject::{Virtual, subject};
 pub use system::{Options, Process, System};
 pub use user::{KernelThread, Memory, SpaceHandle, User};
 

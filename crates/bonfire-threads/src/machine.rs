@@ -4,16 +4,18 @@
 //! host. What a test wants to know is counted per CPU, and what a twin wants
 //! broken can be taken out by name ([`Faults`]).
 
+use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::SeqCst, fence};
 use std::sync::{Arc, Mutex};
 
 use bonfire_engine::abi::Cpu;
 use bonfire_engine::core_sync::{CoreSync, RISCV, Row, Settle};
 use bonfire_engine::{
-    AddressSpace, AtomicWord, CpuSet, RunQueues, Site, Thread, ThreadList, Threads, Woken, Word,
+    AddressSpace, AtomicWord, CpuSet, Kernel, RunQueues, Site, Thread, ThreadList, Threads, Woken, Word,
 };
 
 use crate::counts::Counts;
+use crate::design::On;
 use crate::fetch::InstructionView;
 use crate::restartable::Section;
 use crate::sys::light_fence;
@@ -21,11 +23,8 @@ use crate::sys::signal::{self, Wire};
 use crate::sys::this_cpu::{self, Line};
 use crate::{Faults, lock};
 
-/// CPUs come in groups of 64; this machine has one group.
-pub const GROUPS: usize = 1;
-
 /// The most CPUs that a machine can have.
-pub const MOST_CPUS: usize = 64 * GROUPS;
+pub const MOST_CPUS: usize = 64;
 
 /// The machine: CPUs, their wires, and what is broken about it.
 pub struct Machine {
@@ -61,7 +60,7 @@ pub(crate) struct Interrupts {
 /// the list keeps neither alive for longer than it is in it.
 struct Listed {
     space: usize,
-    thread: Arc<Thread<Machine, Threads, GROUPS>>,
+    thread: Arc<Thread<On<Threads>>>,
 }
 
 impl Machine {
@@ -102,23 +101,20 @@ impl Machine {
         }
     }
 
-    /// Adds `thread` to the list of `space`.
-    pub(crate) fn enlist(
-        &self,
-        space: &AddressSpace<Self, Threads, GROUPS>,
-        thread: &Arc<Thread<Self, Threads, GROUPS>>,
-    ) {
-        lock(&self.listed).push(Listed { space: address(space), thread: Arc::clone(thread) });
+    /// `thread` belongs to `space` from now on, where the design lists threads.
+    /// Before it first runs there.
+    pub(crate) fn enlist<K: Kernel>(&self, space: &AddressSpace<K>, thread: &Arc<Thread<K>>) {
+        if let Some(thread) = listed(thread) {
+            lock(&self.listed).push(Listed { space: address(space), thread: Arc::clone(thread) });
+        }
     }
 
-    /// Removes `thread` from the list of `space`.
-    pub(crate) fn delist(
-        &self,
-        space: &AddressSpace<Self, Threads, GROUPS>,
-        thread: &Arc<Thread<Self, Threads, GROUPS>>,
-    ) {
-        let space = address(space);
-        lock(&self.listed).retain(|entry| entry.space != space || !Arc::ptr_eq(&entry.thread, thread));
+    /// `thread` no longer belongs to `space`. After its hook.
+    pub(crate) fn delist<K: Kernel>(&self, space: &AddressSpace<K>, thread: &Arc<Thread<K>>) {
+        if let Some(thread) = listed(thread) {
+            let space = address(space);
+            lock(&self.listed).retain(|entry| entry.space != space || !Arc::ptr_eq(&entry.thread, thread));
+        }
     }
 
     fn sync_core(&self, site: Site) {
@@ -135,8 +131,13 @@ impl Machine {
     }
 }
 
+/// The thread, if its design is the one that lists threads.
+fn listed<K: Kernel>(thread: &Arc<Thread<K>>) -> Option<&Arc<Thread<On<Threads>>>> {
+    (thread as &dyn Any).downcast_ref()
+}
+
 /// Address spaces are told apart by where they are.
-fn address(space: &AddressSpace<Machine, Threads, GROUPS>) -> usize {
+fn address<K: Kernel>(space: &AddressSpace<K>) -> usize {
     std::ptr::from_ref(space).addr()
 }
 
@@ -180,7 +181,7 @@ impl bonfire_engine::Machine for Machine {
 
     /// The host's kernel orders what was stored before a signal is sent before
     /// its handler.
-    fn poke<const G: usize>(&self, cpus: &CpuSet<G>) {
+    fn poke<K: Kernel>(&self, cpus: &CpuSet<K>) {
         if self.faults.lacks_poke() {
             return;
         }
@@ -230,11 +231,11 @@ impl RunQueues for Machine {
     }
 }
 
-impl ThreadList<GROUPS> for Machine {
+impl ThreadList<On<Threads>> for Machine {
     fn for_each_thread(
         &self,
-        space: &AddressSpace<Self, Threads, GROUPS>,
-        mut visit: impl FnMut(&Thread<Self, Threads, GROUPS>),
+        space: &AddressSpace<On<Threads>>,
+        mut visit: impl FnMut(&Thread<On<Threads>>),
     ) {
         let space = address(space);
         for entry in lock(&self.listed).iter().filter(|entry| entry.space == space) {

@@ -16,8 +16,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bonfire_engine::abi::Cpu;
+use bonfire_engine::{Design, Engine, Occupant};
 
-use crate::design::{Design, EngineOf};
+use crate::design::OnThreads;
 use crate::kernel::Kernel;
 use crate::machine::CpuLines;
 use crate::sys::context::{Anchor, Leave};
@@ -26,25 +27,25 @@ use crate::thread::{Occupied, Runnable, Thread};
 
 /// A virtual CPU. It lives on the OS thread that it is; the cells are borrowed
 /// by the scheduler and, while interrupts are on, by handlers.
-pub(crate) struct VirtualCpu<D: Design> {
-    kernel: Arc<Kernel<D>>,
+pub(crate) struct VirtualCpu<K: OnThreads> {
+    kernel: Arc<Kernel<K>>,
     number: Cpu,
-    occupied: RefCell<Occupied<D>>,
+    occupied: RefCell<Occupied<K>>,
     /// What occupied it before: let go when there is time.
-    retired: RefCell<Occupied<D>>,
-    running: RefCell<Option<Arc<Thread<D>>>>,
-    ready: RefCell<VecDeque<Runnable<D>>>,
-    sleeping: RefCell<Vec<(Instant, Runnable<D>)>>,
+    retired: RefCell<Occupied<K>>,
+    running: RefCell<Option<Arc<Thread<K>>>>,
+    ready: RefCell<VecDeque<Runnable<K>>>,
+    sleeping: RefCell<Vec<(Instant, Runnable<K>)>>,
     /// A thread that goes to another CPU when the next hook is done.
-    moving: RefCell<Option<(Cpu, Runnable<D>)>>,
+    moving: RefCell<Option<(Cpu, Runnable<K>)>>,
     random: RefCell<fastrand::Rng>,
 }
 
 /// How long an idle CPU dozes before it looks around.
 const DOZE: Duration = Duration::from_millis(2);
 
-impl<D: Design> VirtualCpu<D> {
-    pub(crate) fn new(kernel: Arc<Kernel<D>>, number: Cpu, seed: u64) -> Self {
+impl<K: OnThreads> VirtualCpu<K> {
+    pub(crate) fn new(kernel: Arc<Kernel<K>>, number: Cpu, seed: u64) -> Self {
         Self {
             kernel,
             number,
@@ -88,7 +89,7 @@ impl<D: Design> VirtualCpu<D> {
     }
 
     /// Lets a thread run until it leaves.
-    fn run_thread(&self, mut runnable: Runnable<D>) {
+    fn run_thread(&self, mut runnable: Runnable<K>) {
         let next = match (&runnable.space, self.occupied.borrow().space()) {
             (Some(space), _) => {
                 Occupied::User { space: Arc::clone(space), thread: Arc::clone(&runnable.thread) }
@@ -114,7 +115,7 @@ impl<D: Design> VirtualCpu<D> {
     }
 
     /// Changes the occupant, and tells the engine.
-    fn switch_to(&self, next: Occupied<D>) {
+    fn switch_to(&self, next: Occupied<K>) {
         *self.retired.borrow_mut() = Occupied::Kernel;
         self.lines().counts.switched();
         self.lines().section.restart();
@@ -131,13 +132,13 @@ impl<D: Design> VirtualCpu<D> {
 
     /// The running thread executes a new image, or is a kernel thread that
     /// begins or ends to use an address space.
-    fn change_space(&self, runnable: &mut Runnable<D>) {
+    fn change_space(&self, runnable: &mut Runnable<K>) {
         let thread = Arc::clone(&runnable.thread);
         let new = crate::lock(&thread.handed).take();
         let mut occupied = self.occupied.borrow_mut();
         if let Some(new) = &new {
             new.join();
-            D::enlist(self.kernel.machine(), &new.engine, &thread.engine);
+            self.kernel.machine().enlist(&new.engine, &thread.engine);
         }
         let (from, cpu) = (occupied.as_told(), self.number);
         self.hook(|engine| match (&runnable.space, &new) {
@@ -153,17 +154,17 @@ impl<D: Design> VirtualCpu<D> {
         };
         *self.retired.borrow_mut() = std::mem::replace(&mut *occupied, next);
         if let Some(old) = std::mem::replace(&mut runnable.space, new) {
-            D::delist(self.kernel.machine(), &old.engine, &thread.engine);
+            self.kernel.machine().delist(&old.engine, &thread.engine);
             old.leave();
         }
     }
 
     /// A thread ended, or was killed while it did not run.
-    fn bury(&self, runnable: Runnable<D>) {
+    fn bury(&self, runnable: Runnable<K>) {
         let Runnable { context, thread, space } = runnable;
         if let Some(space) = space {
             self.leave_space(&thread, &space);
-            D::delist(self.kernel.machine(), &space.engine, &thread.engine);
+            self.kernel.machine().delist(&space.engine, &thread.engine);
             space.leave();
         }
         drop(context);
@@ -172,7 +173,7 @@ impl<D: Design> VirtualCpu<D> {
 
     /// The exit of a thread that still occupies this CPU; one that was killed
     /// elsewhere has left already.
-    fn leave_space(&self, thread: &Arc<Thread<D>>, space: &Arc<crate::thread::Space<D>>) {
+    fn leave_space(&self, thread: &Arc<Thread<K>>, space: &Arc<crate::thread::Space<K>>) {
         let mut occupied = self.occupied.borrow_mut();
         let here =
             matches!(&*occupied, Occupied::User { thread: running, .. } if Arc::ptr_eq(running, thread));
@@ -183,7 +184,7 @@ impl<D: Design> VirtualCpu<D> {
     }
 
     /// Back into the queue, here or, now and then, of another CPU.
-    fn requeue(&self, runnable: Runnable<D>) {
+    fn requeue(&self, runnable: Runnable<K>) {
         let target = {
             let mut random = self.random.borrow_mut();
             match runnable.thread.place() {
@@ -200,7 +201,7 @@ impl<D: Design> VirtualCpu<D> {
         }
     }
 
-    fn put_to_sleep(&self, runnable: Runnable<D>, ns: u64) {
+    fn put_to_sleep(&self, runnable: Runnable<K>, ns: u64) {
         self.sleeping.borrow_mut().push((Instant::now() + Duration::from_nanos(ns), runnable));
     }
 
@@ -242,6 +243,8 @@ impl<D: Design> VirtualCpu<D> {
         let (pokes, _) = self.lines().interrupts.take();
         self.lines().counts.dropped(pokes);
         self.kernel.engine.online(self.number).expect("the engine keeps every CPU of this machine");
+        // Or this CPU would be asked by everybody, until it first ran a thread.
+        self.hook(|engine| engine.switch(self.number, Occupant::Kernel, Occupant::Kernel));
         self.kernel.set_online(self.number, true);
     }
 
@@ -274,9 +277,9 @@ impl<D: Design> VirtualCpu<D> {
     }
 
     /// Calls a hook, with what its design wants held.
-    fn hook(&self, call: impl FnOnce(&EngineOf<D>)) {
+    fn hook(&self, call: impl FnOnce(&Engine<K>)) {
         let engine = &self.kernel.engine;
-        if D::LOCKS_RUN_QUEUE {
+        if Engine::<K>::DESIGN == Design::LockedMask {
             bonfire_engine::RunQueues::with_run_queue(engine.machine(), self.number, || call(engine));
         } else {
             call(engine);
@@ -298,7 +301,7 @@ impl<D: Design> VirtualCpu<D> {
         let (pokes, tick) = self.lines().interrupts.take();
         if pokes != 0 {
             self.lines().counts.arrived(pokes);
-            self.kernel.engine.handle_poke(self.number, self.occupied.borrow().as_told());
+            self.kernel.engine.handle_poke(self.number);
         }
         match &*self.running.borrow() {
             Some(thread) if tick && thread.mode.is_in_kernel() => thread.mode.end_time(),
@@ -309,11 +312,11 @@ impl<D: Design> VirtualCpu<D> {
     }
 }
 
-fn as_core<D: Design>(cpu: &VirtualCpu<D>) -> &(dyn Core + 'static) {
+fn as_core<K: OnThreads>(cpu: &VirtualCpu<K>) -> &(dyn Core + 'static) {
     cpu
 }
 
-impl<D: Design> Core for VirtualCpu<D> {
+impl<K: OnThreads> Core for VirtualCpu<K> {
     fn number(&self) -> u32 {
         self.number.0
     }

@@ -18,14 +18,15 @@ use std::time::{Duration, Instant};
 
 use bonfire_conformance::{Arena, Ending, Fetch, Page, Restartable, Start, Subject, Task, World, enter};
 use bonfire_engine::abi::{Call, Cpu, to_return};
+use bonfire_engine::{Design, for_design};
 
-use crate::design::Design;
+use crate::design::{On, OnThreads};
 use crate::sys::{cold_memory, zeroed_arena};
 use crate::{Memory, Options, System, User, lock};
 
 /// A subject: virtual CPUs under the design `D`.
-pub struct Virtual<D: Design> {
-    system: Mutex<System<D>>,
+pub struct Virtual<K: OnThreads> {
+    system: Mutex<System<K>>,
     outside: Arc<Outside>,
     options: Options,
 }
@@ -39,12 +40,12 @@ struct Outside {
 }
 
 /// One thread's view.
-struct Inside<'a, D: Design> {
-    user: &'a User<D>,
+struct Inside<'a, K: OnThreads> {
+    user: &'a User<K>,
     outside: &'a Arc<Outside>,
 }
 
-impl<D: Design> Virtual<D> {
+impl<K: OnThreads> Virtual<K> {
     /// Switches the machine on.
     ///
     /// # Errors
@@ -55,10 +56,18 @@ impl<D: Design> Virtual<D> {
     }
 
     /// A thread that does `task`.
-    fn body(outside: &Arc<Outside>, task: Task) -> impl Fn(&User<D>) + Send + 'static {
+    fn body(outside: &Arc<Outside>, task: Task) -> impl Fn(&User<K>) + Send + 'static {
         let outside = Arc::clone(outside);
         move |user| enter(&Inside { user, outside: &outside }, task)
     }
+}
+
+/// A subject whose virtual CPUs run the engine in this design.
+///
+/// # Errors
+/// If the host starts no more threads.
+pub fn subject(design: Design, options: Options) -> io::Result<Box<dyn Subject>> {
+    for_design!(design, D => Ok(Box::new(Virtual::<On<D>>::new(options)?)))
 }
 
 impl Outside {
@@ -67,7 +76,7 @@ impl Outside {
     }
 }
 
-impl<D: Design> Subject for Virtual<D> {
+impl<K: OnThreads> Subject for Virtual<K> {
     fn arena(&self) -> &Arena {
         &self.outside.arena
     }
@@ -100,7 +109,7 @@ impl<D: Design> Subject for Virtual<D> {
     }
 }
 
-impl<D: Design> World for Inside<'_, D> {
+impl<K: OnThreads> World for Inside<'_, K> {
     fn arena(&self) -> &Arena {
         &self.outside.arena
     }
@@ -120,7 +129,7 @@ impl<D: Design> World for Inside<'_, D> {
         };
         let mut ending = Ending::Ended;
         for &task in tasks {
-            if self.user.start(memory, None, Virtual::<D>::body(self.outside, task)).is_err() {
+            if self.user.start(memory, None, Virtual::<K>::body(self.outside, task)).is_err() {
                 ending = Ending::Missing;
             }
         }
@@ -163,7 +172,7 @@ impl<D: Design> World for Inside<'_, D> {
     }
 }
 
-impl<D: Design> Fetch for Inside<'_, D> {
+impl<K: OnThreads> Fetch for Inside<'_, K> {
     fn patch(&self, value: u32) {
         self.user.patch(value);
     }
@@ -178,7 +187,7 @@ impl<D: Design> Fetch for Inside<'_, D> {
     }
 }
 
-impl<D: Design> Restartable for Inside<'_, D> {
+impl<K: OnThreads> Restartable for Inside<'_, K> {
     fn copy(&self, from: &AtomicU32, delay: u32, to: &[AtomicU32; 16]) -> bool {
         let begun = self.user.begin_section();
         let value = from.load(Relaxed);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bonfire_engine::abi::Cpu;
 
-use crate::design::Design;
+use crate::design::OnThreads;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::scheduler::VirtualCpu;
@@ -50,8 +50,8 @@ impl Default for Options {
 }
 
 /// A machine of threads and signals, switched on; switched off when dropped.
-pub struct System<D: Design> {
-    kernel: Arc<Kernel<D>>,
+pub struct System<K: OnThreads> {
+    kernel: Arc<Kernel<K>>,
     all: Arc<Job>,
     cpus: Vec<JoinHandle<()>>,
     timer: Option<JoinHandle<()>>,
@@ -61,13 +61,13 @@ pub struct System<D: Design> {
 /// A process, or a kernel thread, seen from outside.
 pub struct Process(Arc<Job>);
 
-impl<D: Design> System<D> {
+impl<K: OnThreads> System<K> {
     /// Switches a machine on, and returns when its CPUs are online.
     ///
     /// # Errors
     /// If the host starts no more threads.
     pub fn boot(options: Options) -> io::Result<Self> {
-        let kernel = Arc::new(Kernel::<D>::new(Machine::new(options.cpus, options.faults), options.one_lock));
+        let kernel = Arc::new(Kernel::<K>::new(Machine::new(options.cpus, options.faults), options.one_lock));
         let mut seeds = fastrand::Rng::with_seed(options.seed);
         let mut system =
             Self { kernel, all: Arc::default(), cpus: Vec::new(), timer: None, stop_timer: Arc::default() };
@@ -115,7 +115,7 @@ impl<D: Design> System<D> {
     pub fn process(
         &self,
         place: Option<Cpu>,
-        body: impl Fn(&User<D>) + Send + 'static,
+        body: impl Fn(&User<K>) + Send + 'static,
     ) -> io::Result<Process> {
         self.process_in(&SpaceHandle::new(), place, body)
     }
@@ -127,9 +127,9 @@ impl<D: Design> System<D> {
     /// If the host has no memory for its stack.
     pub fn process_in(
         &self,
-        space: &SpaceHandle<D>,
+        space: &SpaceHandle<K>,
         place: Option<Cpu>,
-        body: impl Fn(&User<D>) + Send + 'static,
+        body: impl Fn(&User<K>) + Send + 'static,
     ) -> io::Result<Process> {
         let job = self.all.part();
         user::start(&self.kernel, Arc::clone(&space.0), Arc::clone(&job), place, body)?;
@@ -143,7 +143,7 @@ impl<D: Design> System<D> {
     pub fn kernel_thread(
         &self,
         place: Option<Cpu>,
-        body: impl FnOnce(&KernelThread<D>) + Send + 'static,
+        body: impl FnOnce(&KernelThread<K>) + Send + 'static,
     ) -> io::Result<Process> {
         let job = self.all.part();
         user::start_kernel_thread(&self.kernel, Arc::clone(&job), place, body)?;
@@ -168,7 +168,7 @@ impl<D: Design> System<D> {
     }
 }
 
-impl<D: Design> Drop for System<D> {
+impl<K: OnThreads> Drop for System<K> {
     /// Stops what still runs: first the processes, then the timer, then the CPUs.
     /// CPUs that cannot be stopped, because a call on one of them hangs, are left
     /// behind.

@@ -5,30 +5,30 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use bonfire_engine::abi::Cpu;
-use bonfire_engine::{Occupant, Task, Users};
+use bonfire_engine::{AddressSpace, Occupant, Task, Thread as EngineThread, Users};
 
-use crate::design::{Design, OccupantOf, SpaceOf, TaskOf, ThreadOf};
+use crate::design::OnThreads;
 use crate::fetch::Code;
 use crate::lock;
 use crate::sys::context::{Anchor, Context};
 
 /// An address space: memory is that of the program that hosts this machine, but
 /// registrations are its own, and code that can be rewritten.
-pub(crate) struct Space<D: Design> {
-    pub(crate) engine: SpaceOf<D>,
+pub(crate) struct Space<K: OnThreads> {
+    pub(crate) engine: AddressSpace<K>,
     /// The threads in it, kernel threads that use it included.
     users: AtomicUsize,
     pub(crate) code: Code,
 }
 
 /// A virtual thread: what it shares with the scheduler.
-pub(crate) struct Thread<D: Design> {
-    pub(crate) engine: Arc<ThreadOf<D>>,
+pub(crate) struct Thread<K: OnThreads> {
+    pub(crate) engine: Arc<EngineThread<K>>,
     pub(crate) anchor: Arc<Anchor>,
     pub(crate) mode: Mode,
     place: AtomicU32,
     /// The address space that it changes to.
-    pub(crate) handed: Mutex<Option<Arc<Space<D>>>>,
+    pub(crate) handed: Mutex<Option<Arc<Space<K>>>>,
     pub(crate) job: Arc<Job>,
 }
 
@@ -40,16 +40,16 @@ pub(crate) struct Mode {
 }
 
 /// A thread that some CPU may run: who holds this runs it, nobody else can.
-pub(crate) struct Runnable<D: Design> {
+pub(crate) struct Runnable<K: OnThreads> {
     pub(crate) context: Context,
-    pub(crate) thread: Arc<Thread<D>>,
-    pub(crate) space: Option<Arc<Space<D>>>,
+    pub(crate) thread: Arc<Thread<K>>,
+    pub(crate) space: Option<Arc<Space<K>>>,
 }
 
 /// What occupies a CPU, held.
-pub(crate) enum Occupied<D: Design> {
-    User { space: Arc<Space<D>>, thread: Arc<Thread<D>> },
-    Borrower(Arc<Space<D>>),
+pub(crate) enum Occupied<K: OnThreads> {
+    User { space: Arc<Space<K>>, thread: Arc<Thread<K>> },
+    Borrower(Arc<Space<K>>),
     Kernel,
 }
 
@@ -66,10 +66,10 @@ pub(crate) struct Job {
 /// Not placed on any CPU.
 const ANYWHERE: u32 = u32::MAX;
 
-impl<D: Design> Space<D> {
+impl<K: OnThreads> Space<K> {
     /// A new address space, which registered for nothing.
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { engine: SpaceOf::<D>::new(), users: AtomicUsize::new(0), code: Code::new() })
+        Arc::new(Self { engine: AddressSpace::<K>::new(), users: AtomicUsize::new(0), code: Code::new() })
     }
 
     pub(crate) fn join(&self) {
@@ -85,11 +85,11 @@ impl<D: Design> Space<D> {
     }
 }
 
-impl<D: Design> Thread<D> {
+impl<K: OnThreads> Thread<K> {
     pub(crate) fn new(job: Arc<Job>, place: Option<Cpu>) -> Arc<Self> {
         job.begins();
         Arc::new(Self {
-            engine: Arc::new(ThreadOf::<D>::new()),
+            engine: Arc::new(EngineThread::<K>::new()),
             anchor: Arc::default(),
             mode: Mode::default(),
             place: AtomicU32::new(place.map_or(ANYWHERE, |cpu| cpu.0)),
@@ -108,7 +108,7 @@ impl<D: Design> Thread<D> {
         self.place.store(cpu.map_or(ANYWHERE, |cpu| cpu.0), Relaxed);
     }
 
-    pub(crate) fn task<'a>(&'a self, space: &'a Space<D>) -> TaskOf<'a, D> {
+    pub(crate) fn task<'a>(&'a self, space: &'a Space<K>) -> Task<'a, K> {
         Task { space: &space.engine, thread: &self.engine }
     }
 }
@@ -141,8 +141,8 @@ impl Mode {
     }
 }
 
-impl<D: Design> Occupied<D> {
-    pub(crate) fn as_told(&self) -> OccupantOf<'_, D> {
+impl<K: OnThreads> Occupied<K> {
+    pub(crate) fn as_told(&self) -> Occupant<'_, K> {
         match self {
             Self::User { space, thread } => Occupant::User(thread.task(space)),
             Self::Borrower(space) => Occupant::Borrower(&space.engine),
@@ -151,7 +151,7 @@ impl<D: Design> Occupied<D> {
     }
 
     /// The address space whose page tables are loaded.
-    pub(crate) fn space(&self) -> Option<&Arc<Space<D>>> {
+    pub(crate) fn space(&self) -> Option<&Arc<Space<K>>> {
         match self {
             Self::User { space, .. } | Self::Borrower(space) => Some(space),
             Self::Kernel => None,

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use bonfire_engine::abi::{Call, Command, Cpu, Result};
 
-use crate::design::Design;
+use crate::design::OnThreads;
 use crate::fetch::Code;
 use crate::kernel::Kernel;
 use crate::lock;
@@ -29,15 +29,15 @@ use crate::sys::context::Leave;
 use crate::thread::{Job, Space, Thread};
 
 /// A user thread's view of the machine.
-pub struct User<D: Design> {
-    own: Own<D>,
-    space: RefCell<Arc<Space<D>>>,
+pub struct User<K: OnThreads> {
+    own: Own<K>,
+    space: RefCell<Arc<Space<K>>>,
     children: Arc<Job>,
 }
 
 /// A kernel thread's view of the machine.
-pub struct KernelThread<D: Design> {
-    own: Own<D>,
+pub struct KernelThread<K: OnThreads> {
+    own: Own<K>,
 }
 
 /// How a child comes by its address space.
@@ -54,18 +54,18 @@ pub enum Memory {
 struct Exit;
 
 /// What every virtual thread has.
-struct Own<D: Design> {
-    kernel: Arc<Kernel<D>>,
-    thread: Arc<Thread<D>>,
+struct Own<K: OnThreads> {
+    kernel: Arc<Kernel<K>>,
+    thread: Arc<Thread<K>>,
 }
 
 /// Starts a user thread in `space` that runs `body`.
-pub(crate) fn start<D: Design>(
-    kernel: &Arc<Kernel<D>>,
-    space: Arc<Space<D>>,
+pub(crate) fn start<K: OnThreads>(
+    kernel: &Arc<Kernel<K>>,
+    space: Arc<Space<K>>,
     job: Arc<Job>,
     place: Option<Cpu>,
-    body: impl Fn(&User<D>) + Send + 'static,
+    body: impl Fn(&User<K>) + Send + 'static,
 ) -> io::Result<()> {
     let thread = Thread::new(job, place);
     let own = Own { kernel: Arc::clone(kernel), thread: Arc::clone(&thread) };
@@ -85,11 +85,11 @@ pub(crate) fn start<D: Design>(
 }
 
 /// Starts a kernel thread that runs `body`.
-pub(crate) fn start_kernel_thread<D: Design>(
-    kernel: &Arc<Kernel<D>>,
+pub(crate) fn start_kernel_thread<K: OnThreads>(
+    kernel: &Arc<Kernel<K>>,
     job: Arc<Job>,
     place: Option<Cpu>,
-    body: impl FnOnce(&KernelThread<D>) + Send + 'static,
+    body: impl FnOnce(&KernelThread<K>) + Send + 'static,
 ) -> io::Result<()> {
     let thread = Thread::new(job, place);
     let own = Own { kernel: Arc::clone(kernel), thread: Arc::clone(&thread) };
@@ -101,7 +101,7 @@ pub(crate) fn start_kernel_thread<D: Design>(
     })
 }
 
-impl<D: Design> User<D> {
+impl<K: OnThreads> User<K> {
     /// `membarrier(2)`.
     ///
     /// # Errors
@@ -110,7 +110,7 @@ impl<D: Design> User<D> {
         self.own.system_call(|| {
             let space = self.space.borrow();
             let _one = self.own.kernel.one_lock.as_ref().map(lock);
-            self.own.kernel.engine.membarrier(self.own.thread.task(&space), space.users(), call)
+            Ok(self.own.kernel.engine.membarrier(self.own.thread.task(&space), space.users(), call)?)
         })
     }
 
@@ -131,7 +131,7 @@ impl<D: Design> User<D> {
             let space = self.space.borrow();
             let (engine, task) = (&self.own.kernel.engine, self.own.thread.task(&space));
             bonfire_engine::Machine::without_interrupts(engine.machine(), || {
-                engine.membarrier(task, space.users(), Call::new(command))
+                Ok(engine.membarrier(task, space.users(), Call::new(command))?)
             })
         })
     }
@@ -204,7 +204,7 @@ impl<D: Design> User<D> {
         &self,
         memory: Memory,
         place: Option<Cpu>,
-        body: impl Fn(&User<D>) + Send + 'static,
+        body: impl Fn(&User<K>) + Send + 'static,
     ) -> io::Result<()> {
         self.own.system_call(|| {
             let parent = self.space.borrow();
@@ -228,7 +228,7 @@ impl<D: Design> User<D> {
     }
 
     /// What the thread leaves behind is dropped in the kernel.
-    fn finish(self, body: impl Fn(&Self)) -> Own<D> {
+    fn finish(self, body: impl Fn(&Self)) -> Own<K> {
         drop(body);
         self.own
     }
@@ -291,10 +291,10 @@ impl<D: Design> User<D> {
     }
 }
 
-impl<D: Design> KernelThread<D> {
+impl<K: OnThreads> KernelThread<K> {
     /// Begins to use an address space, whose memory it may access until it
     /// returns it.
-    pub fn use_space(&self, space: &SpaceHandle<D>) {
+    pub fn use_space(&self, space: &SpaceHandle<K>) {
         *lock(&self.own.thread.handed) = Some(Arc::clone(&space.0));
         self.own.leave(Leave::ChangesSpace);
     }
@@ -322,9 +322,9 @@ impl<D: Design> KernelThread<D> {
 }
 
 /// An address space, as one who is not in it holds it.
-pub struct SpaceHandle<D: Design>(pub(crate) Arc<Space<D>>);
+pub struct SpaceHandle<K: OnThreads>(pub(crate) Arc<Space<K>>);
 
-impl<D: Design> SpaceHandle<D> {
+impl<K: OnThreads> SpaceHandle<K> {
     /// A new address space, which registered for nothing.
     #[must_use]
     pub fn new() -> Self {
@@ -332,19 +332,19 @@ impl<D: Design> SpaceHandle<D> {
     }
 }
 
-impl<D: Design> Default for SpaceHandle<D> {
+impl<K: OnThreads> Default for SpaceHandle<K> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<D: Design> Clone for SpaceHandle<D> {
+impl<K: OnThreads> Clone for SpaceHandle<K> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<D: Design> Own<D> {
+impl<K: OnThreads> Own<K> {
     /// The thread runs for the first time, in the kernel.
     fn begin(&self) {
         self.thread.mode.enter_kernel();

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use bonfire_conformance::{Case, Group, Observer, Options as Limits, Outcome, Verdict, cases, run};
-use bonfire_engine::{Everywhere, LockedMask, Mask, Running, Threads};
-use bonfire_threads::{Design, Faults, Options, Virtual};
+use bonfire_engine::{Design, Engine, for_design};
+use bonfire_threads::{Faults, On, OnThreads, Options, Virtual};
 
 /// How often the cases that gave no verdict are tried again: a busy host may
 /// leave the virtual CPUs too little time to meet.
@@ -31,8 +31,8 @@ impl Observer for Pending {
 
 /// Runs the cases that are `selected` until each has got the verdict that is
 /// `expected`.
-fn check<D: Design>(faults: Faults, selected: fn(&Case) -> bool, expected: Verdict) {
-    let subject = Virtual::<D>::new(Options { faults, ..Options::default() });
+fn check<K: OnThreads>(faults: Faults, selected: fn(&Case) -> bool, expected: Verdict) {
+    let subject = Virtual::<K>::new(Options { faults, ..Options::default() });
     let subject = subject.expect("the host starts threads");
     let ids = cases().filter(selected).map(|case| case.to_string()).collect();
     let mut pending = Pending { expected, ids, wrong: Vec::new() };
@@ -40,20 +40,18 @@ fn check<D: Design>(faults: Faults, selected: fn(&Case) -> bool, expected: Verdi
         let left = pending.ids.clone();
         let limits = Limits { budget_ns: 5_000_000_000, seed };
         run(&subject, &|case| left.contains(&case.to_string()), limits, &mut pending);
-        assert!(pending.wrong.is_empty(), "{}: {:#?}", D::NAME, pending.wrong);
+        assert!(pending.wrong.is_empty(), "{}: {:#?}", Engine::<K>::DESIGN, pending.wrong);
         if pending.ids.is_empty() {
             return;
         }
     }
-    panic!("{}: cannot tell whether {expected}: {:#?}", D::NAME, pending.ids);
+    panic!("{}: cannot tell whether {expected}: {:#?}", Engine::<K>::DESIGN, pending.ids);
 }
 
 fn on_every_design(faults: Faults, selected: fn(&Case) -> bool, expected: Verdict) {
-    check::<Running>(faults, selected, expected);
-    check::<Everywhere>(faults, selected, expected);
-    check::<Mask>(faults, selected, expected);
-    check::<LockedMask>(faults, selected, expected);
-    check::<Threads>(faults, selected, expected);
+    for design in Design::ALL {
+        for_design!(design, D => check::<On<D>>(faults, selected, expected));
+    }
 }
 
 fn is_answer_or_lifetime(case: &Case) -> bool {

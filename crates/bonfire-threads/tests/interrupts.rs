@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use bonfire_engine::abi::{Command, Cpu};
-use bonfire_engine::{LockedMask, Mask, Running, Threads};
-use bonfire_threads::{Design, Memory, Options, Process, System, User};
+use bonfire_engine::{Design, Engine, for_design};
+use bonfire_threads::{Memory, On, OnThreads, Options, Process, System, User};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const CPUS: u32 = 8;
@@ -36,12 +36,12 @@ impl Hammering {
 
     /// Starts the threads of one process on all CPUs but the stranger's, and one
     /// on that, which spins until it is to make room.
-    fn start<D: Design>(self: &Arc<Self>, system: &System<D>) -> Process {
+    fn start<K: OnThreads>(self: &Arc<Self>, system: &System<K>) -> Process {
         let hammering = Arc::clone(self);
-        let process = system.process(Some(Cpu(0)), move |user: &User<D>| {
+        let process = system.process(Some(Cpu(0)), move |user: &User<K>| {
             assert_eq!(user.issue(Command::RegisterPrivateExpedited), Ok(0));
             let spins = Arc::clone(&hammering);
-            let spinner = move |user: &User<D>| {
+            let spinner = move |user: &User<K>| {
                 while !spins.make_room.load(Relaxed) {
                     std::hint::spin_loop();
                 }
@@ -51,7 +51,7 @@ impl Hammering {
             user.start(Memory::Shared, Some(STRANGERS), spinner).expect("a thread starts");
             for thread in 0..THREADS {
                 let hammering = Arc::clone(&hammering);
-                let caller = move |user: &User<D>| {
+                let caller = move |user: &User<K>| {
                     while !hammering.stop.load(Relaxed) {
                         assert_eq!(user.issue(Command::PrivateExpedited), Ok(0));
                         hammering.calls[thread as usize].fetch_add(1, Relaxed);
@@ -84,9 +84,9 @@ fn await_that(holds: impl Fn() -> bool) {
 
 /// 64 threads hammer on seven CPUs; an eighth ran one of their siblings, and
 /// then goes over to another process.
-fn only_earlier_scans_interrupt_a_stranger<D: Design>() {
+fn only_earlier_scans_interrupt_a_stranger<K: OnThreads>() {
     let tick = Duration::from_micros(100);
-    let system: System<D> = System::boot(Options { cpus: CPUS as usize, tick, ..Options::default() })
+    let system: System<K> = System::boot(Options { cpus: CPUS as usize, tick, ..Options::default() })
         .expect("the host starts threads");
     let hammering = Hammering::new();
     let hammerers = hammering.start(&system);
@@ -99,7 +99,7 @@ fn only_earlier_scans_interrupt_a_stranger<D: Design>() {
     let (running, halt) = (Arc::new(AtomicBool::new(false)), Arc::clone(&stop));
     let seen = Arc::clone(&running);
     hammering.make_room.store(true, Relaxed);
-    let stranger = system.process(Some(STRANGERS), move |_: &User<D>| {
+    let stranger = system.process(Some(STRANGERS), move |_: &User<K>| {
         seen.store(true, Relaxed);
         while !halt.load(Relaxed) {
             std::hint::spin_loop();
@@ -110,22 +110,21 @@ fn only_earlier_scans_interrupt_a_stranger<D: Design>() {
     hammering.advance(2);
     let before = counts.pokes_sent();
     hammering.advance(5);
-    assert_eq!(counts.pokes_sent(), before, "{}: a later scan interrupted a stranger", D::NAME);
+    assert_eq!(counts.pokes_sent(), before, "{}: a later scan interrupted a stranger", Engine::<K>::DESIGN);
 
     hammering.stop.store(true, Relaxed);
     stop.store(true, Relaxed);
     assert!(hammerers.wait(LIMIT) && stranger.expect("a process starts").wait(LIMIT), "hangs");
     for cpu in (0..CPUS).map(Cpu) {
-        assert!(system.counts(cpu).most_pending() <= 1, "{}: {:?}", D::NAME, system.counts(cpu));
+        assert!(system.counts(cpu).most_pending() <= 1, "{}: {:?}", Engine::<K>::DESIGN, system.counts(cpu));
     }
     let sent: u64 = (0..CPUS).map(|cpu| system.counts(Cpu(cpu)).pokes_sent()).sum();
-    assert!(sent > 0, "{}: nobody was ever poked", D::NAME);
+    assert!(sent > 0, "{}: nobody was ever poked", Engine::<K>::DESIGN);
 }
 
 #[test]
 fn no_cpu_has_more_than_one_poke_pending_and_strangers_none() {
-    only_earlier_scans_interrupt_a_stranger::<Running>();
-    only_earlier_scans_interrupt_a_stranger::<Mask>();
-    only_earlier_scans_interrupt_a_stranger::<LockedMask>();
-    only_earlier_scans_interrupt_a_stranger::<Threads>();
+    for design in Design::ALL.into_iter().filter(|design| *design != Design::Everywhere) {
+        for_design!(design, D => only_earlier_scans_interrupt_a_stranger::<On<D>>());
+    }
 }

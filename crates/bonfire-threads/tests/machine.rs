@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use bonfire_engine::abi::{Command, Cpu, Error};
-use bonfire_engine::{Everywhere, LockedMask, Mask, Running, Site, Threads};
-use bonfire_threads::{Design, Memory, Options, Process, SpaceHandle, System, User};
+use bonfire_engine::{Design, Engine, Running, Site, for_design};
+use bonfire_threads::{Memory, On, OnThreads, Options, Process, SpaceHandle, System, User};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn boot<D: Design>(cpus: usize) -> System<D> {
+fn boot<K: OnThreads>(cpus: usize) -> System<K> {
     let tick = Duration::from_micros(200);
     System::boot(Options { cpus, seed: 1, tick, ..Options::default() }).expect("the host starts threads")
 }
@@ -34,11 +34,9 @@ macro_rules! on_every_design {
     ($check:ident) => {
         #[test]
         fn $check() {
-            checks::$check::<Everywhere>();
-            checks::$check::<Running>();
-            checks::$check::<Mask>();
-            checks::$check::<LockedMask>();
-            checks::$check::<Threads>();
+            for design in Design::ALL {
+                for_design!(design, D => checks::$check::<On<D>>());
+            }
         }
     };
 }
@@ -52,13 +50,13 @@ on_every_design!(a_kernel_thread_that_uses_an_address_space_is_poked);
 mod checks {
     use super::*;
 
-    pub(crate) fn a_call_reaches_a_loop_that_makes_no_calls<D: Design>() {
-        let system = boot::<D>(2);
+    pub(crate) fn a_call_reaches_a_loop_that_makes_no_calls<K: OnThreads>() {
+        let system = boot::<K>(2);
         let turns = Arc::new(AtomicU64::new(0));
         let stop = Arc::new(AtomicU32::new(0));
-        finishes(system.process(Some(Cpu(0)), move |user: &User<D>| {
+        finishes(system.process(Some(Cpu(0)), move |user: &User<K>| {
             let (seen, halt) = (Arc::clone(&turns), Arc::clone(&stop));
-            let spinner = move |_: &User<D>| {
+            let spinner = move |_: &User<K>| {
                 while halt.load(Relaxed) == 0 {
                     seen.fetch_add(1, Relaxed);
                 }
@@ -74,18 +72,18 @@ mod checks {
             user.join();
         }));
         let counts = system.counts(Cpu(1));
-        assert!(counts.pokes_served() >= 100, "{}: {counts:?}", D::NAME);
-        assert_eq!(counts.most_pending(), 1, "{}", D::NAME);
-        assert!(counts.site(Site::IpiMb) >= 100, "{}: {counts:?}", D::NAME);
+        assert!(counts.pokes_served() >= 100, "{}: {counts:?}", Engine::<K>::DESIGN);
+        assert_eq!(counts.most_pending(), 1, "{}", Engine::<K>::DESIGN);
+        assert!(counts.site(Site::IpiMb) >= 100, "{}: {counts:?}", Engine::<K>::DESIGN);
     }
 
-    pub(crate) fn registrations_live_in_the_address_space<D: Design>() {
-        let system = boot::<D>(2);
-        finishes(system.process(None, |user: &User<D>| {
+    pub(crate) fn registrations_live_in_the_address_space<K: OnThreads>() {
+        let system = boot::<K>(2);
+        finishes(system.process(None, |user: &User<K>| {
             let private = Command::RegisterPrivateExpedited.number() as u32;
             assert_eq!(user.issue(Command::RegisterPrivateExpedited), Ok(0));
             for memory in [Memory::Shared, Memory::Copied] {
-                let child = move |child: &User<D>| {
+                let child = move |child: &User<K>| {
                     assert_eq!(child.issue(Command::GetRegistrations), Ok(private));
                     assert_eq!(child.issue(Command::PrivateExpedited), Ok(0));
                     child.exec();
@@ -99,15 +97,15 @@ mod checks {
         }));
     }
 
-    pub(crate) fn cpus_come_and_go_while_threads_call<D: Design>() {
-        let system = boot::<D>(4);
+    pub(crate) fn cpus_come_and_go_while_threads_call<K: OnThreads>() {
+        let system = boot::<K>(4);
         let calls = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&calls);
-        let process = system.process(None, move |user: &User<D>| {
+        let process = system.process(None, move |user: &User<K>| {
             assert_eq!(user.issue(Command::RegisterPrivateExpedited), Ok(0));
             for _ in 0..6 {
                 let count = Arc::clone(&count);
-                let caller = move |thread: &User<D>| {
+                let caller = move |thread: &User<K>| {
                     for _ in 0..200 {
                         assert_eq!(thread.issue(Command::PrivateExpedited), Ok(0));
                         assert_eq!(thread.issue(Command::Global), Ok(0));
@@ -122,7 +120,7 @@ mod checks {
         let mut off = 0_u32;
         while !process.wait(Duration::from_millis(3)) {
             off += 1;
-            assert!(off < 20_000, "{}: hangs after {calls:?} calls", D::NAME);
+            assert!(off < 20_000, "{}: hangs after {calls:?} calls", Engine::<K>::DESIGN);
             for cpu in (1..4).map(Cpu) {
                 system.want_online(cpu, (off >> (cpu.0 - 1)) & 1 == 0);
             }
@@ -131,16 +129,16 @@ mod checks {
     }
 
     /// The thread runs its code on CPU 1, and on CPU 0 while the other is off.
-    pub(crate) fn a_cpu_that_was_offline_runs_no_stale_code<D: Design>() {
-        let system = boot::<D>(2);
+    pub(crate) fn a_cpu_that_was_offline_runs_no_stale_code<K: OnThreads>() {
+        let system = boot::<K>(2);
         let stage = Arc::new(AtomicU32::new(0));
         let shared = Arc::clone(&stage);
-        let until = |stage: &AtomicU32, number, user: &User<D>| {
+        let until = |stage: &AtomicU32, number, user: &User<K>| {
             while stage.load(Relaxed) != number {
                 user.yield_now();
             }
         };
-        let process = system.process(Some(Cpu(0)), move |user: &User<D>| {
+        let process = system.process(Some(Cpu(0)), move |user: &User<K>| {
             assert_eq!(user.issue(Command::RegisterSyncCore), Ok(0));
             user.place(Some(Cpu(1)));
             assert_eq!(user.execute(), 0, "not yet patched");
@@ -152,7 +150,7 @@ mod checks {
             shared.store(3, Relaxed);
             until(&shared, 4, user);
             user.place(Some(Cpu(1)));
-            assert_eq!(user.execute(), 7, "{}", D::NAME);
+            assert_eq!(user.execute(), 7, "{}", Engine::<K>::DESIGN);
         });
         for (online, at) in [(false, 1), (true, 3)] {
             await_that(|| stage.load(Relaxed) == at);
@@ -163,12 +161,12 @@ mod checks {
         finishes(process);
     }
 
-    pub(crate) fn a_kernel_thread_that_uses_an_address_space_is_poked<D: Design>() {
-        let system = boot::<D>(2);
+    pub(crate) fn a_kernel_thread_that_uses_an_address_space_is_poked<K: OnThreads>() {
+        let system = boot::<K>(2);
         let shared = Arc::new(AtomicU32::new(0));
         let stage = Arc::clone(&shared);
         let space = SpaceHandle::new();
-        let caller = system.process_in(&space, Some(Cpu(0)), move |user: &User<D>| {
+        let caller = system.process_in(&space, Some(Cpu(0)), move |user: &User<K>| {
             assert_eq!(user.issue(Command::RegisterPrivateExpedited), Ok(0));
             while stage.load(Relaxed) != 1 {
                 user.yield_now();
@@ -188,7 +186,7 @@ mod checks {
         });
         finishes(caller);
         finishes(borrower);
-        assert!(system.counts(Cpu(1)).pokes_served() >= 10, "{}", D::NAME);
+        assert!(system.counts(Cpu(1)).pokes_served() >= 10, "{}", Engine::<K>::DESIGN);
     }
 }
 
@@ -206,12 +204,12 @@ fn registers_survive_preemption_and_migration() {
         (mixed ^ sum.to_bits(), u64::from(vector.iter().fold(0, |all, lane| all ^ lane)))
     }
     const TURNS: u32 = 20_000;
-    let system = boot::<Running>(3);
+    let system = boot::<On<Running>>(3);
     let (wrong, enough) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
     let processes: Vec<_> = (0..8)
         .map(|seed| {
             let (wrong, enough, expected) = (Arc::clone(&wrong), Arc::clone(&enough), digest(seed, TURNS));
-            system.process(None, move |_: &User<Running>| {
+            system.process(None, move |_: &User<On<Running>>| {
                 while !enough.load(Relaxed) {
                     if digest(seed, TURNS) != expected {
                         wrong.fetch_add(1, Relaxed);
@@ -228,7 +226,7 @@ fn registers_survive_preemption_and_migration() {
 
 #[test]
 fn a_process_that_never_ends_can_be_stopped() {
-    let system = boot::<Running>(2);
+    let system = boot::<On<Running>>(2);
     let process = system.process(None, |_| {
         loop {
             std::hint::spin_loop();

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use bonfire_engine::abi::{Command, Error, Flavour, Registrations};
-use bonfire_engine::{Everywhere, LockedMask, Mask, Running, Threads};
-use bonfire_threads::{Design, Memory, Options, System, User};
+use bonfire_engine::{Design, Engine, for_design};
+use bonfire_threads::{Memory, On, OnThreads, Options, System, User};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -38,8 +38,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Takes the steps, next to a model that is a set; counts what is wrong.
-fn take<D: Design>(
-    user: &User<D>,
+fn take<K: OnThreads>(
+    user: &User<K>,
     steps: &Arc<[Step]>,
     from: usize,
     mut held: Registrations,
@@ -61,7 +61,7 @@ fn take<D: Design>(
             Step::Ask => expect(user.issue(Command::GetRegistrations) == Ok(held.reported().mask())),
             Step::Child(memory) => {
                 let (steps, counted) = (Arc::clone(steps), Arc::clone(wrong));
-                let child = move |user: &User<D>| take(user, &steps, at + 1, held, &counted);
+                let child = move |user: &User<K>| take(user, &steps, at + 1, held, &counted);
                 expect(user.start(memory, None, child).is_ok());
                 return user.join();
             }
@@ -74,32 +74,30 @@ fn take<D: Design>(
 }
 
 /// How many answers were wrong.
-fn wrong_answers<D: Design>(system: &System<D>, steps: &[Step]) -> u32 {
+fn wrong_answers<K: OnThreads>(system: &System<K>, steps: &[Step]) -> u32 {
     let (wrong, steps) = (Arc::new(AtomicU32::new(0)), Arc::<[Step]>::from(steps));
     let count = Arc::clone(&wrong);
-    let process = system.process(None, move |user: &User<D>| {
+    let process = system.process(None, move |user: &User<K>| {
         take(user, &steps, 0, Registrations::NONE, &count);
     });
-    assert!(process.expect("the host has memory").wait(LIMIT), "{}: hangs", D::NAME);
+    assert!(process.expect("the host has memory").wait(LIMIT), "{}: hangs", Engine::<K>::DESIGN);
     wrong.load(Relaxed)
 }
 
-fn holds<D: Design>() {
-    let system = System::<D>::boot(Options::default()).expect("the host starts threads");
+fn holds<K: OnThreads>() {
+    let system = System::<K>::boot(Options::default()).expect("the host starts threads");
     let config = ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() };
     let steps = prop::collection::vec(step(), 1..20);
     let checked = TestRunner::new(config).run(&steps, |steps| {
         prop_assert_eq!(wrong_answers(&system, &steps), 0);
         Ok(())
     });
-    assert!(checked.is_ok(), "{}: {checked:?}", D::NAME);
+    assert!(checked.is_ok(), "{}: {checked:?}", Engine::<K>::DESIGN);
 }
 
 #[test]
 fn gates_are_open_exactly_where_they_must_be() {
-    holds::<Running>();
-    holds::<Everywhere>();
-    holds::<Mask>();
-    holds::<LockedMask>();
-    holds::<Threads>();
+    for design in Design::ALL {
+        for_design!(design, D => holds::<On<D>>());
+    }
 }

@@ -19,9 +19,9 @@
 
 use std::time::Duration;
 
-use bonfire_engine::{Everywhere, LockedMask, Mask, Running, Site, Threads};
+use bonfire_engine::{Design, Engine, Running, Site, for_design};
 use bonfire_threads::storm::{Event, Storm};
-use bonfire_threads::{Design, Faults};
+use bonfire_threads::{Faults, On, OnThreads};
 
 const SHORT: Storm =
     Storm { duration: Duration::from_secs(20), parties: 25, seed: 3, cpus: 4, faults: Faults::NONE };
@@ -29,39 +29,37 @@ const SHORT: Storm =
 /// How often a twin is tried again until it is seen to fail.
 const TRIES: u64 = 30;
 
-fn nothing_breaks<D: Design>() {
-    let report = SHORT.rage::<D>().expect("the host has threads");
-    assert!(!report.hung, "{}: {report:?}", D::NAME);
-    assert_eq!(report.violations(), 0, "{}: {report:?}", D::NAME);
+fn nothing_breaks<K: OnThreads>() {
+    let report = SHORT.rage::<K>().expect("the host has threads");
+    assert!(!report.hung, "{}: {report:?}", Engine::<K>::DESIGN);
+    assert_eq!(report.violations(), 0, "{}: {report:?}", Engine::<K>::DESIGN);
     // One, and a second where a CPU served without taking the first: as it comes
     // online, which CPUs do here all the time (`request.rs`).
-    assert!(report.most_pending <= 2, "{}: {report:?}", D::NAME);
+    assert!(report.most_pending <= 2, "{}: {report:?}", Engine::<K>::DESIGN);
     for event in Event::ALL.into_iter().filter(|event| !event.is_violation()) {
-        assert!(report.count(event) > 0, "{}: no {event:?}: {report:?}", D::NAME);
+        assert!(report.count(event) > 0, "{}: no {event:?}: {report:?}", Engine::<K>::DESIGN);
     }
-    assert!(report.pokes > 0 && report.switches > 100, "{}: {report:?}", D::NAME);
+    assert!(report.pokes > 0 && report.switches > 100, "{}: {report:?}", Engine::<K>::DESIGN);
 }
 
 #[test]
 fn nothing_breaks_in_any_design() {
-    nothing_breaks::<Running>();
-    nothing_breaks::<Everywhere>();
-    nothing_breaks::<Mask>();
-    nothing_breaks::<LockedMask>();
-    nothing_breaks::<Threads>();
+    for design in Design::ALL {
+        for_design!(design, D => nothing_breaks::<On<D>>());
+    }
 }
 
 /// Rages without `faults` until each of `events` was seen.
-fn breaks<D: Design>(faults: Faults, events: &[Event]) {
+fn breaks<K: OnThreads>(faults: Faults, events: &[Event]) {
     let mut unseen = events.to_vec();
     for seed in 0..TRIES {
-        let report = Storm { seed, faults, ..SHORT }.rage::<D>().expect("the host has threads");
+        let report = Storm { seed, faults, ..SHORT }.rage::<K>().expect("the host has threads");
         unseen.retain(|&event| report.count(event) == 0);
         if unseen.is_empty() {
             return;
         }
     }
-    panic!("{}: cannot tell: without {faults:?} no {unseen:?} in {TRIES} runs", D::NAME);
+    panic!("{}: cannot tell: without {faults:?} no {unseen:?} in {TRIES} runs", Engine::<K>::DESIGN);
 }
 
 #[test]
@@ -72,16 +70,14 @@ fn a_machine_that_does_not_poke_breaks_in_every_design() {
     } else {
         &[Event::StaleCode, Event::LateCommit]
     };
-    breaks::<Running>(Faults::NO_POKE, seen);
-    breaks::<Everywhere>(Faults::NO_POKE, seen);
-    breaks::<Mask>(Faults::NO_POKE, seen);
-    breaks::<LockedMask>(Faults::NO_POKE, seen);
-    breaks::<Threads>(Faults::NO_POKE, seen);
+    for design in Design::ALL {
+        for_design!(design, D => breaks::<On<D>>(Faults::NO_POKE, seen));
+    }
 }
 
 #[test]
 fn a_core_that_does_not_serialise_runs_stale_code() {
     for site in [Site::IpiCoreSync, Site::SelfCoreSync, Site::SwitchCoreSync, Site::RetCoreSync] {
-        breaks::<Running>(Faults::NONE.without(site), &[Event::StaleCode]);
+        breaks::<On<Running>>(Faults::NONE.without(site), &[Event::StaleCode]);
     }
 }

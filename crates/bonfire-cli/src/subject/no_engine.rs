@@ -5,20 +5,20 @@ use anyhow::Result;
 use bonfire_conformance::Subject;
 
 /// There is none.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choosing {}
 
 impl Choosing {
-    pub(super) const fn name(&self) -> &'static str {
-        match *self {}
+    pub(super) const fn name(self) -> &'static str {
+        match self {}
     }
 
-    pub(super) fn open(&self, _seed: u64) -> Result<Box<dyn Subject>> {
-        match *self {}
+    pub(super) fn open(self, _seed: u64) -> Result<Box<dyn Subject>> {
+        match self {}
     }
 }
 
-pub(super) fn design(_name: Option<&str>) -> Result<&'static Choosing, String> {
+pub(super) fn design(_name: Option<&str>) -> Result<Choosing, String> {
     Err(format!(
         "this binary has no engine: its virtual CPUs are coroutines, which {} lacks; `bonfire boot` and the \
          tests on another architecture judge it",

@@ -2,10 +2,11 @@
 
 use bonfire_abi::Cpu;
 
-use super::{Edge, Targets};
-use crate::machine::Machine;
-use crate::space::{AddressSpace, Occupant};
-use crate::{CpuSet, Engine};
+use super::{Around, Choose};
+use crate::kernel::{Kernel, WordOf};
+use crate::slot::Slot;
+use crate::space::{Occupant, Task};
+use crate::{CpuSet, Design, Engine};
 
 /// Pokes every CPU that is online. Needs nothing of the scheduler: no hook on a
 /// switch does anything, no registration pokes. The right first port, and right
@@ -15,27 +16,27 @@ use crate::{CpuSet, Engine};
 /// That a CPU serves its inbox before it runs a user thread after it came
 /// online, and passes [`OffPre`](crate::Site::OffPre) after the last one before
 /// it goes: the engine does both.
+///
+/// # What it notices
+/// A call from a CPU that never said that it is online. It believes no hook, so
+/// no hook can mislead it.
 pub struct Everywhere;
 
-impl<M: Machine, const GROUPS: usize> Targets<M, GROUPS> for Everywhere {
+impl<K: Kernel> Choose<K> for Everywhere {
+    const DESIGN: Design = Design::Everywhere;
     type PerSpace = ();
     const PER_SPACE: () = ();
     type PerThread = ();
     const PER_THREAD: () = ();
-    const CONDITIONAL: bool = false;
-    const SKIPS: bool = false;
+    const IS_TOLD: bool = false;
+    const PAYS_IF_REGISTERED: bool = false;
+    const SERIALISES_ON_SWITCH: bool = false;
 
-    fn private(engine: &Engine<M, Self, GROUPS>, _: &AddressSpace<M, Self, GROUPS>) -> CpuSet<GROUPS> {
+    fn private(engine: &Engine<K>, _: Cpu, _: Task<'_, K>) -> CpuSet<K> {
         engine.online_cpus()
     }
 
     #[inline]
-    fn occupy(
-        _: &Engine<M, Self, GROUPS>,
-        _: Cpu,
-        _: Occupant<'_, M, Self, GROUPS>,
-        _: Occupant<'_, M, Self, GROUPS>,
-        _: Edge,
-    ) {
+    fn occupy(_: &Engine<K>, _: &Slot<WordOf<K>>, _: Cpu, _: Occupant<'_, K>, _: Occupant<'_, K>, _: Around) {
     }
 }

@@ -4,10 +4,12 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use bonfire_abi::Cpu;
 
-use super::{Edge, SpaceMask, Targets};
+use super::{Around, Choose, SpaceMask, token};
+use crate::kernel::{Kernel, WordOf};
 use crate::machine::{Machine, Word};
-use crate::space::{AddressSpace, Occupant};
-use crate::{CpuSet, Engine, Site};
+use crate::slot::Slot;
+use crate::space::{Occupant, Task, is_same};
+use crate::{CpuSet, Design, Engine, Site};
 
 /// A machine whose run queues can be locked from any CPU.
 pub trait RunQueues: Machine {
@@ -37,22 +39,30 @@ pub trait RunQueues: Machine {
 ///   after it was last accessed.
 /// - A CPU puts itself into a mask, with a full barrier, before its first access:
 ///   a caller that does not find it there does not take its lock.
+///
+/// # What it notices
+/// What [`Running`](crate::Running) does. Not a hook that was called without the
+/// lock.
 pub struct LockedMask;
 
-impl<M: RunQueues, const GROUPS: usize> Targets<M, GROUPS> for LockedMask {
-    type PerSpace = SpaceMask<M::Word, GROUPS>;
-    const PER_SPACE: Self::PerSpace = SpaceMask::NEW;
+impl<K: Kernel<Design = Self>> Choose<K> for LockedMask
+where
+    K::Machine: RunQueues,
+{
+    const DESIGN: Design = Design::LockedMask;
+    type PerSpace = SpaceMask<K>;
+    const PER_SPACE: SpaceMask<K> = SpaceMask::NEW;
     type PerThread = ();
     const PER_THREAD: () = ();
-    const CONDITIONAL: bool = false;
+    const PAYS_IF_REGISTERED: bool = false;
 
-    fn private(engine: &Engine<M, Self, GROUPS>, space: &AddressSpace<M, Self, GROUPS>) -> CpuSet<GROUPS> {
-        let token = space.token();
+    fn private(engine: &Engine<K>, _: Cpu, caller: Task<'_, K>) -> CpuSet<K> {
+        let token = caller.space.token();
         let mut running = CpuSet::EMPTY;
-        for cpu in space.design.read().iter() {
+        for cpu in caller.space.design.read().iter() {
             // Relaxed: the lock orders it (edges A and B, by way of the lock).
-            let occupied = || engine.slot(cpu).is_some_and(|slot| slot.own.occupant.load(Relaxed) == token);
-            if engine.machine.with_run_queue(cpu, occupied) {
+            let runs = || engine.slot(cpu).is_some_and(|slot| slot.own.told.load(Relaxed) == token);
+            if engine.machine.with_run_queue(cpu, runs) {
                 running.add(cpu);
             }
         }
@@ -61,13 +71,13 @@ impl<M: RunQueues, const GROUPS: usize> Targets<M, GROUPS> for LockedMask {
 
     #[inline]
     fn occupy(
-        engine: &Engine<M, Self, GROUPS>,
+        engine: &Engine<K>,
+        slot: &Slot<WordOf<K>>,
         cpu: Cpu,
-        from: Occupant<'_, M, Self, GROUPS>,
-        to: Occupant<'_, M, Self, GROUPS>,
-        _: Edge,
+        from: Occupant<'_, K>,
+        to: Occupant<'_, K>,
+        _: Around,
     ) {
-        let Some(slot) = engine.slot(cpu) else { return };
         if let Some(space) = to.accesses() {
             if !space.design.holds(cpu) {
                 space.design.enter(cpu);
@@ -77,8 +87,8 @@ impl<M: RunQueues, const GROUPS: usize> Targets<M, GROUPS> for LockedMask {
             }
         }
         // Relaxed: under the lock.
-        slot.own.occupant.store(to.accesses().map_or(0, AddressSpace::token), Relaxed);
-        if !crate::space::is_same(from.accesses(), to.accesses()) {
+        slot.own.told.store(token(to.accesses()), Relaxed);
+        if !is_same(from.accesses(), to.accesses()) {
             engine.enter_user(cpu, from, to);
         }
     }

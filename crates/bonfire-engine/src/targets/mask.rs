@@ -4,11 +4,14 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use bonfire_abi::Cpu;
 
-use super::{Edge, Targets};
+use super::{Around, Choose, token};
 use crate::cpus::{bit, group};
+use crate::kernel::sealed::Array as _;
+use crate::kernel::{Kernel, WordOf, Words};
 use crate::machine::{Machine, Word};
-use crate::space::{AddressSpace, Occupant, is_same, wants_fences};
-use crate::{CpuSet, Engine, Site};
+use crate::slot::Slot;
+use crate::space::{Occupant, Task, is_same, wants_fences};
+use crate::{CpuSet, Design, Engine, Site};
 
 /// Reads the mask of CPUs that the caller's page tables are loaded on, without
 /// locks, and pokes them: x86 as the 2017 thread discusses it.
@@ -23,20 +26,25 @@ use crate::{CpuSet, Engine, Site};
 /// first access and until after its last. On a change from one address space to
 /// another *one* full barrier between entering the one mask and leaving the
 /// other does both.
+///
+/// # What it notices
+/// Page tables that a CPU goes away from, or that a call comes from, of which
+/// it was not told. An exit, and a kernel thread on page tables that stay
+/// loaded, change nothing here, and may be told or not.
 pub struct Mask;
 
 /// The CPUs that an address space is loaded on.
-pub struct SpaceMask<W, const GROUPS: usize>([W; GROUPS]);
+pub struct SpaceMask<K: Kernel>(Words<K>);
 
-impl<W: Word, const GROUPS: usize> SpaceMask<W, GROUPS> {
+impl<K: Kernel> SpaceMask<K> {
     /// Loaded nowhere.
-    pub(super) const NEW: Self = Self([const { W::ZERO }; GROUPS]);
+    pub(super) const NEW: Self = Self(Words::<K>::NEW);
 
     /// The CPUs in it. Behind the caller's entry barrier.
     #[inline]
-    pub(super) fn read(&self) -> CpuSet<GROUPS> {
+    pub(super) fn read(&self) -> CpuSet<K> {
         let mut cpus = CpuSet::EMPTY;
-        for (group, word) in self.0.iter().enumerate() {
+        for (group, word) in self.0.all().iter().enumerate() {
             // Relaxed: between the caller's two barriers (edges A and B).
             cpus.add_word(group, word.load(Relaxed));
         }
@@ -46,13 +54,13 @@ impl<W: Word, const GROUPS: usize> SpaceMask<W, GROUPS> {
     /// Whether this CPU put itself in. Only the CPU itself edits its bit.
     #[inline]
     pub(super) fn holds(&self, cpu: Cpu) -> bool {
-        self.0.get(group(cpu)).is_some_and(|word| word.load(Relaxed) & bit(cpu) != 0)
+        self.0.all().get(group(cpu)).is_some_and(|word| word.load(Relaxed) & bit(cpu) != 0)
     }
 
     /// Puts this CPU in.
     #[inline]
     pub(super) fn enter(&self, cpu: Cpu) {
-        if let Some(word) = self.0.get(group(cpu)) {
+        if let Some(word) = self.0.all().get(group(cpu)) {
             // Relaxed: a barrier follows.
             word.set(bit(cpu), Relaxed);
         }
@@ -61,46 +69,56 @@ impl<W: Word, const GROUPS: usize> SpaceMask<W, GROUPS> {
     /// Takes this CPU out.
     #[inline]
     fn leave(&self, cpu: Cpu) {
-        if let Some(word) = self.0.get(group(cpu)) {
+        if let Some(word) = self.0.all().get(group(cpu)) {
             // Relaxed: behind a barrier.
             word.clear(bit(cpu), Relaxed);
         }
     }
 }
 
-impl<M: Machine, const GROUPS: usize> Targets<M, GROUPS> for Mask {
-    type PerSpace = SpaceMask<M::Word, GROUPS>;
-    const PER_SPACE: Self::PerSpace = SpaceMask::NEW;
+impl<K: Kernel<Design = Self>> Choose<K> for Mask {
+    const DESIGN: Design = Design::Mask;
+    type PerSpace = SpaceMask<K>;
+    const PER_SPACE: SpaceMask<K> = SpaceMask::NEW;
     type PerThread = ();
     const PER_THREAD: () = ();
-    const CONDITIONAL: bool = true;
+    const PAYS_IF_REGISTERED: bool = true;
 
     #[inline]
-    fn private(_: &Engine<M, Self, GROUPS>, space: &AddressSpace<M, Self, GROUPS>) -> CpuSet<GROUPS> {
-        space.design.read()
+    fn private(_: &Engine<K>, _: Cpu, caller: Task<'_, K>) -> CpuSet<K> {
+        caller.space.design.read()
+    }
+
+    /// What is loaded counts here, not what is accessed.
+    #[inline]
+    fn agrees(_: Cpu, told: u64, occupant: Occupant<'_, K>) -> bool {
+        told == token(occupant.space())
     }
 
     #[inline]
     fn occupy(
-        engine: &Engine<M, Self, GROUPS>,
+        engine: &Engine<K>,
+        slot: &Slot<WordOf<K>>,
         cpu: Cpu,
-        from: Occupant<'_, M, Self, GROUPS>,
-        to: Occupant<'_, M, Self, GROUPS>,
-        _: Edge,
+        from: Occupant<'_, K>,
+        to: Occupant<'_, K>,
+        _: Around,
     ) {
         let (left, entered) = (from.space(), to.space());
         if is_same(left, entered) {
             // Loaded throughout, and poked throughout.
             return;
         }
+        // Relaxed: nobody else reads this word.
+        slot.own.told.store(token(entered), Relaxed);
         if let Some(space) = entered {
             space.design.enter(cpu);
         }
         if wants_fences(left) || wants_fences(entered) {
-            // PAIRS(A): with SysEntry, for who enters: whoever did not find this
-            // CPU in its mask has its stores seen here.
-            // PAIRS(B): with SysExit, for who leaves: whoever no longer finds
-            // this CPU in its mask sees what was done here.
+            // PAIRS(A): with SysEntry, for the one who enters: whoever did not
+            // find this CPU in its mask has its stores seen here.
+            // PAIRS(B): with SysExit, for the one who leaves: whoever no longer
+            // finds this CPU in its mask sees what was done here.
             engine.machine.fence(match (left, entered) {
                 (Some(_), Some(_)) => Site::MaskSwitch,
                 (None, _) => Site::MaskSet,
@@ -111,5 +129,11 @@ impl<M: Machine, const GROUPS: usize> Targets<M, GROUPS> for Mask {
             space.design.leave(cpu);
         }
         engine.enter_user(cpu, from, to);
+    }
+
+    fn forget(cpu: Cpu, from: Occupant<'_, K>, to: Occupant<'_, K>) {
+        if let Some(space) = from.space().filter(|_| !is_same(from.space(), to.space())) {
+            space.design.leave(cpu);
+        }
     }
 }

@@ -25,15 +25,26 @@ pub use mask::{Mask, SpaceMask};
 pub use running::Running;
 pub use threads::{ThreadList, ThreadWord, Threads};
 
+use crate::kernel::{Kernel, WordOf};
 use crate::machine::Machine;
-use crate::space::{AddressSpace, Occupant};
-use crate::{CpuSet, Engine, Site};
+use crate::slot::Slot;
+use crate::space::{AddressSpace, Occupant, Task, is_same};
+use crate::told::{GLOBAL, NOBODY};
+use crate::{CpuSet, Design, Engine, Site};
 
 /// A way to choose the CPUs that a barrier must reach.
 ///
-/// The five types of this module implement it; each passes the model. The proof
-/// does not extend to an implementation from elsewhere.
-pub trait Targets<M: Machine, const GROUPS: usize>: Sized {
+/// The five types of this module, and no others: each passes the model, and the
+/// proof would not extend to one from elsewhere.
+pub trait Targets<K: Kernel>: Choose<K> {}
+
+impl<K: Kernel, D: Choose<K>> Targets<K> for D {}
+
+/// What a design does. Nobody outside can name it.
+pub trait Choose<K: Kernel>: Sized {
+    /// Which it is.
+    const DESIGN: Design;
+
     /// What the design keeps of an address space.
     type PerSpace;
     /// That, of a new one.
@@ -43,55 +54,82 @@ pub trait Targets<M: Machine, const GROUPS: usize>: Sized {
     /// That, of a new one.
     const PER_THREAD: Self::PerThread;
 
-    /// Whether the barriers of the hooks depend on a registration, so that a
-    /// registration must reach every CPU before its gate opens.
-    const CONDITIONAL: bool;
-    /// Whether a CPU publishes that its occupant registered for
-    /// `GLOBAL_EXPEDITED`, so that such a registration must reach every CPU.
-    const PUBLISHES: bool = false;
-    /// Whether the switch hooks see to core serialisation on a CPU that was
-    /// skipped.
-    const SKIPS: bool = true;
+    /// Whether it keeps what the hooks tell. If not, no hook on a switch does
+    /// anything, and no CPU is ever doubted.
+    const IS_TOLD: bool = true;
+    /// Whether its hooks pay barriers for address spaces that registered, and
+    /// for no others: then a first registration must reach every CPU before its
+    /// gate opens.
+    const PAYS_IF_REGISTERED: bool;
+    /// Whether each CPU publishes that it is a target of `GLOBAL_EXPEDITED`: then
+    /// such a registration must reach every CPU.
+    const PUBLISHES_GLOBAL: bool = false;
+    /// Whether a thread that enters a CPU finds its core serialised, if a call
+    /// skipped that CPU: by the switch hook.
+    const SERIALISES_ON_SWITCH: bool = true;
 
-    /// The CPUs that may be accessing the memory of `space`.
+    /// The CPUs that may be accessing the memory of the caller's address space:
+    /// `me` among them, if the hooks said that the caller is there.
     ///
     /// Called behind [`Site::SysEntry`].
-    fn private(engine: &Engine<M, Self, GROUPS>, space: &AddressSpace<M, Self, GROUPS>) -> CpuSet<GROUPS>;
+    fn private(engine: &Engine<K>, me: Cpu, caller: Task<'_, K>) -> CpuSet<K>;
 
     /// The CPUs that may be accessing the memory of an address space that
     /// registered for `GLOBAL_EXPEDITED`: by default, all that are online.
     ///
     /// Called behind [`Site::SysEntry`].
-    fn global(engine: &Engine<M, Self, GROUPS>) -> CpuSet<GROUPS> {
+    fn global(engine: &Engine<K>) -> CpuSet<K> {
         engine.online_cpus()
     }
 
-    /// The occupant of `cpu` changes. Interrupts are off.
+    /// Whether `occupant` is what this CPU was `told`.
+    #[inline]
+    fn agrees(cpu: Cpu, told: u64, occupant: Occupant<'_, K>) -> bool {
+        let _ = cpu;
+        let token = token(occupant.accesses());
+        told == token || told == token | GLOBAL
+    }
+
+    /// The occupant of `cpu` changes, and what was told agrees with `from`.
+    /// Interrupts are off.
     fn occupy(
-        engine: &Engine<M, Self, GROUPS>,
+        engine: &Engine<K>,
+        slot: &Slot<WordOf<K>>,
         cpu: Cpu,
-        from: Occupant<'_, M, Self, GROUPS>,
-        to: Occupant<'_, M, Self, GROUPS>,
-        at: Edge,
+        from: Occupant<'_, K>,
+        to: Occupant<'_, K>,
+        at: Around,
     );
 
-    /// Publishes the occupant of this CPU again, where the design publishes it.
-    /// Interrupts are off.
-    fn publish(engine: &Engine<M, Self, GROUPS>, cpu: Cpu, occupant: Occupant<'_, M, Self, GROUPS>) {
-        let _ = (engine, cpu, occupant);
+    /// `from`, which gave way to `to`, had not been told of: it is nowhere, in
+    /// what the design keeps of address spaces and threads. Interrupts are off.
+    fn forget(cpu: Cpu, from: Occupant<'_, K>, to: Occupant<'_, K>) {
+        let _ = (cpu, from, to);
+    }
+
+    /// This CPU may run an address space that has just registered for
+    /// `GLOBAL_EXPEDITED`. Interrupts are off.
+    fn publish(slot: &Slot<WordOf<K>>) {
+        let _ = slot;
     }
 }
 
-/// The names of the barriers on either side of a change of occupant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Edge {
-    /// Behind the accesses of who leaves.
+/// The names of the barriers around a change of occupant.
+#[derive(Clone, Copy)]
+pub struct Around {
+    /// Behind the accesses of the one who leaves.
     pub before: Site,
-    /// Ahead of the accesses of who enters.
+    /// Ahead of the accesses of the one who enters.
     pub after: Site,
 }
 
-impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS> {
+/// What a CPU is told if this address space occupies it, or none does.
+#[inline]
+fn token<K: Kernel>(space: Option<&AddressSpace<K>>) -> u64 {
+    space.map_or(NOBODY, AddressSpace::token)
+}
+
+impl<K: Kernel> Engine<K> {
     /// A user thread enters this CPU behind somebody else: what `SYNC_CORE` owes
     /// if a caller skipped this CPU just before. The barrier after the change of
     /// occupant has been passed.
@@ -100,20 +138,15 @@ impl<M: Machine, T: Targets<M, GROUPS>, const GROUPS: usize> Engine<M, T, GROUPS
     /// it, and owes all the same: a user thread that follows it here is no change
     /// of occupant.
     #[inline]
-    pub(crate) fn enter_user(
-        &self,
-        cpu: Cpu,
-        from: Occupant<'_, M, T, GROUPS>,
-        to: Occupant<'_, M, T, GROUPS>,
-    ) {
-        if M::CORE_SYNC.is_none() {
+    pub(crate) fn enter_user(&self, cpu: Cpu, from: Occupant<'_, K>, to: Occupant<'_, K>) {
+        if K::Machine::CORE_SYNC.is_none() {
             return;
         }
         if let Some(space) = to.accesses() {
             if space.state.read().wants_core_sync() {
-                let stays = crate::space::is_same(from.space(), Some(space));
+                let stays = is_same(from.space(), Some(space));
                 // PAIRS(S): the instructions stored before a call that skipped
-                // this CPU are visible here, behind edge A.
+                // this CPU are visible here, behind edge A; and so is the intent.
                 self.owe_core_sync(cpu, if stays { Site::RetCoreSync } else { Site::SwitchCoreSync });
             }
         }

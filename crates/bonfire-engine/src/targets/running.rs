@@ -4,11 +4,14 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use bonfire_abi::Cpu;
 
-use super::{Edge, Targets};
+use super::{Around, Choose};
+use crate::kernel::{Kernel, WordOf};
 use crate::machine::{Machine, Word};
-use crate::space::{AddressSpace, Occupant, is_same, wants_fences};
+use crate::slot::Slot;
+use crate::space::{AddressSpace, Occupant, Task, is_same, wants_fences};
 use crate::state::Registered;
-use crate::{CpuSet, Engine};
+use crate::told::{GLOBAL, NOBODY};
+use crate::{CpuSet, Design, Engine};
 
 /// Looks at what occupies every CPU, without locks, and pokes those that run the
 /// caller's address space: the conclusion of the 2017 thread, and the default.
@@ -27,81 +30,82 @@ use crate::{CpuSet, Engine};
 /// bit that makes it a target of `GLOBAL_EXPEDITED`, in one word: no torn pair.
 /// The word is written on *every* entry of a user thread, also into an address
 /// space that the CPU had only borrowed; Linux's shortcut there loses targets.
+///
+/// # What it notices
+/// A thread that leaves a CPU, or calls from one, of which another was told: so
+/// every forgotten hook, at the next hook or call on that CPU.
 pub struct Running;
 
-/// In an occupant: the address space registered for `GLOBAL_EXPEDITED`.
-const GLOBAL: u64 = 1;
-/// No user memory is being accessed.
-const NOBODY: u64 = 0;
-
-impl<M: Machine, const GROUPS: usize> Targets<M, GROUPS> for Running {
+impl<K: Kernel<Design = Self>> Choose<K> for Running {
+    const DESIGN: Design = Design::Running;
     type PerSpace = ();
     const PER_SPACE: () = ();
     type PerThread = ();
     const PER_THREAD: () = ();
-    const CONDITIONAL: bool = true;
-    const PUBLISHES: bool = true;
+    const PAYS_IF_REGISTERED: bool = true;
+    const PUBLISHES_GLOBAL: bool = true;
 
     #[inline]
-    fn private(engine: &Engine<M, Self, GROUPS>, space: &AddressSpace<M, Self, GROUPS>) -> CpuSet<GROUPS> {
-        let token = space.token();
+    fn private(engine: &Engine<K>, _: Cpu, caller: Task<'_, K>) -> CpuSet<K> {
+        let token = caller.space.token();
         // Relaxed: between the caller's two barriers (edges A and B).
-        engine.choose(|slot| slot.own.occupant.load(Relaxed) & !GLOBAL == token)
+        engine.choose(|slot| slot.own.told.load(Relaxed) & !GLOBAL == token)
     }
 
-    fn global(engine: &Engine<M, Self, GROUPS>) -> CpuSet<GROUPS> {
+    fn global(engine: &Engine<K>) -> CpuSet<K> {
         // Relaxed: as above.
-        engine.choose(|slot| slot.own.occupant.load(Relaxed) & GLOBAL != 0)
+        engine.choose(|slot| slot.own.told.load(Relaxed) & GLOBAL != 0)
     }
 
     #[inline]
     fn occupy(
-        engine: &Engine<M, Self, GROUPS>,
+        engine: &Engine<K>,
+        slot: &Slot<WordOf<K>>,
         cpu: Cpu,
-        from: Occupant<'_, M, Self, GROUPS>,
-        to: Occupant<'_, M, Self, GROUPS>,
-        at: Edge,
+        from: Occupant<'_, K>,
+        to: Occupant<'_, K>,
+        at: Around,
     ) {
         let (left, entered) = (from.accesses(), to.accesses());
         if is_same(left, entered) {
             return;
         }
-        let Some(slot) = engine.slot(cpu) else { return };
         if wants_fences(left) {
             // PAIRS(B): with SysExit. Who sees the CPU occupied by another, and
             // skips it, sees all that was done here before.
             engine.machine.fence(at.before);
         }
         // The stores are relaxed: between this barrier and the next.
-        let occupant = &slot.own.occupant;
-        let Some(space) = entered else { return occupant.store(NOBODY, Relaxed) };
+        let told = &slot.own.told;
+        let Some(space) = entered else { return told.store(NOBODY, Relaxed) };
         // Relaxed, in `read`. PAIRS(R): interrupts are off, so the poke of a
         // registration comes wholly before this hook, and its intent is seen, or
         // wholly after it.
         let registered = space.state.read();
         if !registered.wants_fences() {
-            return occupant.store(space.token(), Relaxed);
+            return told.store(space.token(), Relaxed);
         }
-        occupant.store(published(space, registered), Relaxed);
+        told.store(published(space, registered), Relaxed);
         // PAIRS(A): with SysEntry. Who saw the CPU occupied by another, and
         // skipped it, has its stores seen by all that is done here.
         engine.machine.fence(at.after);
         engine.enter_user(cpu, from, to);
     }
 
-    fn publish(engine: &Engine<M, Self, GROUPS>, cpu: Cpu, occupant: Occupant<'_, M, Self, GROUPS>) {
-        if let (Some(slot), Some(space)) = (engine.slot(cpu), occupant.accesses()) {
+    /// Whoever runs here: the handler cannot ask. Too many CPUs are targets until
+    /// they switch, and none too few.
+    fn publish(slot: &Slot<WordOf<K>>) {
+        // Relaxed: nobody else writes this word.
+        let told = slot.own.told.load(Relaxed);
+        if told > NOBODY {
             // PAIRS(P): ordered before `done` by its release.
-            slot.own.occupant.store(published(space, space.state.read()), Relaxed);
+            slot.own.told.store(told | GLOBAL, Relaxed);
         }
     }
 }
 
 /// The word that says that `space` occupies a CPU.
 #[inline]
-fn published<M: Machine, const GROUPS: usize>(
-    space: &AddressSpace<M, Running, GROUPS>,
-    registered: Registered,
-) -> u64 {
+fn published<K: Kernel>(space: &AddressSpace<K>, registered: Registered) -> u64 {
     if registered.is_global() { space.token() | GLOBAL } else { space.token() }
 }

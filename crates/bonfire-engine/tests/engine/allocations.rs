@@ -6,8 +6,8 @@ use std::sync::atomic::{Ordering, fence};
 use bonfire_engine::abi::{Call, Command, Cpu, Flavour};
 use bonfire_engine::core_sync::{CoreSync, RISCV, Settle};
 use bonfire_engine::{
-    AddressSpace, AtomicWord, CpuSet, Engine, Everywhere, LockedMask, Machine, Mask, Occupant, RunQueues,
-    Running, Site, Targets, Task, Thread, ThreadList, Threads, Users, Woken, Word,
+    AddressSpace, AtomicWord, CpuSet, Engine, Everywhere, Groups, Kernel, LockedMask, Machine, Mask,
+    Occupant, Parts, RunQueues, Running, Site, Task, Thread, ThreadList, Threads, Users, Woken, Word,
 };
 
 use crate::sys::allocations;
@@ -36,7 +36,7 @@ impl Machine for Bare {
     fn fence(&self, _: Site) {
         fence(Ordering::SeqCst);
     }
-    fn poke<const GROUPS: usize>(&self, cpus: &CpuSet<GROUPS>) {
+    fn poke<K: Kernel>(&self, cpus: &CpuSet<K>) {
         let count = cpus.iter().count();
         self.0.set(self.0.get() + u32::try_from(count).unwrap_or(u32::MAX));
     }
@@ -53,13 +53,16 @@ impl RunQueues for Bare {
     }
 }
 
-impl ThreadList<4> for Bare {
-    fn for_each_thread(&self, _: &AddressSpace<Self, Threads, 4>, _: impl FnMut(&Thread<Self, Threads, 4>)) {}
+/// A kernel on this machine, with room for that many times 64 CPUs.
+pub(crate) type With<D, const N: usize = 4> = Parts<Bare, D, Groups<N>>;
+
+impl<const N: usize> ThreadList<With<Threads, N>> for Bare {
+    fn for_each_thread(&self, _: &AddressSpace<With<Threads, N>>, _: impl FnMut(&Thread<With<Threads, N>>)) {}
 }
 
 /// Every call and every hook of one design; returns how many CPUs were poked.
-fn exercise<T: Targets<Bare, 4>>() -> u32 {
-    let engine: Engine<Bare, T, 4> = Engine::new(Bare(Cell::new(0)));
+fn exercise<K: Kernel<Machine = Bare>>() -> u32 {
+    let engine: Engine<K> = Engine::new(Bare(Cell::new(0)));
     let (space, child, thread) = (AddressSpace::new(), AddressSpace::new(), Thread::new());
     let task = Task { space: &space, thread: &thread };
     for cpu in 0..200 {
@@ -76,7 +79,7 @@ fn exercise<T: Targets<Bare, 4>>() -> u32 {
     }
     assert!(engine.membarrier(task, Users::Several, Call::new(Command::Global)).is_ok());
     engine.fork(&space, &child);
-    engine.handle_poke(Cpu(0), Occupant::User(task));
+    engine.handle_poke(Cpu(0));
     engine.exec(Cpu(0), task, &child);
     engine.exit(Cpu(0), Task { space: &child, thread: &thread });
     engine.borrow_space(Cpu(0), Occupant::Borrower(&child), task);
@@ -90,11 +93,11 @@ fn exercise<T: Targets<Bare, 4>>() -> u32 {
 fn no_call_and_no_hook_allocates_in_any_design() {
     let before = allocations();
     let poked = [
-        exercise::<Everywhere>(),
-        exercise::<Running>(),
-        exercise::<Mask>(),
-        exercise::<LockedMask>(),
-        exercise::<Threads>(),
+        exercise::<With<Everywhere>>(),
+        exercise::<With<Running>>(),
+        exercise::<With<Mask>>(),
+        exercise::<With<LockedMask>>(),
+        exercise::<With<Threads>>(),
     ];
     assert_eq!(allocations(), before);
     assert!(poked.iter().all(|&poked| poked >= 199), "GLOBAL reaches everybody: {poked:?}");

@@ -14,8 +14,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use bonfire_engine::abi::{Call, Command, Cpu};
 use bonfire_engine::{
-    AddressSpace, AtomicWord, CpuSet, Engine, Everywhere, Machine, Occupant, Site, Task, Thread, Users,
-    Woken, Word,
+    AddressSpace, AtomicWord, CpuSet, Engine, Everywhere, Kernel, Machine, Parts, Site, Task, Users, Woken,
+    Word,
 };
 use proptest::prelude::*;
 
@@ -40,11 +40,11 @@ fn meanwhile() -> impl Strategy<Value = Meanwhile> {
     ]
 }
 
-type Kernel = Engine<Late, Everywhere, 1>;
+type LateEngine = Engine<Parts<Late, Everywhere>>;
 
 /// The machine.
 struct Late {
-    kernel: Cell<Option<&'static Kernel>>,
+    kernel: Cell<Option<&'static LateEngine>>,
     me: Cell<u32>,
     /// Pokes that were sent and not delivered.
     pending: RefCell<Vec<u32>>,
@@ -76,7 +76,7 @@ impl Machine for Late {
         body()
     }
     fn fence(&self, _: Site) {}
-    fn poke<const GROUPS: usize>(&self, cpus: &CpuSet<GROUPS>) {
+    fn poke<K: Kernel>(&self, cpus: &CpuSet<K>) {
         for Cpu(cpu) in cpus.iter() {
             assert!(!self.pending.borrow().contains(&cpu), "two interrupts undelivered at CPU {cpu}");
             if self.arrive.get() > 0 {
@@ -101,8 +101,8 @@ impl Machine for Late {
 }
 
 impl Late {
-    fn boot(script: Vec<Meanwhile>, arrive: usize) -> &'static Kernel {
-        let kernel: &'static Kernel = Box::leak(Box::new(Engine::new(Self {
+    fn boot(script: Vec<Meanwhile>, arrive: usize) -> &'static LateEngine {
+        let kernel: &'static LateEngine = Box::leak(Box::new(Engine::new(Self {
             kernel: Cell::new(None),
             me: Cell::new(0),
             pending: RefCell::default(),
@@ -153,7 +153,7 @@ impl Late {
         let Some(at) = pending.iter().position(|&pending| pending == cpu) else { return };
         pending.remove(at);
         drop(pending);
-        self.kernel.get().expect("booted").handle_poke(Cpu(cpu), Occupant::Kernel);
+        self.kernel.get().expect("booted").handle_poke(Cpu(cpu));
         self.excuse(cpu);
     }
 
@@ -167,9 +167,9 @@ impl Late {
     }
 
     /// One call by `cpu`, and what must hold when it returns.
-    fn call(&self, kernel: &Kernel, cpu: u32) {
-        let (space, thread) = (AddressSpace::new(), Thread::new());
-        let task = Task { space: &space, thread: &thread };
+    fn call(&self, kernel: &LateEngine, cpu: u32) {
+        let space = AddressSpace::new();
+        let task = Task::of(&space);
         self.calling.borrow_mut().push(cpu);
         let began = self.tick();
         let online = *self.online.borrow();

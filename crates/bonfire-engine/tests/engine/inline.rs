@@ -5,11 +5,11 @@
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering;
 
-use bonfire_engine::abi::{Call, Command, Cpu, Result};
+use bonfire_engine::abi::{Call, Command, Cpu};
 use bonfire_engine::core_sync::{CoreSync, Settle, X86};
 use bonfire_engine::{
-    AddressSpace, AtomicWord, CpuSet, Engine, Machine, Occupant, RunQueues, Site, Targets, Task, Thread,
-    ThreadList, Threads, Users, Woken, Word,
+    AddressSpace, AtomicWord, CpuSet, Engine, Everywhere, Kernel, LockedMask, Machine, Mask, Occupant, Parts,
+    Refused, RunQueues, Running, Site, Task, Thread, ThreadList, Threads, Users, Woken, Word,
 };
 
 /// How many CPUs there are; the last stays offline until a test brings it up.
@@ -30,8 +30,10 @@ pub(crate) struct Inline<const BEFORE_USER: bool> {
     threads: RefCell<Vec<Listed<BEFORE_USER>>>,
 }
 
-type Listed<const B: bool> =
-    (&'static AddressSpace<Inline<B>, Threads, 1>, &'static Thread<Inline<B>, Threads, 1>);
+/// A kernel on this machine with one of the designs.
+pub(crate) type With<D, const B: bool = false> = Parts<Inline<B>, D>;
+
+type Listed<const B: bool> = (Space<With<Threads, B>>, &'static Thread<With<Threads, B>>);
 
 impl<const BEFORE_USER: bool> Machine for Inline<BEFORE_USER> {
     type Word = AtomicWord;
@@ -60,7 +62,7 @@ impl<const BEFORE_USER: bool> Machine for Inline<BEFORE_USER> {
     fn fence(&self, site: Site) {
         self.sites.borrow_mut().push(site);
     }
-    fn poke<const GROUPS: usize>(&self, cpus: &CpuSet<GROUPS>) {
+    fn poke<K: Kernel>(&self, cpus: &CpuSet<K>) {
         let caller = self.me.get();
         for cpu in cpus.iter() {
             assert_ne!(cpu, caller, "no CPU is asked to poke itself");
@@ -82,11 +84,11 @@ impl<const B: bool> RunQueues for Inline<B> {
     }
 }
 
-impl<const B: bool> ThreadList<1> for Inline<B> {
+impl<const B: bool> ThreadList<With<Threads, B>> for Inline<B> {
     fn for_each_thread(
         &self,
-        space: &AddressSpace<Self, Threads, 1>,
-        mut visit: impl FnMut(&Thread<Self, Threads, 1>),
+        space: &AddressSpace<With<Threads, B>>,
+        mut visit: impl FnMut(&Thread<With<Threads, B>>),
     ) {
         let threads = self.threads.borrow();
         threads.iter().filter(|(its, _)| std::ptr::eq(*its, space)).for_each(|(_, thread)| visit(thread));
@@ -94,19 +96,19 @@ impl<const B: bool> ThreadList<1> for Inline<B> {
 }
 
 /// A kernel on that machine: what runs on each of its CPUs.
-pub(crate) struct Kernel<T: Targets<Inline<B>, 1> + 'static, const B: bool = false> {
-    pub(crate) engine: Engine<Inline<B>, T, 1>,
-    on: RefCell<[On<T, B>; CPUS as usize]>,
+pub(crate) struct Small<K: Kernel> {
+    pub(crate) engine: Engine<K>,
+    on: RefCell<[On<K>; CPUS as usize]>,
 }
 
-pub(crate) type Space<T, const B: bool = false> = &'static AddressSpace<Inline<B>, T, 1>;
-pub(crate) type On<T, const B: bool = false> = Occupant<'static, Inline<B>, T, 1>;
+pub(crate) type Space<K> = &'static AddressSpace<K>;
+pub(crate) type On<K> = Occupant<'static, K>;
 
-pub(crate) fn new_space<T: Targets<Inline<B>, 1> + 'static, const B: bool>() -> Space<T, B> {
+pub(crate) fn new_space<K: Kernel>() -> Space<K> {
     Box::leak(Box::new(AddressSpace::new()))
 }
 
-impl<T: Targets<Inline<B>, 1> + 'static, const B: bool> Kernel<T, B> {
+impl<const B: bool, K: Kernel<Machine = Inline<B>>> Small<K> {
     /// A kernel with all CPUs but the last online, all idle.
     pub(crate) fn boot() -> &'static Self {
         let machine = Inline {
@@ -121,10 +123,11 @@ impl<T: Targets<Inline<B>, 1> + 'static, const B: bool> Kernel<T, B> {
             engine: Engine::new(machine),
             on: RefCell::new([Occupant::Kernel; CPUS as usize]),
         }));
-        let handler = |cpu: Cpu| kernel.engine.handle_poke(cpu, kernel.on(cpu.0));
+        let handler = |cpu: Cpu| kernel.engine.handle_poke(cpu);
         kernel.machine().handler.set(Some(Box::leak(Box::new(handler))));
         for cpu in 0..CPUS - 1 {
             kernel.engine.online(Cpu(cpu)).expect("it fits");
+            kernel.switch(cpu, Occupant::Kernel);
         }
         kernel.forget();
         kernel
@@ -134,33 +137,33 @@ impl<T: Targets<Inline<B>, 1> + 'static, const B: bool> Kernel<T, B> {
         self.engine.machine()
     }
 
-    pub(crate) fn on(&self, cpu: u32) -> On<T, B> {
+    pub(crate) fn on(&self, cpu: u32) -> On<K> {
         self.on.borrow()[cpu as usize]
     }
 
     /// Switches `cpu` to `to`.
-    pub(crate) fn switch(&self, cpu: u32, to: On<T, B>) {
+    pub(crate) fn switch(&self, cpu: u32, to: On<K>) {
         self.engine.switch(Cpu(cpu), self.on(cpu), to);
         self.runs(cpu, to);
     }
 
     /// What `cpu` runs from now on, after a hook other than the switch.
-    pub(crate) fn runs(&self, cpu: u32, to: On<T, B>) {
+    pub(crate) fn runs(&self, cpu: u32, to: On<K>) {
         self.on.borrow_mut()[cpu as usize] = to;
     }
 
     /// Whoever runs on `cpu` calls, one of several users of its address space.
-    pub(crate) fn call(&self, cpu: u32, call: Call) -> Result<u32> {
+    pub(crate) fn call(&self, cpu: u32, call: Call) -> Result<u32, Refused> {
         self.call_as(cpu, Users::Several, call)
     }
 
-    pub(crate) fn call_as(&self, cpu: u32, users: Users, call: Call) -> Result<u32> {
+    pub(crate) fn call_as(&self, cpu: u32, users: Users, call: Call) -> Result<u32, Refused> {
         let Occupant::User(caller) = self.on(cpu) else { panic!("nobody runs on CPU {cpu}") };
         self.machine().me.set(Cpu(cpu));
         self.engine.membarrier(caller, users, call)
     }
 
-    pub(crate) fn command(&self, cpu: u32, command: Command) -> Result<u32> {
+    pub(crate) fn command(&self, cpu: u32, command: Command) -> Result<u32, Refused> {
         self.call(cpu, Call::new(command))
     }
 
@@ -187,21 +190,21 @@ impl<T: Targets<Inline<B>, 1> + 'static, const B: bool> Kernel<T, B> {
     }
 }
 
-/// Makes a thread of `space`.
-pub(crate) trait Spawn: Targets<Inline<false>, 1> + 'static {
-    fn spawn(kernel: &Kernel<Self>, space: Space<Self>) -> On<Self> {
+/// Makes a thread of `space`, known to the machine where the design asks for it.
+pub(crate) trait Spawn: Kernel<Machine = Inline<false>> {
+    fn spawn(kernel: &Small<Self>, space: Space<Self>) -> On<Self> {
         let _ = kernel;
         Occupant::User(Task { space, thread: Box::leak(Box::new(Thread::new())) })
     }
 }
 
-impl Spawn for bonfire_engine::Everywhere {}
-impl Spawn for bonfire_engine::Running {}
-impl Spawn for bonfire_engine::Mask {}
-impl Spawn for bonfire_engine::LockedMask {}
-impl Spawn for Threads {
-    fn spawn(kernel: &Kernel<Self>, space: Space<Self>) -> On<Self> {
-        let thread: &'static Thread<Inline<false>, Self, 1> = Box::leak(Box::new(Thread::new()));
+impl Spawn for With<Everywhere> {}
+impl Spawn for With<Running> {}
+impl Spawn for With<Mask> {}
+impl Spawn for With<LockedMask> {}
+impl Spawn for With<Threads> {
+    fn spawn(kernel: &Small<Self>, space: Space<Self>) -> On<Self> {
+        let thread: &'static Thread<Self> = Box::leak(Box::new(Thread::new()));
         kernel.machine().threads.borrow_mut().push((space, thread));
         Occupant::User(Task { space, thread })
     }

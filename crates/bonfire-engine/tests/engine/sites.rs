@@ -1,36 +1,36 @@
 //! Which barriers a hook passes: those it owes, and no others.
 
-use crate::inline::{Kernel, On, Space, Spawn, new_space};
+use crate::inline::{On, Small, Space, Spawn, With, new_space};
 use bonfire_engine::abi::{Call, Command, Cpu, Flavour};
 use bonfire_engine::core_sync::Return;
 use bonfire_engine::{Mask, Occupant, Running, Site, Task, Thread, Threads, Users};
 
 /// A kernel whose CPU 0 runs a process registered for `flavours`, and a stranger.
-fn registered<T: Spawn>(flavours: &[Flavour]) -> (&'static Kernel<T>, Space<T>, On<T>) {
-    let kernel = Kernel::<T>::boot();
+fn registered<K: Spawn>(flavours: &[Flavour]) -> (&'static Small<K>, Space<K>, On<K>) {
+    let kernel = Small::<K>::boot();
     let space = new_space();
-    kernel.switch(0, T::spawn(kernel, space));
+    kernel.switch(0, K::spawn(kernel, space));
     for flavour in flavours {
         kernel.command(0, flavour.registration()).unwrap();
     }
     kernel.forget();
-    (kernel, space, T::spawn(kernel, new_space()))
+    (kernel, space, K::spawn(kernel, new_space()))
 }
 
 /// Takes CPU 1 through every change of occupant and says what each passed.
-fn tour<T: Spawn>(flavours: &[Flavour]) -> Vec<(&'static str, Vec<Site>)> {
-    let (kernel, space, stranger) = registered::<T>(flavours);
+fn tour<K: Spawn>(flavours: &[Flavour]) -> Vec<(&'static str, Vec<Site>)> {
+    let (kernel, space, stranger) = registered::<K>(flavours);
     let mut tour = Vec::new();
     let mut step = |name, to| {
         kernel.switch(1, to);
         tour.push((name, kernel.sites()));
     };
-    step("kernel to process", T::spawn(kernel, space));
-    step("thread to thread", T::spawn(kernel, space));
+    step("kernel to process", K::spawn(kernel, space));
+    step("thread to thread", K::spawn(kernel, space));
     step("process to stranger", stranger);
-    step("stranger to process", T::spawn(kernel, space));
+    step("stranger to process", K::spawn(kernel, space));
     step("process to kernel thread", Occupant::Borrower(space));
-    step("kernel thread to process", T::spawn(kernel, space));
+    step("kernel thread to process", K::spawn(kernel, space));
     let Occupant::User(task) = kernel.on(1) else { unreachable!() };
     kernel.engine.exit(Cpu(1), task);
     tour.push(("exit", kernel.sites()));
@@ -39,7 +39,7 @@ fn tour<T: Spawn>(flavours: &[Flavour]) -> Vec<(&'static str, Vec<Site>)> {
     kernel.engine.return_space(Cpu(1), task);
     tour.push(("unuse", kernel.sites()));
     kernel.runs(1, Occupant::Borrower(space));
-    kernel.switch(1, T::spawn(kernel, space));
+    kernel.switch(1, K::spawn(kernel, space));
     let Occupant::User(task) = kernel.on(1) else { unreachable!() };
     let _ = kernel.sites();
     let image = new_space();
@@ -55,7 +55,7 @@ use Site::{
 
 #[test]
 fn who_never_registered_passes_no_barrier() {
-    for tour in [tour::<Running>(&[]), tour::<Mask>(&[]), tour::<Threads>(&[])] {
+    for tour in [tour::<With<Running>>(&[]), tour::<With<Mask>>(&[]), tour::<With<Threads>>(&[])] {
         assert!(tour.iter().all(|(_, sites)| sites.is_empty()), "{tour:?}");
     }
 }
@@ -63,7 +63,7 @@ fn who_never_registered_passes_no_barrier() {
 #[test]
 fn running_pays_on_either_side_of_a_switch() {
     assert_eq!(
-        tour::<Running>(&[Flavour::Private]),
+        tour::<With<Running>>(&[Flavour::Private]),
         [
             ("kernel to process", vec![MmDrop]),
             ("thread to thread", vec![]),
@@ -82,7 +82,7 @@ fn running_pays_on_either_side_of_a_switch() {
 #[test]
 fn mask_pays_once_and_nothing_while_a_kernel_thread_borrows() {
     assert_eq!(
-        tour::<Mask>(&[Flavour::Private]),
+        tour::<With<Mask>>(&[Flavour::Private]),
         [
             ("kernel to process", vec![MaskSet]),
             ("thread to thread", vec![]),
@@ -101,7 +101,7 @@ fn mask_pays_once_and_nothing_while_a_kernel_thread_borrows() {
 #[test]
 fn threads_pays_between_threads_of_one_address_space_too() {
     assert_eq!(
-        tour::<Threads>(&[Flavour::Private]),
+        tour::<With<Threads>>(&[Flavour::Private]),
         [
             ("kernel to process", vec![MmDrop]),
             ("thread to thread", vec![SameSwitch]),
@@ -119,7 +119,7 @@ fn threads_pays_between_threads_of_one_address_space_too() {
 
 #[test]
 fn a_core_serialisation_is_owed_where_neither_page_tables_nor_return_serialise() {
-    let tour = tour::<Running>(&[Flavour::SyncCore]);
+    let tour = tour::<With<Running>>(&[Flavour::SyncCore]);
     let owed: Vec<_> =
         tour.iter().filter(|(_, sites)| sites.iter().any(|site| site.is_core_sync())).collect();
     assert_eq!(
@@ -130,8 +130,8 @@ fn a_core_serialisation_is_owed_where_neither_page_tables_nor_return_serialise()
 
 #[test]
 fn the_caller_and_its_targets_serialise_behind_their_barriers() {
-    let (kernel, space, _) = registered::<Running>(&[Flavour::SyncCore]);
-    kernel.switch(1, Running::spawn(kernel, space));
+    let (kernel, space, _) = registered::<With<Running>>(&[Flavour::SyncCore]);
+    kernel.switch(1, <With<Running>>::spawn(kernel, space));
     kernel.forget();
     kernel.command(0, Command::SyncCore).unwrap();
     assert_eq!(kernel.sites(), [SysEntry, IpiMb, IpiCoreSync, SelfCoreSync, SysExit]);
@@ -140,14 +140,14 @@ fn the_caller_and_its_targets_serialise_behind_their_barriers() {
 /// Linux skips both where it counts one user.
 #[test]
 fn a_process_of_one_thread_passes_both_barriers_of_a_call() {
-    let (kernel, _, _) = registered::<Running>(&[Flavour::Private]);
+    let (kernel, _, _) = registered::<With<Running>>(&[Flavour::Private]);
     kernel.call_as(0, Users::Sole, Call::new(Command::PrivateExpedited)).unwrap();
     assert_eq!(kernel.sites(), [SysEntry, SysExit]);
 }
 
 #[test]
 fn a_registration_stands_between_its_two_barriers() {
-    let (kernel, _, _) = registered::<Running>(&[]);
+    let (kernel, _, _) = registered::<With<Running>>(&[]);
     kernel.command(0, Command::RegisterPrivateExpedited).unwrap();
     assert_eq!(kernel.sites(), [RegEntry, IpiMb, IpiMb, IpiMb, RegExit]);
     kernel.command(0, Command::RegisterRseq).unwrap();
@@ -156,7 +156,7 @@ fn a_registration_stands_between_its_two_barriers() {
 
 #[test]
 fn what_is_put_off_is_settled_once_on_the_first_return_that_does_not_serialise() {
-    let kernel = Kernel::<Running, true>::boot();
+    let kernel = Small::<With<Running, true>>::boot();
     let space = new_space();
     let user = || Occupant::User(Task { space, thread: Box::leak(Box::new(Thread::new())) });
     for cpu in [0, 1] {

@@ -7,8 +7,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use bonfire_abi::{Call, Command, Cpu};
 use bonfire_engine::{
-    AddressSpace, Engine, Everywhere, LockedMask, Mask, Occupant, RunQueues, Running, Targets, Task, Thread,
-    Threads, Users,
+    self as engine, AddressSpace, Design, Engine, Groups, Occupant, RunQueues, Targets, Task, Thread, Users,
 };
 use bonfire_model::machine::Mutant;
 use bonfire_model::scenario::Scenario;
@@ -20,39 +19,35 @@ use crate::machine::{Blocked, Loom, THREADS, assume, become_cpu, before_cpus_run
 /// How many address spaces a scenario may have.
 const SPACES: usize = 3;
 
-/// A way to choose CPUs, and what it asks of this kernel.
-pub(crate) trait Design:
-    Targets<Loom, 1, PerSpace: Send + Sync, PerThread: Send + Sync> + 'static
+/// A kernel of the engine's in loom.
+pub(crate) trait Modelled:
+    engine::Kernel<
+        Machine = Loom,
+        Capacity = Groups<1>,
+        Design: Targets<Self, PerSpace: Send + Sync, PerThread: Send + Sync>,
+    >
 {
-    /// Whether hooks are called with the run queue locked.
-    const LOCKS: bool = false;
-
-    /// Makes the threads known to the machine, if they are to be listed.
-    fn enlist(_: &Loom, _: &Arc<[Thread<Loom, Self, 1>; THREADS]>) {}
 }
 
-impl Design for Everywhere {}
-impl Design for Running {}
-impl Design for Mask {}
-impl Design for LockedMask {
-    const LOCKS: bool = true;
-}
-impl Design for Threads {
-    fn enlist(machine: &Loom, threads: &Arc<[Thread<Loom, Self, 1>; THREADS]>) {
-        machine.enlist(Arc::clone(threads));
-    }
+impl<K> Modelled for K where
+    K: engine::Kernel<
+            Machine = Loom,
+            Capacity = Groups<1>,
+            Design: Targets<K, PerSpace: Send + Sync, PerThread: Send + Sync>,
+        >
+{
 }
 
 /// The kernel.
-pub(crate) struct Kernel<T: Design> {
-    engine: Engine<Loom, T, 1>,
-    spaces: [AddressSpace<Loom, T, 1>; SPACES],
-    threads: Arc<[Thread<Loom, T, 1>; THREADS]>,
+pub(crate) struct Kernel<K: Modelled> {
+    engine: Engine<K>,
+    spaces: [AddressSpace<K>; SPACES],
+    threads: Arc<[Thread<K>; THREADS]>,
     vars: [AtomicU64; 4],
     signals: [AtomicU64; 4],
 }
 
-impl<T: Design> Kernel<T> {
+impl<K: Modelled> Kernel<K> {
     /// A kernel at the point where `scenario` begins.
     pub(crate) fn boot(scenario: &Scenario, mutant: Mutant, passed: Arc<AtomicU32>) -> Arc<Self> {
         before_cpus_run();
@@ -64,7 +59,7 @@ impl<T: Design> Kernel<T> {
             vars: [(); 4].map(|()| AtomicU64::new(0)),
             signals: [(); 4].map(|()| AtomicU64::new(0)),
         });
-        T::enlist(kernel.engine.machine(), &kernel.threads);
+        kernel.engine.machine().enlist(&kernel.threads);
         kernel.set_up(scenario);
         cpus_run();
         passed.store(0, Relaxed);
@@ -137,11 +132,11 @@ impl<T: Design> Kernel<T> {
         std::ptr::from_ref(&self.spaces[space]).addr()
     }
 
-    fn task(&self, space: usize, thread: usize) -> Task<'_, Loom, T, 1> {
+    fn task(&self, space: usize, thread: usize) -> Task<'_, K> {
         Task { space: &self.spaces[space], thread: &self.threads[thread] }
     }
 
-    fn occupant(&self, on: On) -> Occupant<'_, Loom, T, 1> {
+    fn occupant(&self, on: On) -> Occupant<'_, K> {
         match on {
             On::Kernel => Occupant::Kernel,
             On::Lazy(space) => Occupant::Borrower(&self.spaces[space]),
@@ -161,14 +156,14 @@ const fn switched_to(act: &Act) -> Option<On> {
 pub(crate) type Reads = Vec<(u8, u64)>;
 
 /// A CPU: the one of the thread of loom that has it.
-struct Processor<'a, T: Design> {
-    kernel: &'a Kernel<T>,
+struct Processor<'a, K: Modelled> {
+    kernel: &'a Kernel<K>,
     on: On,
     is_online: bool,
     reads: Reads,
 }
 
-impl<T: Design> Processor<'_, T> {
+impl<K: Modelled> Processor<'_, T> {
     fn run(&mut self, acts: &[Act], interrupted: usize) {
         let mut refused = false;
         for (number, &act) in acts.iter().enumerate() {
@@ -188,7 +183,7 @@ impl<T: Design> Processor<'_, T> {
 
     fn take_interrupt(&self) {
         if self.is_online && self.kernel.engine.machine().is_poked() {
-            self.kernel.engine.handle_poke(this_cpu(), self.kernel.occupant(self.on));
+            self.kernel.engine.handle_poke(this_cpu());
         }
     }
 
@@ -235,7 +230,7 @@ impl<T: Design> Processor<'_, T> {
         self.hook(to, |cpu| engine.switch(cpu, from, self.kernel.occupant(to)));
     }
 
-    fn leave(&mut self, hook: impl FnOnce(Cpu, Task<'_, Loom, T, 1>)) {
+    fn leave(&mut self, hook: impl FnOnce(Cpu, Task<'_, K>)) {
         let On::User { space, thread } = self.on else { panic!("nobody to leave") };
         self.hook(On::Lazy(space), |cpu| hook(cpu, self.kernel.task(space, thread)));
         self.kernel.engine.machine().list(thread, 0);
@@ -259,7 +254,7 @@ impl<T: Design> Processor<'_, T> {
     /// Calls a hook as the engine asks for it: no interrupt is polled in it, and
     /// the run queue is locked where the design wants it.
     fn hook(&mut self, to: On, hook: impl FnOnce(Cpu)) {
-        if T::LOCKS {
+        if Engine::<K>::DESIGN == Design::LockedMask {
             self.kernel.engine.machine().with_run_queue(this_cpu(), || hook(this_cpu()));
         } else {
             hook(this_cpu());

@@ -1,6 +1,7 @@
 //! The engine's machine in loom: C11 atomics, C11 fences, interrupts that are
 //! polled.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::panic;
 use std::sync::atomic::Ordering::{self, Relaxed};
@@ -9,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use bonfire_abi::Cpu;
 use bonfire_engine::{
-    AddressSpace, CpuSet, Machine, RunQueues, Site, Thread, ThreadList, Threads, Woken, Word,
+    AddressSpace, CpuSet, Kernel, Machine, Parts, RunQueues, Site, Thread, ThreadList, Threads, Woken, Word,
 };
 use bonfire_model::explorer::Barrier;
 use bonfire_model::machine::{Change, Mutant};
@@ -20,6 +21,9 @@ use loom::sync::atomic::{AtomicU64, fence};
 pub(crate) const CPUS: usize = 4;
 /// How many threads a scenario may have.
 pub(crate) const THREADS: usize = 6;
+
+/// The kernel in loom that chooses CPUs as the design `D` does.
+pub(crate) type InLoom<D> = Parts<Loom, D>;
 
 /// The machine.
 pub(crate) struct Loom {
@@ -34,7 +38,7 @@ pub(crate) struct Loom {
     run_queues: [Mutex<()>; CPUS],
     /// For each thread, the address of its address space, or 0.
     listed: Mutex<[usize; THREADS]>,
-    threads: OnceLock<Arc<[Thread<Self, Threads, 1>; THREADS]>>,
+    threads: OnceLock<Arc<[Thread<InLoom<Threads>>; THREADS]>>,
 }
 
 impl Loom {
@@ -56,9 +60,11 @@ impl Loom {
         self.pokes[here()].load(Relaxed) != 0
     }
 
-    /// Names the threads that may be in lists.
-    pub(crate) fn enlist(&self, threads: Arc<[Thread<Self, Threads, 1>; THREADS]>) {
-        self.threads.set(threads).ok().expect("once");
+    /// Names the threads that may be in lists, where the design lists them.
+    pub(crate) fn enlist<K: Kernel>(&self, threads: &Arc<[Thread<K>; THREADS]>) {
+        if let Some(threads) = (threads as &dyn Any).downcast_ref() {
+            self.threads.set(Arc::clone(threads)).ok().expect("once");
+        }
     }
 
     /// Changes a list of threads: to that of an address space, or to none.
@@ -108,7 +114,7 @@ impl Machine for Loom {
         }
     }
 
-    fn poke<const GROUPS: usize>(&self, cpus: &CpuSet<GROUPS>) {
+    fn poke<K: Kernel>(&self, cpus: &CpuSet<K>) {
         cpus.iter().for_each(|cpu| self.pokes[cpu.0 as usize].store(1, Relaxed));
     }
 
@@ -127,11 +133,11 @@ impl RunQueues for Loom {
     }
 }
 
-impl ThreadList<1> for Loom {
+impl ThreadList<InLoom<Threads>> for Loom {
     fn for_each_thread(
         &self,
-        space: &AddressSpace<Self, Threads, 1>,
-        mut visit: impl FnMut(&Thread<Self, Threads, 1>),
+        space: &AddressSpace<InLoom<Threads>>,
+        mut visit: impl FnMut(&Thread<InLoom<Threads>>),
     ) {
         let threads = self.threads.get().expect("enlisted by the kernel");
         let space = std::ptr::from_ref(space).addr();

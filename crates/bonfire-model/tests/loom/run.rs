@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bonfire_abi::Command;
-use bonfire_engine::{Everywhere, LockedMask, Mask, Running, Site, Threads};
+use bonfire_engine::{Site, for_design};
 use bonfire_model::explorer::Outcome;
 use bonfire_model::machine::Mutant;
 use bonfire_model::run::Design;
@@ -16,8 +16,8 @@ use bonfire_model::vocabulary::Act;
 use loom::model::Builder;
 use loom::thread;
 
-use crate::kernel::{self, Kernel};
-use crate::machine::become_cpu;
+use crate::kernel::{Kernel, Modelled};
+use crate::machine::{InLoom, become_cpu};
 
 /// What the executions of a run came to.
 #[derive(Clone, Debug, Default)]
@@ -56,13 +56,7 @@ impl Run {
 /// with interrupts taken in every place; up to the first that shows something
 /// forbidden.
 pub(crate) fn run(design: Design, scenario: &Scenario, mutant: &Mutant, bound: Option<usize>) -> Run {
-    let one = match design {
-        Design::Everywhere => run_with::<Everywhere>,
-        Design::Running => run_with::<Running>,
-        Design::Mask => run_with::<Mask>,
-        Design::LockedMask => run_with::<LockedMask>,
-        Design::Threads => run_with::<Threads>,
-    };
+    let one = for_design!(design, D => run_with::<InLoom<D>>);
     let mut all = Run::default();
     for places in interruptions(scenario) {
         all.add(one(scenario, mutant, places, bound));
@@ -104,7 +98,7 @@ const STACK_WORDS: usize = 1 << 15;
 /// Thrown to end a model in the middle.
 struct Enough;
 
-fn run_with<T: kernel::Design>(
+fn run_with<K: Modelled>(
     scenario: &Scenario,
     mutant: &Mutant,
     places: Vec<usize>,
@@ -124,7 +118,7 @@ fn run_with<T: kernel::Design>(
                 // The kernel is made on the stack, and is too large for that of the
                 // thread that loom gives.
                 thread::Builder::new().stack_size(STACK_WORDS).spawn(move || {
-                    let kernel = Kernel::<T>::boot(&scenario, mutant, passed);
+                    let kernel = Kernel::<K>::boot(&scenario, mutant, passed);
                     execute(&kernel, &scenario, &places)
                 })
             };
@@ -155,8 +149,8 @@ fn run_with<T: kernel::Design>(
 
 /// Runs each CPU as a thread, the first as this one; what came of it, if every
 /// CPU came to its end.
-fn execute<T: kernel::Design>(
-    kernel: &Arc<Kernel<T>>,
+fn execute<K: Modelled>(
+    kernel: &Arc<Kernel<K>>,
     scenario: &Arc<Scenario>,
     places: &[usize],
 ) -> Option<Outcome> {

@@ -11,9 +11,9 @@
 use crate::threads::{self, Running};
 use crate::{Arguments, say, sys};
 use bonfire_abi::{Command, FLAG_CPU};
-use bonfire_engine::Site;
+use bonfire_engine::{Design, Site};
 use bonfire_testbed::wire::{Count, Event};
-use bonfire_testbed::{Design, Line, calls};
+use bonfire_testbed::{Line, Variant, calls};
 use core::fmt::Write;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicU32, AtomicU64};
@@ -31,11 +31,11 @@ const NOBODY: u32 = 3;
 
 /// Plays all scenes and reports.
 pub(crate) fn run(arguments: &Arguments) {
-    let design = arguments.value("design").and_then(Design::from_name).unwrap_or_default();
+    let variant = arguments.value("design").and_then(Variant::from_name).unwrap_or_default();
     let cpus = sys::affinity().count_ones();
     sys::stay_on(CALLER);
     if cpus > TARGET {
-        SCENES.iter().for_each(|scene| scene.play(design, cpus));
+        SCENES.iter().for_each(|scene| scene.play(variant, cpus));
         stir(cpus);
     }
     ledger(cpus);
@@ -57,7 +57,7 @@ struct Scene {
 }
 
 /// On which CPU which barrier is owed, and how often for each call.
-type Owed = (u32, Site, fn(Design) -> Often);
+type Owed = (u32, Site, fn(Variant) -> Often);
 
 /// How often something is owed for each call.
 struct Often {
@@ -68,40 +68,40 @@ struct Often {
 const ONCE: Often = Often { least: 1, most: 1 };
 const NEVER: Often = Often { least: 0, most: 0 };
 
-fn once(_: Design) -> Often {
+fn once(_: Variant) -> Often {
     ONCE
 }
 
-fn never(_: Design) -> Often {
+fn never(_: Variant) -> Often {
     NEVER
 }
 
 /// Only the design that looks at nobody interrupts those who run something else.
-fn if_everywhere(design: Design) -> Often {
-    if design == Design::Everywhere { ONCE } else { NEVER }
+fn if_everywhere(variant: Variant) -> Often {
+    if variant.design == Design::Everywhere { ONCE } else { NEVER }
 }
 
 /// As above; and a mask may still hold the CPUs where the space is borrowed.
-fn if_everywhere_or_borrowed(design: Design) -> Often {
-    match design {
+fn if_everywhere_or_borrowed(variant: Variant) -> Often {
+    match variant.design {
         Design::Mask => Often { least: 0, most: 1 },
-        other => if_everywhere(other),
+        _ => if_everywhere(variant),
     }
 }
 
 /// Only one design knows who registered for `GLOBAL_EXPEDITED`.
-fn unless_running(design: Design) -> Often {
-    if matches!(design, Design::Running | Design::RunningLate) { NEVER } else { ONCE }
+fn unless_running(variant: Variant) -> Often {
+    if variant.design == Design::Running { NEVER } else { ONCE }
 }
 
 /// Where it becomes owed, if it is not put off.
-fn at_once(design: Design) -> Often {
-    if design == Design::RunningLate { NEVER } else { ONCE }
+fn at_once(variant: Variant) -> Often {
+    if variant.is_late { NEVER } else { ONCE }
 }
 
 /// On the way back from the call, if it was put off until then.
-fn late(design: Design) -> Often {
-    if design == Design::RunningLate { ONCE } else { NEVER }
+fn late(variant: Variant) -> Often {
+    if variant.is_late { ONCE } else { NEVER }
 }
 
 const SCENES: &[Scene] = &[
@@ -180,17 +180,17 @@ const SCENES: &[Scene] = &[
 ];
 
 impl Scene {
-    fn play(&self, design: Design, cpus: u32) {
+    fn play(&self, variant: Variant, cpus: u32) {
         let other = self.registers_other.then(|| occupy(TARGET, true));
         let stranger = (self.siblings < 2 && STRANGER < cpus).then(|| occupy(STRANGER, false));
-        sys::in_a_process(|| self.call(design, cpus));
+        sys::in_a_process(|| self.call(variant, cpus));
         for child in other.into_iter().chain(stranger) {
             sys::kill(child);
             sys::wait(child, false);
         }
     }
 
-    fn call(&self, design: Design, cpus: u32) {
+    fn call(&self, variant: Variant, cpus: u32) {
         self.command.needs().into_iter().for_each(|flavour| issue(flavour.registration()));
         let words = [const { AtomicU32::new(0) }; 2];
         let mut siblings: [Option<Running>; 2] = [const { None }; 2];
@@ -207,7 +207,7 @@ impl Scene {
             sys::call3(MEMBARRIER, self.command as u64, self.flags.into(), TARGET.into());
         }
         for (owe, before) in self.owes.iter().zip(before).filter(|(owe, _)| owe.0 < cpus) {
-            let Often { least, most } = (owe.2)(design);
+            let Often { least, most } = (owe.2)(variant);
             let who = ["caller", "target", "stranger", "nobody"][owe.0 as usize];
             report(
                 format_args!("{}/{who}/{:?}", self.name, owe.1),

@@ -52,10 +52,10 @@ extern "C" fn boot_cpu(start_info: u64) -> ! {
     if let Err(missing) = frames::init(start.free_memory) {
         fail(Exit::TooLittleMemory, format_args!("too little memory: {} KiB are missing", missing >> 10));
     }
-    membarrier::choose(options.design);
+    membarrier::choose(options.variant);
     membarrier::set_faults(options.deleted(), options.drops_pokes);
     bring_up(cpus);
-    say!("kernel: {cpus} CPUs, design {}", options.design);
+    say!("kernel: {cpus} CPUs, design {}", options.variant);
     if process::start_init(&options.arguments()).is_err() {
         fail(Exit::TooLittleMemory, format_args!("too little memory for the first program"));
     }

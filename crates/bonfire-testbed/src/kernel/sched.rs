@@ -186,14 +186,6 @@ fn load(active: &mut Option<Arc<Space>>, space: &Arc<Space>) {
     }
 }
 
-/// Calls `f` with what occupies this CPU. Interrupts are off.
-pub(crate) fn with_occupant<R>(cpu: usize, f: impl FnOnce(Occupant) -> R) -> R {
-    with_current(|thread| {
-        let active = CPUS[cpu].active.lock();
-        f(Occupant::new(thread.space(), thread, active.as_ref()))
-    })
-}
-
 /// Calls `f` with the CPU's run queue locked, as some designs of the engine ask.
 pub(crate) fn with_run_queue<R>(cpu: usize, f: impl FnOnce() -> R) -> R {
     let _queue = CPUS[cpu].queue.lock();

@@ -9,7 +9,7 @@ use crate::user::{self, Fault};
 use crate::wait::{self, Event};
 use crate::{borrowers, membarrier, memory_files, rseq, serial};
 use alloc::vec::Vec;
-use bonfire_abi::Call;
+use bonfire_abi::{Call, Error};
 use bonfire_engine::Site;
 use bonfire_engine::core_sync::Return;
 use bonfire_testbed::calls;
@@ -134,7 +134,7 @@ fn dispatch(thread: &Thread, frame: &mut TrapFrame) -> Option<Answer> {
         319 => Ok(memory_files::create()),
         324 => membarrier::membarrier(thread, space, Call::from_registers(a, b, c))
             .map(u64::from)
-            .map_err(|error| -(error.errno() as isize)),
+            .map_err(|refused| -(Error::from(refused).errno() as isize)),
         334 => register_rseq(thread, a, b, c, d),
         calls::COUNTS => counts(thread, a, b, c),
         calls::SET_ONLINE => set_online(a, b),

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use bonfire_engine::abi::Cpu;
 
-use crate::{Design, Faults, Options, Process, SpaceHandle, System};
+use crate::{Faults, OnThreads, Options, Process, SpaceHandle, System};
 use party::Party;
 
 /// What a storm is like.
@@ -103,7 +103,7 @@ impl Storm {
     ///
     /// # Errors
     /// If the host has no memory or no threads left.
-    pub fn rage<D: Design>(&self) -> io::Result<Report> {
+    pub fn rage<K: OnThreads>(&self) -> io::Result<Report> {
         let counts = Arc::<Counts>::default();
         let options = Options {
             cpus: self.cpus,
@@ -112,7 +112,7 @@ impl Storm {
             faults: self.faults,
             ..Options::default()
         };
-        let system = System::<D>::boot(options)?;
+        let system = System::<K>::boot(options)?;
         let hung = !self.hold_parties(&system, &counts)?;
         let of_cpus = || (0..).map(Cpu).take(self.cpus).map(|cpu| system.counts(cpu));
         Ok(Report {
@@ -126,7 +126,7 @@ impl Storm {
 
     /// Begins parties until it is time, and waits for the last. False if they
     /// hang.
-    fn hold_parties<D: Design>(&self, system: &System<D>, counts: &Arc<Counts>) -> io::Result<bool> {
+    fn hold_parties<K: OnThreads>(&self, system: &System<K>, counts: &Arc<Counts>) -> io::Result<bool> {
         let mut random = fastrand::Rng::with_seed(self.seed);
         let mut watch = Watch::new(counts);
         let mut processes: Vec<Process> = Vec::new();
@@ -147,9 +147,9 @@ impl Storm {
         }
     }
 
-    fn begin_party<D: Design>(
+    fn begin_party<K: OnThreads>(
         &self,
-        system: &System<D>,
+        system: &System<K>,
         counts: &Arc<Counts>,
         random: &mut fastrand::Rng,
         processes: &mut Vec<Process>,
@@ -166,7 +166,7 @@ impl Storm {
     }
 
     /// Wants one CPU or another offline or online.
-    fn shake<D: Design>(&self, system: &System<D>, counts: &Counts, random: &mut fastrand::Rng) {
+    fn shake<K: OnThreads>(&self, system: &System<K>, counts: &Counts, random: &mut fastrand::Rng) {
         let cpu = Cpu(random.u32(..u32::try_from(self.cpus).unwrap_or(1)));
         let online = random.u8(..4) != 0;
         if !online && cpu != Cpu(0) {

@@ -20,7 +20,7 @@ use bonfire_engine::abi::{Command, Cpu, Error, Flavour};
 use super::{Counts, Event};
 use crate::cold::ColdLines;
 use crate::sys::light_fence;
-use crate::{Design, KernelThread, Memory, SpaceHandle, User};
+use crate::{KernelThread, Memory, OnThreads, SpaceHandle, User};
 
 /// What the threads of a party share.
 pub(super) struct Party {
@@ -81,7 +81,7 @@ impl Party {
     }
 
     /// The first thread of the process.
-    pub(super) fn host<D: Design>(self: &Arc<Self>, user: &User<D>) {
+    pub(super) fn host<K: OnThreads>(self: &Arc<Self>, user: &User<K>) {
         let mut random = fastrand::Rng::with_seed(self.seed);
         let late = random.bool();
         if !late {
@@ -106,7 +106,7 @@ impl Party {
 
     /// A kernel thread that uses the address space of the process, and is the
     /// light side of the last door meanwhile.
-    pub(super) fn borrow<D: Design>(&self, this: &KernelThread<D>, space: &SpaceHandle<D>) {
+    pub(super) fn borrow<K: OnThreads>(&self, this: &KernelThread<K>, space: &SpaceHandle<K>) {
         while !self.here.is_over() && !this.is_stopping() {
             this.use_space(space);
             self.counts.add(Event::Borrowing);
@@ -120,7 +120,7 @@ impl Party {
         }
     }
 
-    fn register<D: Design>(&self, user: &User<D>, house: &House, random: &mut fastrand::Rng) {
+    fn register<K: OnThreads>(&self, user: &User<K>, house: &House, random: &mut fastrand::Rng) {
         let mut held = 0;
         for (bit, flavour) in Flavour::ALL.into_iter().enumerate() {
             if random.u8(..3) != 0 || flavour == Flavour::Private {
@@ -132,22 +132,22 @@ impl Party {
         house.flavours.store(held, Relaxed);
     }
 
-    fn start_light<D: Design>(
+    fn start_light<K: OnThreads>(
         self: &Arc<Self>,
-        user: &User<D>,
+        user: &User<K>,
         of: fn(&Self) -> &House,
         random: &mut fastrand::Rng,
     ) {
         for door in 0..DOORS - 1 {
             let (party, place) = (Arc::clone(self), Self::somewhere(user, random));
-            let light = move |user: &User<D>| party.light(user, of(&party), door);
+            let light = move |user: &User<K>| party.light(user, of(&party), door);
             self.expect(user.start(Memory::Shared, place, light).is_ok());
         }
     }
 
-    fn start_heavy<D: Design>(
+    fn start_heavy<K: OnThreads>(
         self: &Arc<Self>,
-        user: &User<D>,
+        user: &User<K>,
         of: fn(&Self) -> &House,
         random: &mut fastrand::Rng,
     ) {
@@ -155,7 +155,7 @@ impl Party {
         of(self).open.store(true, Relaxed);
         for door in 0..DOORS {
             let (party, place, seed) = (Arc::clone(self), Self::somewhere(user, random), random.u64(..));
-            let heavy = move |user: &User<D>| party.heavy(user, of(&party), door, seed);
+            let heavy = move |user: &User<K>| party.heavy(user, of(&party), door, seed);
             if user.start(Memory::Shared, place, heavy).is_err() {
                 self.expect(false);
                 of(self).heavy.fetch_sub(1, Relaxed);
@@ -164,11 +164,11 @@ impl Party {
     }
 
     /// A child that inherits the registrations and has doors of its own.
-    fn fork<D: Design>(self: &Arc<Self>, user: &User<D>, random: &mut fastrand::Rng) {
+    fn fork<K: OnThreads>(self: &Arc<Self>, user: &User<K>, random: &mut fastrand::Rng) {
         let (party, seed) = (Arc::clone(self), random.u64(..));
         party.there.flavours.store(self.here.flavours.load(Relaxed), Relaxed);
         self.counts.add(Event::Fork);
-        let child = move |user: &User<D>| {
+        let child = move |user: &User<K>| {
             let mut random = fastrand::Rng::with_seed(seed);
             party.start_light(user, House::there, &mut random);
             party.start_heavy(user, House::there, &mut random);
@@ -179,7 +179,7 @@ impl Party {
     }
 
     /// A new image, while the threads go on in the old one.
-    fn exec<D: Design>(&self, user: &User<D>) {
+    fn exec<K: OnThreads>(&self, user: &User<K>) {
         user.exec();
         self.counts.add(Event::Exec);
         self.expect(user.issue(Command::GetRegistrations) == Ok(0));
@@ -189,7 +189,7 @@ impl Party {
     }
 
     /// The light side of everything.
-    fn light<D: Design>(&self, user: &User<D>, house: &House, door: usize) {
+    fn light<K: OnThreads>(&self, user: &User<K>, house: &House, door: usize) {
         for turn in 0_u32.. {
             if house.is_over() {
                 break;
@@ -214,7 +214,7 @@ impl Party {
 
     /// The heavy side of one door; of the first also that of the code, of the
     /// second that of the sections.
-    fn heavy<D: Design>(&self, user: &User<D>, house: &House, door: usize, seed: u64) {
+    fn heavy<K: OnThreads>(&self, user: &User<K>, house: &House, door: usize, seed: u64) {
         let mut random = fastrand::Rng::with_seed(seed);
         let held = house.flavours.load(Relaxed);
         for number in 1..=random.u32(1..=CALLS) {
@@ -246,7 +246,7 @@ impl Party {
     }
 
     /// A CPU to stay on, or none.
-    fn somewhere<D: Design>(user: &User<D>, random: &mut fastrand::Rng) -> Option<Cpu> {
+    fn somewhere<K: OnThreads>(user: &User<K>, random: &mut fastrand::Rng) -> Option<Cpu> {
         (random.u8(..3) == 0).then(|| Cpu(random.u32(..user.cpus())))
     }
 
@@ -279,7 +279,7 @@ impl House {
         &self.slots[epoch as usize % SLOTS]
     }
 
-    fn publish<D: Design>(&self, user: &User<D>, number: u32, barrier: impl FnOnce()) {
+    fn publish<K: OnThreads>(&self, user: &User<K>, number: u32, barrier: impl FnOnce()) {
         user.patch(number);
         barrier();
         // Release: pairs with the acquire of the light side.

@@ -10,8 +10,8 @@ use core::sync::atomic::{Ordering, fence};
 use bonfire_engine::abi::{Call, Cpu, to_return};
 use bonfire_engine::core_sync::{CoreSync, RISCV, Return, Settle};
 use bonfire_engine::{
-    AddressSpace, AtomicWord, CpuSet, Engine, Everywhere, LockedMask, Machine, Mask, Occupant, RunQueues, Running,
-    Site, Targets, Task, Thread, ThreadList, Threads, Users, Woken, Word,
+    AddressSpace, AtomicWord, CpuSet, Engine, Everywhere, Groups, Kernel, LockedMask, Machine, Mask, Occupant, Parts,
+    RunQueues, Running, Site, Task, Thread, ThreadList, Threads, Users, Woken, Word,
 };
 
 unsafe extern "C" {
@@ -48,7 +48,7 @@ impl Machine for Bare {
     fn fence(&self, _: Site) {
         fence(Ordering::SeqCst);
     }
-    fn poke<const G: usize>(&self, cpus: &CpuSet<G>) {
+    fn poke<K: Kernel>(&self, cpus: &CpuSet<K>) {
         if cpus.iter().any(|cpu| cpu == Cpu(7)) {
             fence(Ordering::SeqCst);
         }
@@ -71,11 +71,14 @@ impl RunQueues for Bare {
     }
 }
 
-impl ThreadList<GROUPS> for Bare {
+/// A kernel on this machine with one of the designs.
+type With<D> = Parts<Bare, D, Groups<GROUPS>>;
+
+impl ThreadList<With<Threads>> for Bare {
     fn for_each_thread(
         &self,
-        space: &AddressSpace<Self, Threads, GROUPS>,
-        mut visit: impl FnMut(&Thread<Self, Threads, GROUPS>),
+        space: &AddressSpace<With<Threads>>,
+        mut visit: impl FnMut(&Thread<With<Threads>>),
     ) {
         if core::ptr::eq(space, &THREADS.space) {
             visit(&THREADS.thread);
@@ -83,14 +86,14 @@ impl ThreadList<GROUPS> for Bare {
     }
 }
 
-struct Kernel<T: Targets<Bare, GROUPS>> {
-    engine: Engine<Bare, T, GROUPS>,
-    space: AddressSpace<Bare, T, GROUPS>,
-    child: AddressSpace<Bare, T, GROUPS>,
-    thread: Thread<Bare, T, GROUPS>,
+struct Small<K: Kernel<Machine = Bare>> {
+    engine: Engine<K>,
+    space: AddressSpace<K>,
+    child: AddressSpace<K>,
+    thread: Thread<K>,
 }
 
-impl<T: Targets<Bare, GROUPS>> Kernel<T> {
+impl<K: Kernel<Machine = Bare>> Small<K> {
     const fn new() -> Self {
         Self {
             engine: Engine::new(Bare),
@@ -109,7 +112,7 @@ impl<T: Targets<Bare, GROUPS>> Kernel<T> {
         self.engine.switch(cpu, Occupant::Kernel, Occupant::User(task));
         let result = self.engine.membarrier(task, Users::Several, Call::from_registers(cmd, flags, cpu_id));
         self.engine.fork(&self.space, &self.child);
-        self.engine.handle_poke(cpu, Occupant::User(task));
+        self.engine.handle_poke(cpu);
         self.engine.before_user(cpu, Return::SystemCall);
         self.engine.exec(cpu, task, &self.child);
         self.engine.exit(cpu, child);
@@ -117,15 +120,15 @@ impl<T: Targets<Bare, GROUPS>> Kernel<T> {
         self.engine.return_space(cpu, task);
         self.engine.switch(cpu, Occupant::Borrower(&self.space), Occupant::Kernel);
         self.engine.offline(cpu);
-        to_return(result)
+        to_return(result) + self.engine.mismatches() as isize
     }
 }
 
-static EVERYWHERE: Kernel<Everywhere> = Kernel::new();
-static RUNNING: Kernel<Running> = Kernel::new();
-static MASK: Kernel<Mask> = Kernel::new();
-static LOCKED_MASK: Kernel<LockedMask> = Kernel::new();
-static THREADS: Kernel<Threads> = Kernel::new();
+static EVERYWHERE: Small<With<Everywhere>> = Small::new();
+static RUNNING: Small<With<Running>> = Small::new();
+static MASK: Small<With<Mask>> = Small::new();
+static LOCKED_MASK: Small<With<LockedMask>> = Small::new();
+static THREADS: Small<With<Threads>> = Small::new();
 
 /// The entry of the library.
 // SAFETY: no other symbol of this name is linked.

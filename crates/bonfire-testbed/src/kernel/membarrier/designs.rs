@@ -4,39 +4,31 @@
 //! choice at run time this kernel makes an engine of each, gives every space and
 //! thread what each of them keeps, and calls the chosen one by a table.
 
-use super::machine::{GROUPS, Testbed};
+use super::machine::{Testbed, With};
 use super::{Occupant, Space, Thread};
 use crate::sched;
-use bonfire_abi::{Call, Cpu, Result};
+use bonfire_abi::{Call, Cpu};
 use bonfire_engine::core_sync::Return;
-use bonfire_engine::{Engine, Everywhere, LockedMask, Machine, Mask, Running, Targets, Task, Threads, Users};
+use bonfire_engine::{
+    AddressSpace, Design, Engine, Everywhere, Kernel, LockedMask, Mask, Refused, Running, Task, Threads,
+    Users,
+};
+use bonfire_testbed::Variant;
+use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
-/// What a design needs to be one of several.
-trait Design: Sized + 'static {
-    type Machine: Machine;
-    type Targets: Targets<Self::Machine, GROUPS>;
-
-    fn engine() -> &'static EngineOf<Self>;
-    fn space(space: &Space) -> &SpaceOf<Self>;
-    fn thread(thread: &Thread) -> &ThreadOf<Self>;
-
-    /// Calls `hook` as the design wants its hooks called.
-    fn hooked(_: Cpu, hook: impl FnOnce(&'static EngineOf<Self>)) {
-        hook(Self::engine());
-    }
+/// What a variant needs to be one of several.
+trait OneOfSeveral: Kernel {
+    fn engine() -> &'static Engine<Self>;
+    fn space(space: &Space) -> &AddressSpace<Self>;
+    fn thread(thread: &Thread) -> &bonfire_engine::Thread<Self>;
 }
 
-type EngineOf<D> = Engine<<D as Design>::Machine, <D as Design>::Targets, GROUPS>;
-type SpaceOf<D> = bonfire_engine::AddressSpace<<D as Design>::Machine, <D as Design>::Targets, GROUPS>;
-type ThreadOf<D> = bonfire_engine::Thread<<D as Design>::Machine, <D as Design>::Targets, GROUPS>;
-type TaskOf<'a, D> = Task<'a, <D as Design>::Machine, <D as Design>::Targets, GROUPS>;
-
-macro_rules! designs {
-    ($($field:ident: $name:ident = $targets:ident on $machine:ty { $($more:item)* })*) => {
+macro_rules! variants {
+    ($($field:ident: $kernel:ty),* $(,)?) => {
         /// What the engines keep of a space, and how many threads are in it.
         pub(crate) struct PerSpace {
-            $(pub(super) $field: bonfire_engine::AddressSpace<$machine, $targets, GROUPS>,)*
+            $(pub(super) $field: AddressSpace<$kernel>,)*
             /// Linux's `mm_users`.
             pub(super) users: AtomicU32,
             pub(super) registered: super::owed::Registered,
@@ -44,14 +36,14 @@ macro_rules! designs {
 
         /// What the engines keep of a thread.
         pub(crate) struct PerThread {
-            $(pub(super) $field: bonfire_engine::Thread<$machine, $targets, GROUPS>,)*
+            $(pub(super) $field: bonfire_engine::Thread<$kernel>,)*
         }
 
         impl PerSpace {
             /// Of a new space.
             pub(crate) const fn new() -> Self {
                 Self {
-                    $($field: bonfire_engine::AddressSpace::new(),)*
+                    $($field: AddressSpace::new(),)*
                     users: AtomicU32::new(0),
                     registered: super::owed::Registered::new(),
                 }
@@ -65,132 +57,135 @@ macro_rules! designs {
             }
         }
 
-        $(struct $name;
-
-        impl Design for $name {
-            type Machine = $machine;
-            type Targets = $targets;
-
-            fn engine() -> &'static EngineOf<Self> {
-                static ENGINE: EngineOf<$name> = Engine::new(Testbed);
+        $(impl OneOfSeveral for $kernel {
+            fn engine() -> &'static Engine<Self> {
+                static ENGINE: Engine<$kernel> = Engine::new(Testbed);
                 &ENGINE
             }
-            fn space(space: &Space) -> &SpaceOf<Self> {
+            fn space(space: &Space) -> &AddressSpace<Self> {
                 &space.membarrier.$field
             }
-            fn thread(thread: &Thread) -> &ThreadOf<Self> {
+            fn thread(thread: &Thread) -> &bonfire_engine::Thread<Self> {
                 &thread.membarrier.$field
             }
-            $($more)*
         })*
 
-        /// The designs by their numbers.
-        const DESIGNS: &[&'static dyn Hooks] = &[$(&Chosen::<$name>(core::marker::PhantomData)),*];
+        /// The variants by their numbers.
+        const VARIANTS: &[&'static dyn Hooks] = &[$(&Chosen::<$kernel>(PhantomData)),*];
     };
 }
 
-// In the order of `bonfire_testbed::Design`.
-designs! {
-    everywhere: InEverywhere = Everywhere on Testbed {}
-    running: InRunning = Running on Testbed {}
-    running_late: InRunningLate = Running on Testbed<true> {}
-    mask: InMask = Mask on Testbed {}
-    locked_mask: InLockedMask = LockedMask on Testbed {
-        fn hooked(cpu: Cpu, hook: impl FnOnce(&'static EngineOf<Self>)) {
-            sched::with_run_queue(cpu.0 as usize, || hook(Self::engine()));
-        }
-    }
-    threads: InThreads = Threads on Testbed {}
+// In the order of `Variant::ALL`.
+variants! {
+    everywhere: With<Everywhere>,
+    running: With<Running>,
+    mask: With<Mask>,
+    locked_mask: With<LockedMask>,
+    threads: With<Threads>,
+    running_late: With<Running, true>,
 }
 
-static CHOSEN: AtomicUsize = AtomicUsize::new(bonfire_testbed::Design::Running as usize);
+static CHOSEN: AtomicUsize = AtomicUsize::new(0);
 
-/// Chooses the design, before the first CPU is online.
-pub(crate) fn choose(design: bonfire_testbed::Design) {
-    CHOSEN.store(design as usize, Relaxed);
-}
-
-/// The number of the chosen one.
-pub(super) fn chosen() -> usize {
-    CHOSEN.load(Relaxed)
+/// Chooses the variant, before the first CPU is online.
+pub(crate) fn choose(variant: Variant) {
+    CHOSEN.store(variant.number(), Relaxed);
 }
 
 /// The chosen one.
+pub(super) fn chosen() -> Variant {
+    Variant::ALL[CHOSEN.load(Relaxed)]
+}
+
+/// The chosen engine.
 pub(super) fn design() -> &'static dyn Hooks {
-    DESIGNS[chosen()]
+    VARIANTS[CHOSEN.load(Relaxed)]
 }
 
 /// The engine's face without its types.
 pub(super) trait Hooks: Sync {
-    fn membarrier(&self, space: &Space, thread: &Thread, users: Users, call: Call) -> Result<u32>;
+    fn membarrier(&self, space: &Space, thread: &Thread, users: Users, call: Call) -> Result<u32, Refused>;
     fn fork(&self, parent: &Space, child: &Space);
     fn switch(&self, cpu: Cpu, from: Occupant, to: Occupant);
     fn exit(&self, cpu: Cpu, space: &Space, thread: &Thread);
     fn exec(&self, cpu: Cpu, old: &Space, new: &Space, thread: &Thread);
     fn use_mm(&self, cpu: Cpu, from: Occupant, space: &Space, thread: &Thread);
     fn unuse_mm(&self, cpu: Cpu, space: &Space, thread: &Thread);
-    fn handle_poke(&self, cpu: Cpu, occupant: Occupant);
+    fn handle_poke(&self, cpu: Cpu);
     fn before_user(&self, cpu: Cpu, way: Return);
     fn online(&self, cpu: Cpu);
     fn offline(&self, cpu: Cpu);
 }
 
-struct Chosen<D>(core::marker::PhantomData<fn() -> D>);
+struct Chosen<K>(PhantomData<fn() -> K>);
 
-impl<D: Design> Hooks for Chosen<D> {
-    fn membarrier(&self, space: &Space, thread: &Thread, users: Users, call: Call) -> Result<u32> {
-        D::engine().membarrier(task::<D>(space, thread), users, call)
+/// Calls `hook` as the design wants its hooks called.
+fn hooked<K: OneOfSeveral>(cpu: Cpu, hook: impl FnOnce(&'static Engine<K>)) {
+    if Engine::<K>::DESIGN == Design::LockedMask {
+        sched::with_run_queue(cpu.0 as usize, || hook(K::engine()));
+    } else {
+        hook(K::engine());
+    }
+}
+
+impl<K: OneOfSeveral> Hooks for Chosen<K> {
+    fn membarrier(&self, space: &Space, thread: &Thread, users: Users, call: Call) -> Result<u32, Refused> {
+        K::engine().membarrier(task::<K>(space, thread), users, call)
     }
 
     fn fork(&self, parent: &Space, child: &Space) {
-        D::engine().fork(D::space(parent), D::space(child));
+        K::engine().fork(K::space(parent), K::space(child));
     }
 
     fn switch(&self, cpu: Cpu, from: Occupant, to: Occupant) {
-        D::hooked(cpu, |engine| engine.switch(cpu, occupant::<D>(from), occupant::<D>(to)));
+        hooked::<K>(cpu, |engine| engine.switch(cpu, occupant::<K>(from), occupant::<K>(to)));
     }
 
     fn exit(&self, cpu: Cpu, space: &Space, thread: &Thread) {
-        D::hooked(cpu, |engine| engine.exit(cpu, task::<D>(space, thread)));
+        hooked::<K>(cpu, |engine| engine.exit(cpu, task::<K>(space, thread)));
     }
 
     fn exec(&self, cpu: Cpu, old: &Space, new: &Space, thread: &Thread) {
-        D::hooked(cpu, |engine| engine.exec(cpu, task::<D>(old, thread), D::space(new)));
+        hooked::<K>(cpu, |engine| engine.exec(cpu, task::<K>(old, thread), K::space(new)));
     }
 
     fn use_mm(&self, cpu: Cpu, from: Occupant, space: &Space, thread: &Thread) {
-        D::hooked(cpu, |engine| engine.borrow_space(cpu, occupant::<D>(from), task::<D>(space, thread)));
+        hooked::<K>(cpu, |engine| engine.borrow_space(cpu, occupant::<K>(from), task::<K>(space, thread)));
     }
 
     fn unuse_mm(&self, cpu: Cpu, space: &Space, thread: &Thread) {
-        D::hooked(cpu, |engine| engine.return_space(cpu, task::<D>(space, thread)));
+        hooked::<K>(cpu, |engine| engine.return_space(cpu, task::<K>(space, thread)));
     }
 
-    fn handle_poke(&self, cpu: Cpu, who: Occupant) {
-        D::engine().handle_poke(cpu, occupant::<D>(who));
+    fn handle_poke(&self, cpu: Cpu) {
+        K::engine().handle_poke(cpu);
     }
 
     fn before_user(&self, cpu: Cpu, way: Return) {
-        D::engine().before_user(cpu, way);
+        K::engine().before_user(cpu, way);
     }
 
     fn online(&self, cpu: Cpu) {
-        D::hooked(cpu, |engine| engine.online(cpu).expect("boot looked at the number of CPUs"));
+        hooked::<K>(cpu, |engine| {
+            engine.online(cpu).expect("boot looked at the number of CPUs");
+            // Or this CPU would be asked by everybody, until it first ran a thread.
+            engine.switch(cpu, bonfire_engine::Occupant::Kernel, bonfire_engine::Occupant::Kernel);
+        });
     }
 
     fn offline(&self, cpu: Cpu) {
-        D::hooked(cpu, |engine| engine.offline(cpu));
+        hooked::<K>(cpu, |engine| engine.offline(cpu));
     }
 }
 
-fn task<'a, D: Design>(space: &'a Space, thread: &'a Thread) -> TaskOf<'a, D> {
-    Task { space: D::space(space), thread: D::thread(thread) }
+fn task<'a, K: OneOfSeveral>(space: &'a Space, thread: &'a Thread) -> Task<'a, K> {
+    Task { space: K::space(space), thread: K::thread(thread) }
 }
 
-fn occupant<D: Design>(who: Occupant) -> bonfire_engine::Occupant<D::Machine, D::Targets, GROUPS> {
+fn occupant<K: OneOfSeveral>(who: Occupant) -> bonfire_engine::Occupant<K> {
     match who {
-        Occupant::User(space, thread) => bonfire_engine::Occupant::User(task::<D>(space, thread)),
-        Occupant::Borrower(space) => bonfire_engine::Occupant::Borrower(D::space(space)),
+        Occupant::User(space, thread) => bonfire_engine::Occupant::User(task::<K>(space, thread)),
+        Occupant::Borrower(space) => bonfire_engine::Occupant::Borrower(K::space(space)),
         Occupant::Kernel => bonfire_engine::Occupant::Kernel,
     }
 }

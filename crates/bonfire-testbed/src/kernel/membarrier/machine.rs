@@ -6,12 +6,14 @@ use crate::sched;
 use bonfire_abi::Cpu;
 use bonfire_engine::core_sync::{CoreSync, Settle, X86};
 use bonfire_engine::{
-    AddressSpace, AtomicWord, CpuSet, Machine, RunQueues, Site, ThreadList, Threads, Woken, Word,
+    AddressSpace, AtomicWord, CpuSet, Groups, Kernel, Machine, Parts, RunQueues, Site, Thread, ThreadList,
+    Threads, Woken, Word,
 };
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
 
-/// How many times 64 CPUs the engines are made for.
-pub(crate) const GROUPS: usize = MAX_CPUS.div_ceil(64);
+/// This kernel with an engine of the design `D`.
+pub(crate) type With<D, const LATE: bool = false> =
+    Parts<Testbed<LATE>, D, Groups<{ MAX_CPUS.div_ceil(64) }>>;
 
 /// This kernel, as the engine sees it; or `LATE`, one that puts core
 /// serialisations off until user mode. A kernel chooses: at once, each place
@@ -55,7 +57,7 @@ impl<const LATE: bool> Machine for Testbed<LATE> {
 
     /// The xAPIC's command register is memory that is not cached: the write is
     /// behind every earlier store. An x2APIC would need `mfence; lfence` first.
-    fn poke<const G: usize>(&self, cpus: &CpuSet<G>) {
+    fn poke<K: Kernel>(&self, cpus: &CpuSet<K>) {
         if POKE_DROPPED.load(Relaxed) {
             return;
         }
@@ -91,11 +93,11 @@ impl<const LATE: bool> RunQueues for Testbed<LATE> {
     }
 }
 
-impl ThreadList<GROUPS> for Testbed {
+impl ThreadList<With<Threads>> for Testbed {
     fn for_each_thread(
         &self,
-        space: &AddressSpace<Self, Threads, GROUPS>,
-        mut visit: impl FnMut(&bonfire_engine::Thread<Self, Threads, GROUPS>),
+        space: &AddressSpace<With<Threads>>,
+        mut visit: impl FnMut(&Thread<With<Threads>>),
     ) {
         for_each_member(|of, thread| {
             if core::ptr::eq(&of.membarrier.threads, space) {

@@ -21,14 +21,13 @@ pub(crate) use owed::owed;
 
 use crate::arch;
 use crate::lock::Lock;
-use crate::sched;
 use crate::space::Space;
 use crate::thread::Thread;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use bonfire_abi::{Call, Cpu, Result};
-use bonfire_engine::Users;
+use bonfire_abi::{Call, Cpu};
 use bonfire_engine::core_sync::Return;
+use bonfire_engine::{Refused, Users};
 use core::sync::atomic::Ordering::Relaxed;
 use designs::design;
 
@@ -69,7 +68,7 @@ impl<'a> Occupant<'a> {
 }
 
 /// The system call. Interrupts are on: it may have to wait for other CPUs.
-pub(crate) fn membarrier(thread: &Thread, space: &Space, call: Call) -> Result<u32> {
+pub(crate) fn membarrier(thread: &Thread, space: &Space, call: Call) -> Result<u32, Refused> {
     // Only a thread that is in a space can bring another one in, so if it is
     // alone it stays alone while it asks.
     let users = if space.membarrier.users.load(Relaxed) == 1 { Users::Sole } else { Users::Several };
@@ -145,7 +144,7 @@ pub(crate) fn unuse_mm(cpu: usize, space: &Space, thread: &Thread) {
 pub(crate) fn poked() {
     let cpu = arch::cpu_index();
     owed::poked(cpu);
-    sched::with_occupant(cpu, |occupant| design().handle_poke(number(cpu), occupant));
+    design().handle_poke(number(cpu));
 }
 
 /// This CPU is about to return to ring 3, for good this time: interrupts are off.

@@ -15,10 +15,9 @@ use super::Occupant;
 use super::designs::chosen;
 use crate::arch::{self, MAX_CPUS};
 use crate::space::Space;
-use bonfire_abi::{Call, Command, Flavour, Result};
-use bonfire_engine::Site;
+use bonfire_abi::{Call, Command, Flavour};
 use bonfire_engine::core_sync::Return;
-use bonfire_testbed::Design;
+use bonfire_engine::{Design, Refused, Site};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// How often a site was owed on a CPU.
@@ -86,7 +85,7 @@ fn owe(cpu: usize, site: Site, is: Is) {
 
 /// A core serialisation is owed on this CPU: at this site, or before user mode.
 fn owe_sync(cpu: usize, site: Site, is: Is) {
-    if Design::ALL[chosen()] == Design::RunningLate {
+    if chosen().is_late {
         PUT_OFF[cpu].store(put_off(cpu).or(is) as u32, Relaxed);
     } else {
         owe(cpu, site, is);
@@ -143,7 +142,7 @@ pub(super) fn begin(space: &Space, call: Call) -> Is {
 
 /// The call returned. `registers` is what `begin` said: whether this call is the
 /// one that registers.
-pub(super) fn end(space: &Space, call: Call, result: Result<u32>, registers: Is) {
+pub(super) fn end(space: &Space, call: Call, result: Result<u32, Refused>, registers: Is) {
     let (cpu, Ok(_)) = (arch::cpu_index(), result) else { return };
     if let Some(flavour) = registration(call) {
         space.membarrier.registered.done.fetch_or(1 << flavour as u32, Relaxed);
@@ -180,9 +179,12 @@ pub(super) fn poked(cpu: usize) {
 
 pub(super) fn online(cpu: usize) {
     owe(cpu, Site::IpiMb, Is::Yes);
-    if Design::ALL[chosen()] == Design::Everywhere {
+    if chosen().design == Design::Everywhere {
         // No switch will see to a serialisation that nobody asked of this CPU.
         owe(cpu, Site::IpiCoreSync, Is::Yes);
+    } else {
+        // The first hook of a CPU of which nothing is known.
+        owe(cpu, Site::SchedBefore, Is::Yes);
     }
 }
 
@@ -216,9 +218,9 @@ fn change(cpu: usize, from: Occupant, to: Occupant, before: Site, after: Site) {
     let (left, entered) = (from.accesses(), to.accesses());
     let (leaves, enters) = (registered(left, ANY), registered(entered, ANY));
     let moves = !same(left, entered);
-    match Design::ALL[chosen()] {
+    match chosen().design {
         Design::Everywhere => return,
-        Design::Running | Design::RunningLate => {
+        Design::Running => {
             if moves {
                 owe(cpu, before, leaves);
                 owe(cpu, after, enters);
@@ -253,7 +255,7 @@ fn change(cpu: usize, from: Occupant, to: Occupant, before: Site, after: Site) {
     }
     // The page tables stay, so nothing serialised; a kernel thread that had
     // borrowed them answered no poke of this space.
-    let borrowed = moves || Design::ALL[chosen()] == Design::Threads;
+    let borrowed = moves || chosen().design == Design::Threads;
     if borrowed && entered.is_some() && same(from.space(), entered) {
         owe_sync(cpu, Site::RetCoreSync, registered(entered, SYNC_CORE));
     }
