@@ -166,7 +166,7 @@ impl<K: Kernel> Engine<K> {
     /// with more groups of 64.
     pub fn online(&self, cpu: Cpu) -> Result<(), BeyondCapacity> {
         let slot = self.known_slot(cpu).ok_or(BeyondCapacity(cpu))?;
-        self.is_unknown(slot, cpu);
+        self.is_unknown(cpu);
         self.open_inbox(slot);
         // PAIRS(A): the barrier of `serve` stands between the words that say this
         // CPU is online, and unknown, and the first user access.

@@ -10,8 +10,8 @@
 //!
 //! | edge | the caller's end | the other end | what breaks without it |
 //! |------|------------------|---------------|------------------------|
-//! | A | `SysEntry`, before the CPUs are chosen | the first barrier after a CPU changed hands or was poked: `SwitchMm`, `MmDrop`, `UseMm`, `SameSwitch`, `MaskSet`, `MaskSwitch`, `IpiMb` | a CPU is skipped, and yet reads what was there before the call (store buffering) |
-//! | B | `SysExit`, after the last answer | the last barrier before a CPU changed hands or answered: `SchedBefore`, `ExitMm`, `ExecMb`, `UnuseMm`, `SameSwitch`, `MaskClear`, `MaskSwitch`, `OffPre`, `IpiMb` | a CPU is skipped, and what it did before is not seen after the call (message passing) |
+//! | A | `SysEntry`, before the CPUs are chosen | the first barrier after a CPU changed hands or was poked: `SwitchMm`, `MmDrop`, `UseMm`, `SameSwitch`, `MaskSet`, `MaskSwitch`, `Untold`, `IpiMb` | a CPU is skipped, and yet reads what was there before the call (store buffering) |
+//! | B | `SysExit`, after the last answer | the last barrier before a CPU changed hands or answered: `SchedBefore`, `ExitMm`, `ExecMb`, `UnuseMm`, `SameSwitch`, `MaskClear`, `MaskSwitch`, `OffPre`, `Untold`, `IpiMb` | a CPU is skipped, and what it did before is not seen after the call (message passing) |
 //! | R | `RegEntry`, after the intent is set | `IpiMb` in the poke of a registration, and the switch hooks, which read the intent with interrupts off | a CPU goes on switching without barriers after the gate is open |
 //! | G | `SysEntry`, after the gate was found open | `RegExit`, before the gate opens | a second thread finds the gate open and calls before every CPU pays |
 //! | P | `RegExit`, after the last answer | the release store of `done`, after the CPU has republished | a CPU is answered for, and its occupant still looks unregistered |
@@ -67,11 +67,13 @@ pub enum Site {
     MaskSwitch,
     /// `Threads`: on a switch between two threads of one address space.
     SameSwitch,
+    /// On a change of occupant of which the CPU was not told before.
+    Untold,
 }
 
 impl Site {
     /// Every site, in the order of their declaration.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::SysEntry,
         Self::SysExit,
         Self::IpiMb,
@@ -94,6 +96,7 @@ impl Site {
         Self::MaskClear,
         Self::MaskSwitch,
         Self::SameSwitch,
+        Self::Untold,
     ];
 
     /// The name, for reports.
@@ -122,6 +125,7 @@ impl Site {
             Self::MaskClear => "MaskClear",
             Self::MaskSwitch => "MaskSwitch",
             Self::SameSwitch => "SameSwitch",
+            Self::Untold => "Untold",
         }
     }
 

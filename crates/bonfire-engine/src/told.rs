@@ -133,27 +133,32 @@ impl<K: Kernel> Engine<K> {
             (true, false) if to.accesses().is_none() => return,
             _ => self.mismatch(cpu),
         }
-        let at = hook.around(from);
         // PAIRS(A): with SysEntry. Who did not find this CPU doubted has its
         // stores seen here from now on.
-        // PAIRS(B): with SysExit. Who finds this CPU known, or told of somebody
+        // PAIRS(B): with SysExit. Who finds this CPU believed, or told of somebody
         // else, sees what was done here by whoever it was.
-        self.machine.fence(at.before);
-        // As from a kernel thread: what any design owes to the one who enters.
-        slot.own.told.store(NOBODY, Relaxed);
-        K::Design::occupy(self, slot, cpu, Occupant::Kernel, to, at);
+        self.machine.fence(Site::Untold);
+        if K::Design::agrees(cpu, NOBODY, to) {
+            slot.own.told.store(NOBODY, Relaxed);
+        } else {
+            // As from a kernel thread: what any design owes to the one who enters.
+            K::Design::occupy(self, slot, cpu, Occupant::Kernel, to, hook.around(from));
+        }
         K::Design::forget(cpu, from, to);
         if to.accesses().is_some() {
             // PAIRS(S): nobody knows which page tables were loaded.
             self.owe_core_sync(cpu, Site::RetCoreSync);
         }
         self.believe(slot, cpu);
+        // PAIRS(A), PAIRS(B): as above. Nothing needs this one too; it keeps what
+        // follows apart from all this, and the proof small.
+        self.machine.fence(Site::Untold);
     }
 
-    /// Nothing is known of this CPU any more.
-    pub(crate) fn is_unknown(&self, slot: &Slot<WordOf<K>>, cpu: Cpu) {
+    /// Nothing is known of a CPU that comes online, as of one that is offline;
+    /// but from now on it must be asked.
+    pub(crate) fn is_unknown(&self, cpu: Cpu) {
         if K::Design::IS_TOLD {
-            slot.own.told.store(UNKNOWN, Relaxed);
             self.doubt(cpu);
         }
     }
@@ -168,10 +173,13 @@ impl<K: Kernel> Engine<K> {
 
     /// Nothing is known of a CPU that is offline, and nobody need ask it.
     pub(crate) fn is_of_no_account(&self, slot: &Slot<WordOf<K>>, cpu: Cpu) {
-        if K::Design::IS_TOLD {
-            if slot.own.told.load(Relaxed) == UNKNOWN {
-                self.believe(slot, cpu);
-            }
+        if !K::Design::IS_TOLD {
+            return;
+        }
+        // Relaxed: nobody else writes this word.
+        if slot.own.told.load(Relaxed) == UNKNOWN {
+            self.believe(slot, cpu);
+        } else {
             slot.own.told.store(UNKNOWN, Relaxed);
         }
     }
@@ -224,18 +232,21 @@ impl<K: Kernel> Engine<K> {
     /// The CPUs of `targets`, and those that are doubted.
     #[inline]
     pub(crate) fn and_the_doubted(&self, targets: CpuSet<K>) -> CpuSet<K> {
-        // Relaxed: between the caller's two barriers (edges A and B).
-        if !K::Design::IS_TOLD || self.doubted.0.all().iter().all(|word| word.load(Relaxed) == 0) {
+        if !K::Design::IS_TOLD {
             return targets;
         }
-        self.and_those_of_the_doubted_that_are_online(targets)
+        let mut doubted = CpuSet::EMPTY;
+        for (group, word) in self.doubted.0.all().iter().enumerate() {
+            // Relaxed: between the caller's two barriers (edges A and B).
+            doubted.add_word(group, word.load(Relaxed));
+        }
+        if doubted.is_empty() { targets } else { self.and_of_these_the_online(targets, &doubted) }
     }
 
     #[cold]
-    fn and_those_of_the_doubted_that_are_online(&self, mut targets: CpuSet<K>) -> CpuSet<K> {
-        let online = self.online_cpus();
-        for (group, (word, online)) in self.doubted.0.all().iter().zip(online.words()).enumerate() {
-            targets.add_word(group, word.load(Relaxed) & online);
+    fn and_of_these_the_online(&self, mut targets: CpuSet<K>, doubted: &CpuSet<K>) -> CpuSet<K> {
+        for cpu in doubted.iter().filter(|&cpu| self.slot(cpu).is_some_and(Slot::is_online)) {
+            targets.add(cpu);
         }
         targets
     }

@@ -177,6 +177,7 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
             }
             Act::Rejoin => {}
             Act::Switch(to) => self.change(to),
+            Act::Forget(to) => self.hook(to, |_| ()),
             Act::Exit => self.leave(|cpu, task| self.engine.exit(cpu, task)),
             Act::Return => self.leave(|cpu, task| self.engine.return_space(cpu, task)),
             Act::Exec(space) => self.exec(space),

@@ -76,6 +76,9 @@ pub enum Act {
     Rejoin,
     /// The scheduler switches.
     Switch(On),
+    /// The scheduler switches and does not tell the engine: a hook that was
+    /// forgotten.
+    Forget(On),
     /// The thread exits; the CPU goes on in the kernel.
     Exit,
     /// The thread replaces its address space by this one.

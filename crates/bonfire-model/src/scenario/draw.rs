@@ -91,6 +91,7 @@ impl fmt::Display for Act {
             Self::CallClosed(command) => write!(f, "membarrier({command}), interrupts off"),
             Self::Rejoin => Ok(()),
             Self::Switch(on) => write!(f, "switch to {on}"),
+            Self::Forget(on) => write!(f, "switch to {on}, without the hook"),
             Self::Exit => f.write_str("exit"),
             Self::Exec(space) => write!(f, "exec into space {space}"),
             Self::Fork(space) => write!(f, "fork into space {space}"),

@@ -19,6 +19,7 @@ mod rseq;
 pub mod shape;
 pub mod situation;
 mod switches;
+mod untold;
 
 use std::collections::BTreeSet;
 
@@ -44,6 +45,7 @@ pub fn two_cpus() -> Vec<Scenario> {
         migration::two_cpus(),
         grace::two_cpus(),
         refusals::two_cpus(),
+        untold::two_cpus(),
     ];
     rooms.into_iter().flatten().collect()
 }
@@ -168,7 +170,7 @@ impl Scenario {
     pub(crate) fn threads(&self) -> Vec<(usize, Option<usize>)> {
         let starts = self.parts.iter().filter_map(|part| part.on);
         let switches = self.parts.iter().flat_map(|part| &part.acts).filter_map(|act| match act {
-            Act::Switch(on) => Some(*on),
+            Act::Switch(on) | Act::Forget(on) => Some(*on),
             _ => None,
         });
         let listed = starts.chain(switches).filter_map(|on| match on {

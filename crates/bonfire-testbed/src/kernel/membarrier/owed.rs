@@ -184,7 +184,8 @@ pub(super) fn online(cpu: usize) {
         owe(cpu, Site::IpiCoreSync, Is::Yes);
     } else {
         // The first hook of a CPU of which nothing is known.
-        owe(cpu, Site::SchedBefore, Is::Yes);
+        owe(cpu, Site::Untold, Is::Yes);
+        owe(cpu, Site::Untold, Is::Yes);
     }
 }
 
