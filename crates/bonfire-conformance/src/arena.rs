@@ -25,6 +25,8 @@ pub struct Arena {
     pub(crate) entered: AtomicU32,
     /// What `QUERY` returned to the probe, raw.
     pub(crate) query: AtomicI64,
+    /// How many CPUs the subject has.
+    cpus: AtomicU32,
     /// Answers that were compared.
     pub(crate) calls: AtomicU64,
     /// What the machine was measured to be able to show.
@@ -88,6 +90,7 @@ impl Arena {
         Self {
             entered: AtomicU32::new(0),
             query: AtomicI64::new(0),
+            cpus: AtomicU32::new(0),
             calls: AtomicU64::new(0),
             missing: AtomicU32::new(0),
             wrong: WrongAnswer {
@@ -149,6 +152,16 @@ impl Arena {
         if self.is_late(now_ns) {
             self.close();
         }
+    }
+
+    /// Says how many CPUs the subject has.
+    pub(crate) fn set_cpus(&self, cpus: u32) {
+        self.cpus.store(cpus, Relaxed);
+    }
+
+    /// How many CPUs the subject has; at least one.
+    pub(crate) fn cpus(&self) -> u32 {
+        self.cpus.load(Relaxed).max(1)
     }
 
     /// When the case must end.

@@ -132,7 +132,8 @@ impl Case {
     pub(crate) fn lacks(&self, commands: Commands) -> Option<Command> {
         let absent = |command| (!commands.contains(command)).then_some(command);
         match self.0 {
-            What::Answers(_) | What::Load(_) => None,
+            What::Answers(_) => None,
+            What::Load(load) => load.command().and_then(absent),
             What::Single(script) | What::Life(script) => script.needs().find_map(absent),
             What::Litmus(litmus) => absent(litmus.barrier),
             What::Race(race) => absent(race.command()),

@@ -7,7 +7,7 @@
 
 use core::fmt;
 
-use bonfire_abi::Command;
+use bonfire_abi::{Command, FLAG_CPU};
 
 use crate::random::Random;
 use crate::script::Player;
@@ -16,10 +16,16 @@ use crate::{Ending, Start, World, case};
 
 /// One load case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Load {
-    /// Whether the processes hold every registration, or none.
-    registered: bool,
+pub(crate) enum Load {
+    /// Everything at once, by processes that hold every registration.
+    Registered,
+    /// Everything at once, by processes that hold none.
+    Unregistered,
+    /// Many callers that each name a CPU, while their CPUs come and go in the kernel.
+    Targeted,
 }
+
+use Load::{Registered, Targeted, Unregistered};
 
 pub(crate) const CITATION: &str = "membarrier(2), RETURN VALUE and ERRORS: no others; and every call returns";
 
@@ -27,17 +33,43 @@ pub(crate) const CITATION: &str = "membarrier(2), RETURN VALUE and ERRORS: no ot
 const THREADS: usize = 4;
 const PROCESSES: usize = 3;
 const CALLS: u32 = 3000;
+/// After how many targeted calls a thread changes its CPU.
+const EVERY: u32 = 16;
 /// The parts; the first task is 0.
 const PROCESS: u16 = 1;
 const THREAD: u16 = 2;
 
 /// Every load case.
 pub(crate) fn all() -> impl Iterator<Item = Load> {
-    [true, false].into_iter().map(|registered| Load { registered })
+    [Registered, Unregistered, Targeted].into_iter()
 }
 
 impl Load {
+    /// The command without which there is nothing to judge.
+    pub(crate) fn command(self) -> Option<Command> {
+        (self == Targeted).then_some(Command::Rseq)
+    }
+
     pub(crate) fn explain(self, out: &mut dyn fmt::Write) -> fmt::Result {
+        if self == Targeted {
+            write!(
+                out,
+                "{PROCESSES} processes of {THREADS} threads each issue up to {CALLS} calls of RSEQ with "
+            )?;
+            write!(
+                out,
+                "FLAG_CPU a thread, for one CPU after the other, and change their own CPU meanwhile: "
+            )?;
+            write!(
+                out,
+                "most are in the kernel, some with interrupts off, when they are asked. Each call must "
+            )?;
+            write!(
+                out,
+                "return 0, and all must return.\n\nWhat a failure means: callers for one CPU wait for each "
+            )?;
+            return write!(out, "other, or for a CPU that waits for them with interrupts off.");
+        }
         write!(
             out,
             "{PROCESSES} processes of {THREADS} threads each issue up to {CALLS} calls a thread: every "
@@ -63,7 +95,7 @@ impl Load {
         match part {
             0 => start(world, Start::Fork, &[task(PROCESS); PROCESSES]),
             PROCESS => {
-                if self.registered {
+                if self != Unregistered {
                     Player::new(world).register_all();
                 }
                 let seats: [u16; THREADS] = core::array::from_fn(|seat| THREAD + seat as u16);
@@ -74,10 +106,17 @@ impl Load {
     }
 
     fn call_much(self, world: &dyn World, seat: u16) {
-        let mut player = if self.registered { Player::registered(world) } else { Player::new(world) };
+        let mut player = if self != Unregistered { Player::registered(world) } else { Player::new(world) };
         let mut random = Random::new(world.arena().seed() ^ u64::from(seat));
-        for _ in 0..CALLS {
-            player.call(self.some_call(&mut random));
+        for count in 0..CALLS {
+            match self {
+                Targeted => player.call(targeted_call(world, &mut random)),
+                _ => player.call(self.some_call(&mut random)),
+            }
+            if self == Targeted && count % EVERY == 0 {
+                // Where it may not, it stays.
+                let _ = world.place(random.below(world.arena().cpus()));
+            }
             if world.arena().is_done(world.now_ns()) {
                 return;
             }
@@ -93,12 +132,18 @@ impl Load {
         let cmd = match (command, random.below(64)) {
             (_, 0..8) => garbage & 0xffff_ffff | 1 << 30,
             (Command::Global, 8..63) => 0,
-            (command, _) if command.registers().is_some() && !self.registered => 0,
+            (command, _) if command.registers().is_some() && self == Unregistered => 0,
             (command, _) => u64::from(command.number().unsigned_abs()),
         };
         let flags = if random.below(4) == 0 { u64::from(random.below(4)) } else { 0 };
         [cmd | high, flags | high, random.next()]
     }
+}
+
+/// `RSEQ` for one of the CPUs.
+fn targeted_call(world: &dyn World, random: &mut Random) -> [u64; 3] {
+    let cpu = world.cpu_number(random.below(world.arena().cpus()));
+    [u64::from(Command::Rseq.number().unsigned_abs()), u64::from(FLAG_CPU), u64::from(cpu)]
 }
 
 fn start(world: &dyn World, how: Start, tasks: &[crate::Task]) {
@@ -112,7 +157,11 @@ impl fmt::Display for Load {
         write!(
             f,
             "{PROCESSES}x{THREADS}-threads/{}",
-            if self.registered { "registered" } else { "unregistered" }
+            match self {
+                Registered => "registered",
+                Unregistered => "unregistered",
+                Targeted => "targeted",
+            }
         )
     }
 }

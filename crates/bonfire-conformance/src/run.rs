@@ -324,6 +324,7 @@ fn weights(cases: impl Iterator<Item = Case>, setting: &Setting) -> u64 {
 fn probe(subject: &dyn Subject) -> Option<Reason> {
     let arena = subject.arena();
     arena.reset(Allowance::default());
+    arena.set_cpus(subject.cpus());
     let ending = subject.process(case::PROBE, GRACE_NS);
     let answer = from_return(arena.query.load(Relaxed) as isize);
     let missing = || missing(subject).map(Reason::Missing);

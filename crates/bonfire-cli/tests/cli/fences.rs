@@ -11,6 +11,8 @@
 
 use std::process::Output;
 
+use bonfire_skip::Cause;
+
 use crate::filters::BARRIERS;
 use crate::support::{Filter, run, stderr, stdout};
 
@@ -24,32 +26,35 @@ fn arguments(subject: &str) -> [&str; 6] {
 
 /// What came of a run that could tell: on busy CPUs one budget may not do.
 fn told(run: impl Fn() -> Output) -> Option<(i32, String)> {
-    let mut outputs = (0..5).map(|_| run());
+    let mut outputs = (0..3).map(|_| run());
     let told = outputs.find(|output| output.status.code() != Some(2))?;
     let text = format!("{}{}", stdout(&told), stderr(&told));
     Some((told.status.code()?, text))
 }
 
-fn check(expected: i32, pair: &str, run: impl Fn(&[&str]) -> Output) {
-    let subject = format!("fences={pair}");
-    match told(|| run(&arguments(&subject))) {
-        Some((status, report)) => {
-            assert_eq!(status, expected, "{report}");
-            assert!(report.contains(&format!("of {subject}")), "{report}");
-        }
-        None => println!("cannot tell: the twins of {subject} stayed silent on these CPUs"),
+/// That each of these pairs gets this verdict. Where the twins stay silent there is
+/// none, which is seen as a skip.
+fn check(expected: i32, pairs: &[&str], run: impl Fn(&[&str]) -> Output) {
+    for pair in pairs {
+        let subject = format!("fences={pair}");
+        let Some((status, report)) = told(|| run(&arguments(&subject))) else {
+            bonfire_skip::say(Cause::Processor("showed no reordering to twins without a fence"));
+            continue;
+        };
+        assert_eq!(status, expected, "{report}");
+        assert!(report.contains(&format!("of {subject}")), "{report}");
     }
 }
 
 #[test]
 fn every_pair_of_fences_conforms_where_the_kernel_has_the_barrier() {
-    PAIRS.into_iter().for_each(|pair| check(0, pair, run));
+    check(0, &PAIRS, run);
 }
 
 #[test]
 fn fences_that_fall_back_conform_where_a_filter_hides_the_call() {
     let absent = Filter { commands: vec![], errno: 38 };
-    ["full", "signal", "process"].into_iter().for_each(|pair| check(0, pair, |what| absent.run(what)));
+    check(0, &["full", "signal", "process"], |what| absent.run(what));
 }
 
 #[test]
@@ -63,5 +68,5 @@ fn fences_that_refuse_leave_nothing_to_judge_where_a_filter_hides_the_call() {
 #[test]
 fn fences_that_believe_a_liar_are_convicted_with_it() {
     let lying = Filter { commands: BARRIERS.to_vec(), errno: 0 };
-    PAIRS.into_iter().for_each(|pair| check(1, pair, |what| lying.run(what)));
+    check(1, &PAIRS, |what| lying.run(what));
 }

@@ -72,6 +72,11 @@ pub(crate) enum Situation {
     Registering,
     /// The light threads issue the barrier too, right after their accesses.
     TwoCallers,
+    /// The light threads are processes that share the address space by
+    /// `clone(CLONE_VM)`, not threads of the caller's process.
+    CloneVm,
+    /// As above, by `vfork`: their parent waits for them.
+    Vfork,
     /// The light thread sleeps on its CPU while another registers the process.
     Parked,
     /// A sibling has exited on the light thread's CPU just before.
@@ -79,14 +84,16 @@ pub(crate) enum Situation {
 }
 
 use Situation::{
-    Exiting, Migrating, Parked, Registering, Sharing, SiblingExited, Sleeping, Spinning, TwoCallers,
+    CloneVm, Exiting, Migrating, Parked, Registering, Sharing, SiblingExited, Sleeping, Spinning, TwoCallers,
+    Vfork,
 };
 
 const BARRIERS: [Command; 5] =
     [Command::PrivateExpedited, Command::SyncCore, Command::Rseq, Command::GlobalExpedited, Command::Global];
 
 /// The situations besides spinning that a default run tries.
-const DISTURBED: [Situation; 6] = [Sleeping, Sharing, Exiting, Migrating, Registering, TwoCallers];
+const DISTURBED: [Situation; 8] =
+    [Sleeping, Sharing, Exiting, Migrating, Registering, TwoCallers, CloneVm, Vfork];
 
 /// Every ordering case: each shape with each barrier between spinning threads,
 /// and the two basic shapes, of which every other is made, in every situation.
@@ -118,8 +125,8 @@ fn unordered() -> impl Iterator<Item = Litmus> {
 fn is_tried(barrier: Command, situation: Situation) -> bool {
     match barrier {
         Command::GlobalExpedited => false,
-        // There is nothing to register for.
-        Command::Global => situation != Registering,
+        // There is nothing to register for, and address spaces do not matter.
+        Command::Global => !matches!(situation, Registering | CloneVm | Vfork),
         _ => true,
     }
 }
@@ -128,7 +135,10 @@ fn is_tried(barrier: Command, situation: Situation) -> bool {
 /// the two situations in which Linux's hole was found.
 pub(crate) fn hunts() -> impl Iterator<Item = Litmus> {
     let known = [SiblingExited, Parked];
-    let situations = known.into_iter().chain(DISTURBED);
+    // Who shares its address space with whom does not matter there.
+    let shares = |situation: &Situation| matches!(situation, CloneVm | Vfork);
+    let situations =
+        known.into_iter().chain(DISTURBED.into_iter().filter(move |situation| !shares(situation)));
     let barrier = Command::GlobalExpedited;
     situations.map(move |situation| Litmus { shape: &SHAPES[0], barrier, situation })
 }
@@ -205,6 +215,8 @@ impl Situation {
             Migrating => "migrating",
             Registering => "registering",
             TwoCallers => "two-callers",
+            CloneVm => "clone_vm",
+            Vfork => "vfork",
             Parked => "registered-while-parked",
             SiblingExited => "after-sibling-exit",
         }
@@ -221,6 +233,8 @@ impl Situation {
             Migrating => "The threads change CPUs every few rounds.",
             Registering => "The process registers when its threads are running already, again and again.",
             TwoCallers => "These issue the barrier too, right after their accesses.",
+            CloneVm => "The others are processes of their own in the caller's address space (CLONE_VM).",
+            Vfork => "The others are processes of their own in the caller's address space, by vfork.",
             Parked => "P1 sleeps on its CPU while another thread registers its process; again and again.",
             SiblingExited => "A sibling of P1 exits on P1's CPU just before; again and again.",
         }
@@ -253,6 +267,10 @@ impl Situation {
                  passes no barrier."
             }
             TwoCallers => "callers share an interrupt or an acknowledgement that was not meant for both.",
+            CloneVm | Vfork => {
+                "the targets are looked for among the threads of the caller's process, and not among all users of its \
+                 address space (as a walk in Linux 6.19 did)."
+            }
             Parked => {
                 "the CPU keeps a copy of what its address space is registered for. While the thread slept, its idle \
                  CPU held on to the address space, and the registration did not look there; the copy says \"not \

@@ -8,7 +8,8 @@
 //!
 //! The fork is there only where a situation needs it: for another process to
 //! share a CPU with, or for a fresh address space to register in. Where the
-//! barrier crosses processes, the seats are forks themselves.
+//! barrier crosses processes, the seats are forks themselves; and a light seat may
+//! have a process play that shares its address space.
 
 use bonfire_abi::Command;
 
@@ -26,6 +27,7 @@ const MORTAL: u16 = 3;
 const SIBLING: u16 = 4;
 const REGISTRAR: u16 = 5;
 const PARKED: u16 = 6;
+const FOREIGN: u16 = 7;
 const SEATS: u16 = 16;
 
 /// How many rounds a process plays where each can try its situation once.
@@ -45,6 +47,7 @@ pub(super) fn play(litmus: Litmus, world: &dyn World, number: u16, part: u16, da
         SIBLING => _ = stage.player(light_seat(litmus), 0),
         REGISTRAR => stage.register_late(),
         PARKED => stage.parked(),
+        FOREIGN => stage.play_light(data as usize),
         seat => stage.seat(usize::from(seat - SEATS)),
     }
 }
@@ -107,8 +110,15 @@ impl Stage<'_> {
             Situation::Parked | Situation::Registering if self.litmus.crosses_processes() => {
                 self.start(Start::Thread, &[self.task(PARKED, 0), self.task(REGISTRAR, 0)]);
             }
-            _ => self.player(seat, first).light(first),
+            Situation::CloneVm => self.start(Start::CloneVm, &[self.task(FOREIGN, seat as u32)]),
+            Situation::Vfork => self.start(Start::Vfork, &[self.task(FOREIGN, seat as u32)]),
+            _ => self.play_light(seat),
         }
+    }
+
+    fn play_light(&self, seat: usize) {
+        let first = self.world.arena().table.first_round();
+        self.player(seat, first).light(first);
     }
 
     fn heavy(&self, seat: usize, first: u64) {

@@ -5,13 +5,16 @@ use crate::simulated::{FAULTS, INTEL, judge, must_fail};
 use bonfire_conformance::{Case, Group, Options, Verdict, cases};
 
 /// Every group but the hunts; of the ordering cases those that every barrier
-/// has and that show where stores are buffered.
+/// has and that show where stores are buffered, and those of processes that share
+/// an address space.
 fn selected(case: &Case) -> bool {
     let id = case.to_string();
     let shows = ["/SB/", "/R/", "/R+P1/"].iter().any(|shape| id.contains(shape));
     match case.group() {
         Group::Hunt => false,
-        Group::Ordering => shows && id.ends_with("/spinning"),
+        Group::Ordering => {
+            shows && ["/spinning", "/clone_vm", "/vfork"].iter().any(|last| id.ends_with(last))
+        }
         _ => true,
     }
 }

@@ -87,6 +87,8 @@ struct Thread {
     /// From when on it can run; never while it waits for its children.
     ready_ns: Option<u64>,
     parent: Option<usize>,
+    /// The first thread of its process.
+    process: usize,
     children: usize,
     /// Out while it runs; `None` for ever when it has ended.
     coroutine: Option<Coroutine<(), (), ()>>,
@@ -149,18 +151,20 @@ impl Clockwork {
     pub(crate) fn spawn(
         &self,
         parent: Option<usize>,
+        is_thread: bool,
         body: impl FnOnce(&Yielder<(), ()>, usize) + 'static,
     ) -> usize {
         let mut threads = self.threads.borrow_mut();
         let number = threads.len();
         let coroutine = Coroutine::new(move |yielder: &Yielder<(), ()>, ()| body(yielder, number));
+        let process = parent.filter(|_| is_thread).map_or(number, |parent| threads[parent].process);
         let cpu = parent.map_or(0, |parent| threads[parent].cpu);
         if let Some(parent) = parent {
             threads[parent].children += 1;
         }
         let ready_ns = Some(self.now_ns() + SWITCH_NS);
         self.alive.borrow_mut().push(number);
-        threads.push(Thread { cpu, ready_ns, parent, children: 0, coroutine: Some(coroutine) });
+        threads.push(Thread { cpu, ready_ns, parent, process, children: 0, coroutine: Some(coroutine) });
         number
     }
 
@@ -328,6 +332,13 @@ impl Clockwork {
     /// A barrier on every CPU.
     pub(crate) fn fence_all(&self) {
         (0..self.processor.cpus).for_each(|cpu| self.drain(cpu));
+    }
+
+    /// A barrier on the CPUs that run a thread of the same process.
+    pub(crate) fn fence_process_of(&self, thread: usize) {
+        let process = |thread: usize| self.threads.borrow().get(thread).map(|thread| thread.process);
+        let runs_it = |&cpu: &usize| process(self.cpus.borrow()[cpu].current) == process(thread);
+        (0..self.processor.cpus).filter(runs_it).for_each(|cpu| self.drain(cpu));
     }
 
     fn drain(&self, cpu: usize) {

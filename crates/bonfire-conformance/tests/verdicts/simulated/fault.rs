@@ -53,6 +53,12 @@ pub(crate) enum Fault {
     NeverRestarts,
     /// `FLAG_CPU` interrupts a CPU of another numbering.
     WrongCpu,
+    /// One abort of a restartable section in four is lost: the interrupt sets a bit
+    /// between the read of a mask and its clearing (Linux before 6eb350a22331).
+    LosesAborts,
+    /// Targets are the threads of the caller's process, and not all users of its
+    /// address space (a walk in Linux 6.19).
+    WalksThreadGroup,
 }
 
 use Fault::*;
@@ -84,10 +90,10 @@ pub(crate) const FAULTS: &[(Fault, &[&str])] = &[
         ],
     ),
     (OneGate, &["abi/ -gates", "lifetime/ !/fork-register !/register-exec"]),
-    (CpuIdChecked, &["abi/ /cpu_id !/0x", "load/"]),
-    (FlagsIgnored, &["abi/ /flags !/0x", "load/"]),
-    (FlagCpuForAll, &["abi/ /flags !/0x !abi/RSEQ/", "load/"]),
-    (WholeRegisters, &["abi/ /high-halves !/0x", "load/"]),
+    (CpuIdChecked, &["abi/ /cpu_id !/0x", "load/ !/targeted"]),
+    (FlagsIgnored, &["abi/ /flags !/0x", "load/ !/targeted"]),
+    (FlagCpuForAll, &["abi/ /flags !/0x !abi/RSEQ/", "load/ !/targeted"]),
+    (WholeRegisters, &["abi/ /high-halves !/0x", "load/ !/targeted"]),
     (
         StatePerProcess,
         &[
@@ -111,9 +117,10 @@ pub(crate) const FAULTS: &[(Fault, &[&str])] = &[
             "abi/REGISTER_SYNC_CORE/unregistered !/flags",
             "sync_core/",
             "load/ /registered",
+            "load/ /targeted",
         ],
     ),
-    (Unadvertised, &["abi/RSEQ/ registered/ !/flags", "load/"]),
+    (Unadvertised, &["abi/RSEQ/ registered/ !/flags", "load/ !/targeted"]),
     (
         RefusesAgain,
         &[
@@ -139,6 +146,8 @@ pub(crate) const FAULTS: &[(Fault, &[&str])] = &[
     (SyncCoreIsABarrier, &["sync_core/"]),
     (NeverRestarts, &["rseq/"]),
     (WrongCpu, &["rseq/ /FLAG_CPU !negative"]),
+    (LosesAborts, &["rseq/"]),
+    (WalksThreadGroup, &["ordering/SB/ /clone_vm", "ordering/SB/ /vfork"]),
 ];
 
 /// Whether a case of this id must fail for a fault with these lines.

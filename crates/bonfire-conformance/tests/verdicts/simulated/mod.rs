@@ -95,9 +95,9 @@ impl Machine {
     }
 
     /// Starts a thread that does `task`, in `space`.
-    fn live(self: &Rc<Self>, parent: Option<usize>, space: Rc<Space>, task: Task) {
+    fn live(self: &Rc<Self>, parent: Option<usize>, is_thread: bool, space: Rc<Space>, task: Task) {
         let machine = Rc::clone(self);
-        self.clockwork.spawn(parent, move |yielder, number| {
+        self.clockwork.spawn(parent, is_thread, move |yielder, number| {
             let (space, fetched) = (RefCell::new(space), Cell::new((0, machine.code.get())));
             let thread = Thread { machine: &machine, yielder, number, space, fetched };
             if let Err(thrown) = catch_unwind(AssertUnwindSafe(|| enter(&thread, task))) {
@@ -135,7 +135,7 @@ impl Subject for Simulated {
         machine.issued.set(0);
         let space = if machine.is(Fault::OneStateForAll) { machine.everybody.clone() } else { Rc::default() };
         machine.clockwork.processes.set(machine.clockwork.processes.get() + 1);
-        machine.live(None, space, task);
+        machine.live(None, false, space, task);
         let ended = machine.clockwork.run(machine.clockwork.now_ns().saturating_add(limit_ns));
         if ended { Ending::Ended } else { Ending::Hung }
     }
@@ -157,7 +157,8 @@ impl World for Thread<'_> {
 
     fn start(&self, how: Start, tasks: &[Task]) -> Ending {
         for &task in tasks {
-            self.machine.live(Some(self.number), self.space_of_child(how), task);
+            let is_thread = how == Start::Thread;
+            self.machine.live(Some(self.number), is_thread, self.space_of_child(how), task);
         }
         self.clockwork().join(self.number, self.yielder);
         Ending::Ended
@@ -357,6 +358,11 @@ impl Thread<'_> {
                 return Ok(0);
             }
             Some(Fault::GlobalIsPrivate) if is_global => return Ok(0),
+            Some(Fault::WalksThreadGroup) if !is_global => {
+                self.fence();
+                self.step(BARRIER_NS);
+                self.clockwork().fence_process_of(self.number);
+            }
             _ => self.fence_all(),
         }
         match command {
@@ -381,6 +387,7 @@ impl Thread<'_> {
         let is_one = matches!(target, Some(Target::One(_)));
         match self.machine.fault {
             Some(Fault::NeverRestarts) => false,
+            Some(Fault::LosesAborts) => self.machine.issued.get() % 4 != 0,
             Some(Fault::WrongCpu) => !is_one,
             _ => true,
         }
