@@ -40,8 +40,8 @@ pub struct Tokens {
 ///
 /// Before that it makes sure that no filter kills for it, with a child that makes
 /// the calls in this process's place: see
-/// [what that may do](crate#asking-harms-nobody), and [`register_allowed`] for who
-/// knows that the calls are allowed.
+/// [what that may do](crate#asking-harms-nobody), and [`register_allowed`] for a
+/// caller who knows that the calls are allowed.
 ///
 /// # Errors
 /// Why there are no memory fences. That there is no core serialisation or no
@@ -144,7 +144,7 @@ impl Memory {
         Proof::of(Flavour::Private).map(Self)
     }
 
-    /// Registers without asking first, for who knows that the calls are allowed; see
+    /// Registers without asking first: the caller knows that the calls are allowed. See
     /// [`register_allowed`].
     ///
     /// # Errors
@@ -223,7 +223,7 @@ impl SyncCore {
         Proof::of(Flavour::SyncCore).map(Self)
     }
 
-    /// Registers without asking first, for who knows that the calls are allowed; see
+    /// Registers without asking first: the caller knows that the calls are allowed. See
     /// [`register_allowed`].
     ///
     /// # Errors
@@ -262,7 +262,7 @@ impl Rseq {
         Proof::of(Flavour::Rseq).map(Self)
     }
 
-    /// Registers without asking first, for who knows that the calls are allowed; see
+    /// Registers without asking first: the caller knows that the calls are allowed. See
     /// [`register_allowed`].
     ///
     /// # Errors

@@ -60,7 +60,7 @@ scenario!(a_program_that_may_make_no_process_is_not_killed, no_process, assert_s
     assert_eq!(register(), filtered(Filter::NotAskable));
     assert!(matches!(Policy::Fences.register(), Ok(bonfire::Chosen::Fences(_))));
     process::heavy();
-    // Who knows better says so, and then no process is made.
+    // A caller who knows better says so, and then no process is made.
     assert!(register_allowed().expect("the call is allowed").sync_core.is_ok());
     assert!(process::is_registered());
 });
@@ -78,7 +78,7 @@ scenario!(a_filter_that_refuses_processes_leaves_a_way, refused_process, assert_
 });
 
 // Everything that once was called on the way to the answer, and more.
-scenario!(who_vouches_makes_no_call_but_membarrier, vouched, assert_success, || {
+scenario!(a_caller_who_vouches_causes_no_call_but_membarrier, vouched, assert_success, || {
     let others = [
         libc::SYS_clone3,
         libc::SYS_clone,
@@ -106,7 +106,7 @@ scenario!(a_filter_that_kills_for_one_flavour_costs_no_other, one_flavour, asser
     assert!(tokens.rseq.is_ok());
 });
 
-scenario!(a_filter_that_kills_who_waits_is_survived, no_wait, assert_success, || {
+scenario!(a_filter_that_kills_for_waiting_is_survived, no_wait, assert_success, || {
     install_before(libc::SYS_wait4, Then::KillProcess);
     assert!(register().is_ok());
 });

@@ -51,7 +51,7 @@ scenario!(full_fences_are_tried_without_a_call, fences, assert_success, || {
 
 scenario!(a_thread_that_is_killed_is_not_waited_for, killed_side, assert_success, || {
     let memory = Memory::register().expect("no filter");
-    // `std` has threads sleep by one of these; who does not sleep is not killed.
+    // `std` has threads sleep by one of these; a thread that does not sleep is not killed.
     [libc::SYS_clock_nanosleep, libc::SYS_nanosleep]
         .into_iter()
         .for_each(|call| install_before(call, Then::KillThread));

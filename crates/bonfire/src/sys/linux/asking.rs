@@ -6,8 +6,8 @@
 //!
 //! 1. *What the caller vouches for* is not asked at all: `register_allowed`.
 //! 2. *The API level*, on Android: before 29 the call is not made.
-//! 3. *A trial*: a child makes the calls ([`trial`](super::trial)). Who was killed
-//!    is known then, and whether there is a filter, too.
+//! 3. *A trial*: a child makes the calls ([`trial`](super::trial)). For which it was
+//!    killed is known then, and whether there is a filter, too.
 //! 4. *Where there can be no trial*: `prctl(PR_GET_SECCOMP)` says whether a filter
 //!    is in force. If not, there is nothing to be afraid of; if so, the answer is
 //!    [`Filter::NotAskable`].
