@@ -3,7 +3,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, boot, check, explain, explore, generate};
+use crate::{bench, boot, check, explain, explore, generate, scale};
 
 /// Tell whether this kernel's membarrier(2) is right: its answers, its lifetimes, its ordering
 ///
@@ -32,6 +32,7 @@ pub(crate) enum Verb {
     Explain(explain::Options),
     Explore(explore::Options),
     Generate(generate::Options),
+    Scale(scale::Options),
 }
 
 impl Arguments {
@@ -73,6 +74,7 @@ pub(crate) const SECTIONS: [Section; 2] = [
             ("bonfire explore --scenario D/ --mutant ExitMm", "what breaks without one of them"),
             ("bonfire explore --shard 2/4 --json 2.json", "a part of it, for one of four jobs"),
             ("bonfire explore --merge 1.json 2.json 3.json 4.json", "the report of the whole"),
+            ("bonfire scale --html scale.html", "what each design costs on machines that nobody here owns"),
             ("bonfire explain abi/RSEQ/registered/flags", "what a case tries, why, and what a failure means"),
         ],
     },

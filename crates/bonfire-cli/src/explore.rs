@@ -32,9 +32,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::environment;
 use crate::output::Output;
 use crate::report::text::print;
+use crate::shard::Shard;
 use question::{Changes, Model, Question};
 use results::{Measured, Results};
-use shard::Shard;
 
 /// Explore every interleaving of the engine under a weak memory model, with and without its barriers
 ///
@@ -163,7 +163,8 @@ fn explore(question: Question, shard: Option<Shard>, memory_mib: u64) -> Results
         records
     };
     let mut groups = matrix::unchanged(scenarios, &question.designs(), question.rules());
-    groups.retain(|group| group.iter().all(|job| shard.is_none_or(|shard| shard.has(&question, job))));
+    groups
+        .retain(|group| group.iter().all(|job| shard.is_none_or(|shard| shard::has(shard, &question, job))));
     let unchanged = make("as it ships", groups);
     let changed = make("changed", question.changed(&unchanged));
     let measured = Measured {

@@ -22,6 +22,9 @@ mod interrupt;
 mod output;
 mod progress;
 mod report;
+#[cfg_attr(target_arch = "s390x", path = "scale/nowhere.rs")]
+mod scale;
+mod shard;
 mod subject;
 #[expect(unsafe_code, reason = "the system's own face; each block is argued for")]
 mod sys;
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Verb::Explain(options) => explain::run(&options),
         Verb::Explore(options) => explore::run(&options),
         Verb::Generate(options) => generate::run(&options),
+        Verb::Scale(options) => scale::run(&options),
     };
     outcome.unwrap_or_else(|error| {
         anstream::eprintln!("error: {error:#}");

@@ -326,7 +326,7 @@ impl Clock {
     /// It has found them, if it was looking.
     pub(crate) fn scan_ends(&self) {
         if let Some(began) = self.core().scanning.take() {
-            self.measure.scan(self.now() - began);
+            self.measure.scan(self.now(), self.now() - began);
         }
     }
 

@@ -75,6 +75,23 @@ impl Design {
         }
     }
 
+    /// What it is, in a phrase.
+    #[must_use]
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::Everywhere => "engine: every CPU that is online",
+            Self::Running => "engine: CPUs that run the process, found by looking at each",
+            Self::Mask => "engine: the mask of the process, without locks",
+            Self::LockedMask => "engine: a mask that is only set, each CPU confirmed under its lock",
+            Self::Threads => "engine: a walk over the threads of the process",
+            Self::Linux2017 => "Linux 4.14: looks at each CPU, no mutex",
+            Self::Linux2024 => "Linux 6.8: the same under one mutex for the system",
+            Self::LinuxRfc => "an RFC of 2024: no mutex, cross-calls one at a time",
+            Self::Linux2026 => "Linux 7.2: a mutex for each CPU where a call names one",
+            Self::Signals => "no call: a signal to every thread",
+        }
+    }
+
     /// The design of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

@@ -11,11 +11,11 @@ pub(crate) struct Measure {
     calls: RefCell<Vec<(Ps, Ps)>>,
     /// The hooks of switches: of processes that registered, and of others.
     switches: [Span; 2],
-    /// From the entry barrier to the choice of CPUs.
-    scans: Span,
-    /// What bystanders computed, and in how long.
+    /// When each choice of CPUs was made, and how long it took from the entry
+    /// barrier on.
+    scans: RefCell<Vec<(Ps, Ps)>>,
+    /// What bystanders computed.
     useful: Cell<Ps>,
-    elapsed: Cell<Ps>,
 }
 
 /// How often, and how long in all.
@@ -51,13 +51,13 @@ impl Measure {
         self.switches[usize::from(!registered)].add(took);
     }
 
-    pub(crate) fn scan(&self, took: Ps) {
-        self.scans.add(took);
+    pub(crate) fn scan(&self, ended: Ps, took: Ps) {
+        self.scans.borrow_mut().push((ended, took));
     }
 
-    pub(crate) fn bystander(&self, useful: Ps, elapsed: Ps) {
+    /// A bystander computed.
+    pub(crate) fn bystander(&self, useful: Ps) {
         self.useful.set(self.useful.get() + useful);
-        self.elapsed.set(self.elapsed.get() + elapsed);
     }
 
     /// What a switch paid for barriers: of a process that registered, of another.
@@ -65,27 +65,31 @@ impl Measure {
         [self.switches[0].mean_ns(), self.switches[1].mean_ns()]
     }
 
-    pub(crate) fn scan_ns(&self) -> Option<f64> {
-        self.scans.mean_ns()
-    }
-
-    /// The share of their time that bystanders computed in.
-    pub(crate) fn share(&self) -> Option<f64> {
-        let elapsed = self.elapsed.get();
-        (elapsed != 0).then(|| self.useful.get() as f64 / elapsed as f64)
+    /// What bystanders computed, in seconds for each second until `end`.
+    pub(crate) fn useful(&self, end: Ps) -> f64 {
+        self.useful.get() as f64 / end.max(1) as f64
     }
 
     /// The calls that returned in the last three quarters until `end`: how many a
     /// second, and how long they took, shortest first, in picoseconds. The first
     /// quarter is for caches and convoys to form.
     pub(crate) fn settled(&self, end: Ps) -> (f64, Vec<Ps>) {
-        let begin = end / 4;
-        let calls = self.calls.borrow();
-        let settled = calls.iter().filter(|(returned, _)| (begin..end).contains(returned));
-        let mut took = settled.map(|&(_, took)| took).collect::<Vec<_>>();
-        took.sort_unstable();
-        let seconds = (end - begin) as f64 / crate::hardware::SECOND as f64;
+        let took = settled(&self.calls.borrow(), end);
+        let seconds = (end - end / 4) as f64 / crate::hardware::SECOND as f64;
         let rate = if seconds > 0.0 { took.len() as f64 / seconds } else { 0.0 };
         (rate, took)
     }
+
+    /// How long it took to choose the CPUs, in half the cases less: nanoseconds.
+    pub(crate) fn scan_ns(&self, end: Ps) -> Option<f64> {
+        let took = settled(&self.scans.borrow(), end);
+        Some(*took.get(took.len() / 2)? as f64 / 1e3)
+    }
+}
+
+fn settled(noted: &[(Ps, Ps)], end: Ps) -> Vec<Ps> {
+    let settled = noted.iter().filter(|(ended, _)| (end / 4..end).contains(ended));
+    let mut took = settled.map(|&(_, took)| took).collect::<Vec<_>>();
+    took.sort_unstable();
+    took
 }

@@ -71,6 +71,8 @@ struct CpuState {
     random: RefCell<fastrand::Rng>,
     next_kernel_thread: Cell<Ps>,
     next_off: Cell<Ps>,
+    /// Since when a bystander computes without having been interrupted.
+    computing: Cell<Option<Ps>>,
 }
 
 /// Why a thread leaves its CPU.
@@ -203,27 +205,21 @@ impl Os {
 
     /// Lets a thread do what it does until it leaves the CPU.
     fn turn(&self, cpu: usize, task: &Task) -> Leaves {
-        let began = self.clock.now();
         if task.first && self.begins(task) {
             return Leaves::Again;
         }
         let slice = self.clock.now() + SLICE;
-        let leaves = loop {
+        loop {
             if self.is_over() {
-                break Leaves::Done;
+                return Leaves::Done;
             }
             if let Some(leaves) = self.does(cpu, task) {
-                break leaves;
+                return leaves;
             }
             if self.clock.now() >= slice && !self.cpus[cpu].ready.borrow().is_empty() {
-                break Leaves::Again;
+                return Leaves::Again;
             }
-        };
-        if task.role == Role::Bystander {
-            // What was not useful is what was taken from it.
-            self.measure.bystander(0, self.clock.now() - began);
         }
-        leaves
     }
 
     /// The first turn of the first thread of a process: it registers while it is
@@ -316,13 +312,24 @@ impl Os {
             let began = self.clock.now();
             let until =
                 (began + left).min(state.next_kernel_thread.get()).min(state.next_off.get()).max(began);
+            if task.role == Role::Bystander {
+                state.computing.set(Some(began));
+            }
             self.clock.wait(Some(until));
             left -= (self.clock.now() - began).min(left);
+            self.computed(state);
             self.clock.take_interrupts();
             self.noise(cpu);
         }
-        if task.role == Role::Bystander {
-            self.measure.bystander(time, 0);
+    }
+
+    /// A bystander has computed since it last began to, if it has not been
+    /// counted: what comes after the end is not.
+    fn computed(&self, state: &CpuState) {
+        if let Some(began) = state.computing.take()
+            && self.ended.get().is_none()
+        {
+            self.measure.bystander(self.clock.now() - began);
         }
     }
 
@@ -358,9 +365,19 @@ impl Os {
         let now = self.clock.now();
         let over = now >= time || self.measure.calls() >= calls || self.clock.counts.steps() >= steps;
         if over {
-            self.ended.set(Some(now));
+            self.ends(now);
         }
         over
+    }
+}
+
+impl Os {
+    /// It is over: bystanders have computed until now.
+    fn ends(&self, now: Ps) {
+        for began in self.cpus.iter().filter_map(|state| state.computing.take()) {
+            self.measure.bystander(now.saturating_sub(began));
+        }
+        self.ended.set(Some(now));
     }
 }
 
@@ -375,6 +392,7 @@ impl CpuState {
             )),
             next_kernel_thread: Cell::new(0),
             next_off: Cell::new(0),
+            computing: Cell::new(None),
         };
         state.next_kernel_thread.set(state.in_a_while(clock.hardware.system.switches));
         state.next_off.set(state.in_a_while(clock.hardware.off.map_or(0.0, |off| off.rate)));

@@ -160,8 +160,7 @@ impl Job {
             // As long as it took with the callers, and at no other cost.
             self.once(&alone.with_time(ran.ended).with_calls(u64::MAX), u64::MAX, false)
         });
-        let alone = alone.transpose()?.and_then(|alone| alone.measure.share());
-        let loss = ran.measure.share().zip(alone).map(|(with, without)| 1.0 - with / without);
+        let loss = alone.transpose()?.map(|alone| 1.0 - ran.useful() / alone.useful());
         let trace = ran.clock.trace.as_ref().map(crate::trace::Trace::json).unwrap_or_default();
         Ok((self.outcome(&ran, loss), trace))
     }
@@ -222,7 +221,7 @@ impl Job {
             interrupted_share: counts.all_interrupted() as f64 / SECOND as f64 / cpu_seconds,
             lines_per_call: per_call(counts.moved() as f64),
             lock_wait_ns: per_call(counts.lock_wait() as f64 / 1e3),
-            scan_ns: ran.measure.scan_ns(),
+            scan_ns: ran.measure.scan_ns(ran.ended),
             switch_registered_ns,
             switch_other_ns,
             most_pending: counts.most_undelivered(),
@@ -238,6 +237,12 @@ struct Ran {
     measure: Rc<Measure>,
 }
 
+impl Ran {
+    fn useful(&self) -> f64 {
+        self.measure.useful(self.ended)
+    }
+}
+
 impl Latency {
     /// Of times in picoseconds, shortest first.
     fn of(took: &[Ps]) -> Option<Self> {
@@ -250,8 +255,15 @@ impl Latency {
 
 /// Makes the processes and threads of a workload, and says where they run.
 fn place(workload: &Workload, cpus: usize, barriers: &dyn Barriers) -> Vec<Task> {
-    let mut placed =
-        Placed { cpus, processes: 0, threads: 0, next_cpu: 0, first_of_last: 0, tasks: Vec::new() };
+    let mut placed = Placed {
+        cpus,
+        processes: 0,
+        threads: 0,
+        next_cpu: 0,
+        last_cpu: 0,
+        first_of_last: 0,
+        tasks: Vec::new(),
+    };
     for group in &workload.groups {
         placed.group(group, barriers);
     }
@@ -263,6 +275,8 @@ struct Placed {
     processes: usize,
     threads: usize,
     next_cpu: usize,
+    /// Where the group before began.
+    last_cpu: usize,
     /// The first process of the last group that had its own.
     first_of_last: usize,
     tasks: Vec<Task>,
@@ -316,12 +330,13 @@ impl Placed {
     fn homes(&mut self, place: Place, threads: usize) -> Vec<usize> {
         let first = match place {
             Place::Next => self.next_cpu,
-            Place::Spread | Place::Over => 0,
+            Place::Same => self.last_cpu,
+            Place::Over => 0,
         };
-        let stride = if place == Place::Spread { (self.cpus / threads.max(1)).max(1) } else { 1 };
         if place == Place::Next {
+            self.last_cpu = self.next_cpu;
             self.next_cpu += threads;
         }
-        (0..threads).map(|thread| (first + thread * stride) % self.cpus).collect()
+        (first..first + threads).map(|cpu| cpu % self.cpus).collect()
     }
 }

@@ -69,8 +69,8 @@ pub(crate) enum Place {
     /// On the CPUs behind those of the group before.
     #[default]
     Next,
-    /// At equal distances over all CPUs.
-    Spread,
+    /// On the CPUs of the group before, from its first on.
+    Same,
     /// On the CPUs from the first on, with whoever is there.
     Over,
 }
@@ -238,6 +238,21 @@ impl Workload {
         self
     }
 
+    /// The same with so many callers: threads of one process, or processes where
+    /// each caller is one of its own.
+    #[must_use]
+    pub fn with_callers(mut self, callers: usize) -> Self {
+        let fixed = |fixed| Count { of_cpus: false, divided_by: 1, less: 0, fixed };
+        let mut left = callers;
+        for group in self.groups.iter_mut().filter(|group| group.does.is_call()) {
+            let own = group.processes.is_some_and(|count| count.of_cpus);
+            let count = if own { group.processes.as_mut() } else { Some(&mut group.threads) };
+            count.into_iter().for_each(|count| *count = fixed(left));
+            left = 0;
+        }
+        self
+    }
+
     /// The same, ended by so many calls at the latest.
     #[must_use]
     pub fn with_calls(mut self, calls: u64) -> Self {
@@ -252,10 +267,10 @@ impl Workload {
         self
     }
 
-    /// The same, as its bystanders have it alone; `None` if there are none.
+    /// The same with nobody calling; `None` if there is nobody to profit.
     pub(crate) fn without_callers(&self) -> Option<Self> {
         let mut alone = self.clone();
-        for group in alone.groups.iter_mut().filter(|group| group.role == Role::Caller) {
+        for group in alone.groups.iter_mut().filter(|group| group.does.is_call()) {
             group.does = Does::Compute {};
         }
         alone.has_bystanders().then_some(alone)
@@ -275,7 +290,7 @@ impl Workload {
             processes = group.processes.map_or(processes, |count| count.on(cpus));
             let running = processes * group.threads.on(cpus);
             all += running + processes * group.asleep.on(cpus);
-            if matches!(group.does, Does::Call { .. } | Does::Target { .. } | Does::Start { .. }) {
+            if group.does.is_call() {
                 calling += running;
             }
         }
@@ -284,6 +299,10 @@ impl Workload {
 }
 
 impl Does {
+    fn is_call(self) -> bool {
+        matches!(self, Self::Call { .. } | Self::Target { .. } | Self::Start { .. })
+    }
+
     fn has_sane_times(self) -> bool {
         let (one, other) = match self {
             Self::Compute {} => (0.0, 0.0),
@@ -306,6 +325,16 @@ pub(crate) fn ps(microseconds: f64) -> Ps {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn callers_are_threads_or_processes() {
+        for (name, expected) in
+            [("hammer-threads", (5, 21)), ("hammer-processes", (5, 10)), ("targeted", (5, 17))]
+        {
+            let workload = Workload::named(name).expect("it comes with the crate").with_callers(5);
+            assert_eq!(workload.threads(64), expected, "{name}");
+        }
+    }
 
     #[test]
     fn a_count_may_depend_on_the_cpus() {

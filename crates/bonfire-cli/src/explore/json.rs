@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::names;
 use super::question::{Asked, Question};
 use super::results::{Judged, Measured, Results};
-use super::shard::Shard;
+use crate::shard::Shard;
 
 const SCHEMA: &str = "bonfire-explore";
 /// Raised when a field changes its meaning or goes; a new field does not raise it.

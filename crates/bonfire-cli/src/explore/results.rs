@@ -10,7 +10,7 @@ use bonfire_model::run::Design;
 use serde::{Deserialize, Serialize};
 
 use super::question::{Changes, Question};
-use super::shard::Shard;
+use crate::shard::Shard;
 
 /// What came of a question, or of a part of it.
 pub(super) struct Results {

@@ -14,49 +14,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
 use bonfire_model::matrix::{self, Job};
-use serde::{Deserialize, Serialize};
 
 use super::json::{self, Report};
 use super::question::Question;
 use super::results::{Measured, Results};
+use crate::shard::Shard;
 
-/// The part of this number, from 1, of so many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Shard {
-    pub(super) number: u32,
-    pub(super) of: u32,
-}
-
-impl Shard {
-    /// Whether a run belongs to it.
-    pub(super) fn has(self, question: &Question, job: &Job) -> bool {
-        let name = format!("{}/{}", job.design.name(), question.scenarios()[job.scenario].name);
-        1 + fnv1a(&name) % u64::from(self.of) == u64::from(self.number)
-    }
-}
-
-impl FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let numbers =
-            text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
-        match numbers {
-            Some((number, of)) if (1..=of).contains(&number) => Ok(Self { number, of }),
-            Some((_, of)) if of > 0 => Err(format!("there is no such shard: they are 1/{of} to {of}/{of}")),
-            _ => Err("a shard is I/N, such as 2/4 for the second of four".to_owned()),
-        }
-    }
-}
-
-/// A number that is the same everywhere and always.
-pub(super) fn fnv1a(text: &str) -> u64 {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, step)
+/// Whether a run belongs to a shard.
+pub(super) fn has(shard: Shard, question: &Question, job: &Job) -> bool {
+    shard.has(&format!("{}/{}", job.design.name(), question.scenarios()[job.scenario].name))
 }
 
 /// Puts the reports of all shards of one exploration together.
@@ -152,27 +121,4 @@ fn all_are_there(parts: &[Part]) -> Result<()> {
         missing[0]
     );
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shard_is_one_of_those_that_there_are() {
-        assert_eq!("2/4".parse(), Ok(Shard { number: 2, of: 4 }));
-        for wrong in ["0/4", "5/4"] {
-            assert!(wrong.parse::<Shard>().is_err_and(|error| error.contains("1/4 to 4/4")), "{wrong}");
-        }
-        for wrong in ["", "4", "1/0", "0/0", "-1/4", "1/2/3", "one/4"] {
-            assert!(wrong.parse::<Shard>().is_err_and(|error| error.contains("such as 2/4")), "{wrong}");
-        }
-    }
-
-    /// Were it to change, shards of one version could not be put together.
-    #[test]
-    fn the_hash_is_the_published_one() {
-        assert_eq!(fnv1a(""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fnv1a("foobar"), 0x8594_4171_f739_67e8);
-    }
 }
