@@ -49,6 +49,7 @@ fn read(count: &Count) -> u64 {
 }
 
 /// Adds, and says what there was.
+#[inline]
 #[expect(clippy::unnecessary_cast, reason = "not everywhere of 64 bits")]
 fn add(count: &Count, some: u64) -> u64 {
     count.fetch_add(some as _, Relaxed) as u64
