@@ -48,6 +48,12 @@ impl<M: Machine> Grace<M> {
         updaters: Updaters { line: M::Word::ZERO, done: M::Word::ZERO, lock: M::Lock::FREE },
     };
 
+    /// The words, with their names; for a model.
+    pub fn words(&self) -> [(&'static str, &M::Word); 3] {
+        let Self { readers: Epoch(epoch), updaters } = self;
+        [("epoch", epoch), ("line", &updaters.line), ("done", &updaters.done)]
+    }
+
     /// The epoch that a reader takes.
     #[inline(always)]
     pub(crate) fn epoch(&self) -> u64 {

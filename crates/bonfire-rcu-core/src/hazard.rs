@@ -25,6 +25,11 @@ impl<M: Machine> Slot<M> {
     /// A slot that nobody has.
     pub const NEW: Self = Self { held: M::Word::ZERO, taken: M::Word::ZERO };
 
+    /// The words, with their names; for a model.
+    pub fn words(&self) -> [(&'static str, &M::Word); 2] {
+        [("held", &self.held), ("taken", &self.taken)]
+    }
+
     /// Gives the slot back.
     pub fn give_back(&self) {
         vacate::<M>(self);

@@ -65,7 +65,7 @@ pub trait Machine {
     /// Ends the [`sleep`](Self::sleep) of whoever sleeps on `word`.
     fn wake(&self, word: &Self::Word);
 
-    /// A turn of waiting for a reader, the `turn`th; whether to go on so. If not, the
-    /// updater sleeps.
-    fn spin(&self, turn: u32) -> bool;
+    /// Waits a while until `word` is at least `at_least`; whether it is. If not, the updater
+    /// sleeps.
+    fn watch(&self, word: &Self::Word, at_least: u64, at: Site) -> bool;
 }

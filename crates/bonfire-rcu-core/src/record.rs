@@ -65,6 +65,11 @@ impl<M: Machine> Record<M> {
         vacate::<M>(self);
     }
 
+    /// The words, with their names; for a model.
+    pub fn words(&self) -> [(&'static str, &M::Word); 3] {
+        [("section", &self.section), ("quiet", &self.quiet), ("taken", &self.taken)]
+    }
+
     /// What reports call the owner.
     pub fn who(&self) -> u64 {
         self.who.load(Site::Who)
@@ -81,10 +86,10 @@ impl<M: Machine> Record<M> {
         self.place.load(Site::Who)
     }
 
-    /// Whether the calling thread, the owner, is in a section.
+    /// Whether the owner is in a section, as far as the calling thread knows: the owner knows.
     #[inline]
     pub fn is_inside(&self) -> bool {
-        self.section.load(Site::Own) < OUTSIDE_FULL
+        self.section.load(Site::Who) < OUTSIDE_FULL
     }
 
     /// Whether the owner is in no section that began before `epoch`, as seen by an updater
@@ -97,14 +102,10 @@ impl<M: Machine> Record<M> {
     /// Waits until the owner is in no section that began before `epoch`. Calls `report`
     /// each time that it has waited in vain.
     pub(crate) fn wait(&self, machine: &M, epoch: u64, report: &mut impl FnMut(&Self)) {
-        let mut turn = 0;
-        while !self.has_left(epoch) {
-            if machine.spin(turn) {
-                turn += 1;
-            } else {
-                self.sleep(machine, epoch);
-                report(self);
-            }
+        // PAIRS(left): as in `has_left`.
+        while !machine.watch(&self.section, epoch, Site::Look) {
+            self.sleep(machine, epoch);
+            report(self);
         }
     }
 

@@ -46,14 +46,14 @@ impl<M: Machine, T> Roster<M, T> {
         Self { count: M::Word::ZERO, table }
     }
 
+    /// The word that counts; for a model.
+    pub const fn count_word(&self) -> &M::Word {
+        &self.count
+    }
+
     /// The table.
     pub const fn table(&self) -> &T {
         &self.table
-    }
-
-    /// The table, by whoever has it for himself.
-    pub const fn table_mut(&mut self) -> &mut T {
-        &mut self.table
     }
 
     /// How many entries were ever taken.

@@ -12,12 +12,13 @@
 //! | hazard | a slot says *anything*, *light*, the pointer is loaded ([`Site::HoldLight`]) | something is unpublished, *heavy*, the slots are scanned ([`Site::Heavy`]) | what is held is freed |
 //! | let go | a slot holds no longer ([`Site::LetGo`], [`Site::HoldAny`], [`Site::Hold`]) | a scan sees that ([`Site::Scan`]) | what is still read is freed |
 
-use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
 /// Where an access or a fence stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Site {
-    /// A reader looks at its own word, which nobody else writes.
+    /// A reader that enters looks at its own word, which nobody else writes. A machine may
+    /// read it as plain memory.
     Own,
     /// A reader takes its epoch.
     EnterEpoch,
@@ -67,7 +68,7 @@ pub enum Site {
     More,
     /// A record is prepared for its new owner.
     Prepare,
-    /// What reports call the owner.
+    /// What a thread says or is told of an owner, for reports or about itself.
     Who,
     /// A thread gives a record or slot back.
     Vacate,
@@ -170,8 +171,10 @@ impl Site {
             Self::Leave | Self::Enter | Self::Prepare => Release,
             // PAIRS(left): with `Leave`, `Enter` and `Prepare`.
             Self::Look => Acquire,
-            // PAIRS(line): `Join` with a later `Line`; both change one word in one step.
-            Self::Join | Self::Line => AcqRel,
+            // PAIRS(line): with `Line`. Whoever takes the next number sees what we unpublished.
+            Self::Join => Release,
+            // PAIRS(line): with `Join`, of all who joined before.
+            Self::Line => Acquire,
             // PAIRS(done): with `IsDone`, of whoever shares the grace period.
             Self::Done => Release,
             // PAIRS(done): with `Done`.

@@ -18,27 +18,27 @@ use std::sync::atomic::{
 use bonfire_rcu::{Cache, Cell, Global, Handle};
 use callgrind::{CALLS, Counted, count_all};
 
-const COUNTED: [Counted; 5] = [
-    ("section, bare: store, light, load, store", None, || {
-        let words = [AtomicU64::new(0), AtomicU64::new(0)];
-        (0..CALLS).for_each(|_| _ = black_box(counted_floor(black_box(&words[0]), black_box(&words[1]))));
+const COUNTED: [Counted; 6] = [
+    ("a turn: load, add, count, branch", None, || _ = counted_turns(&AtomicU64::new(1))),
+    ("with a bare section: two stores more", None, || {
+        let words = [AtomicU64::new(0), AtomicU64::new(1)];
+        _ = counted_bare(black_box(&words[0]), black_box(&words[1]));
     }),
-    ("section by handle", Some(14), || {
+    ("with a section by handle", Some(15), || {
         let (cell, handle) = ready();
-        (0..CALLS).for_each(|_| _ = black_box(counted_handle(black_box(&handle), black_box(&cell))));
+        _ = counted_handle(black_box(&handle), black_box(&cell));
     }),
-    ("section by thread-local", Some(18), || {
+    ("with a section by thread-local", Some(18), || {
         let (cell, _handle) = ready();
-        (0..CALLS).for_each(|_| _ = black_box(counted_local(black_box(&cell))));
+        _ = counted_local(black_box(&cell));
     }),
-    ("load and deref", Some(20), || {
+    ("with a load of a cell", Some(18), || {
         let (cell, _handle) = ready();
-        (0..CALLS).for_each(|_| _ = black_box(counted_load(black_box(&cell))));
+        _ = counted_load(black_box(&cell));
     }),
-    ("cache", Some(12), || {
+    ("with a cache", Some(9), || {
         let (cell, _handle) = ready();
-        let mut cache = Cache::new(&cell);
-        (0..CALLS).for_each(|_| _ = black_box(counted_cache(black_box(&mut cache))));
+        _ = counted_cache(black_box(&mut Cache::new(&cell)));
     }),
 ];
 
@@ -52,35 +52,57 @@ fn ready() -> (Cell<u64>, Handle) {
     (Cell::from_pointee(1), handle)
 }
 
+/// [`CALLS`] turns, each of which looks and adds.
+#[inline(always)]
+fn turns(look: impl Fn() -> u64) -> u64 {
+    let mut sum = 0_u64;
+    for _ in 0..CALLS {
+        sum = sum.wrapping_add(look());
+    }
+    sum
+}
+
 #[inline(never)]
-fn counted_floor(word: &AtomicU64, shared: &AtomicU64) -> u64 {
-    word.store(1, Relaxed);
-    bonfire::light();
-    let seen = shared.load(Acquire);
-    word.store(0, Release);
-    seen
+fn counted_turns(shared: &AtomicU64) -> u64 {
+    turns(|| {
+        bonfire::light(); // lest it be unrolled
+        shared.load(Acquire)
+    })
+}
+
+#[inline(never)]
+fn counted_bare(word: &AtomicU64, shared: &AtomicU64) -> u64 {
+    turns(|| {
+        word.store(1, Relaxed);
+        bonfire::light();
+        let seen = shared.load(Acquire);
+        word.store(0, Release);
+        seen
+    })
 }
 
 #[inline(never)]
 fn counted_handle(handle: &Handle, cell: &Cell<u64>) -> u64 {
-    let guard = handle.read();
-    *cell.see(&guard)
+    turns(|| *cell.see(&handle.read()))
 }
 
 #[inline(never)]
 fn counted_local(cell: &Cell<u64>) -> u64 {
-    let guard = Global::read();
-    *cell.see(&guard)
+    turns(|| *cell.see(&Global::read()))
 }
 
 #[inline(never)]
 fn counted_load(cell: &Cell<u64>) -> u64 {
-    **cell.load()
+    turns(|| **cell.load())
 }
 
 #[inline(never)]
 fn counted_cache(cache: &mut Cache<&Cell<u64>, std::sync::Arc<u64>>) -> u64 {
-    **cache.load()
+    let mut sum = 0_u64;
+    for _ in 0..CALLS {
+        sum = sum.wrapping_add(**cache.load());
+    }
+    sum
 }
 
 fn main() -> ExitCode {

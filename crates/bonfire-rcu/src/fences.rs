@@ -6,9 +6,10 @@
 //! happens in a thread of its own, which the first record starts.
 
 use core::sync::atomic::Ordering::SeqCst;
+use core::{hint, iter};
 
 use bonfire::process;
-use bonfire_rcu_core::{Machine, Site};
+use bonfire_rcu_core::{Machine, Site, Word};
 
 use crate::sys;
 use crate::word::{AtomicWord, SystemLock};
@@ -52,13 +53,13 @@ impl Machine for Program {
 
     /// About as long as a heavy fence takes, then other threads first: a reader that was
     /// switched out in its section cannot leave it otherwise.
-    fn spin(&self, turn: u32) -> bool {
-        match turn {
-            0..100 => core::hint::spin_loop(),
-            100..104 => sys::give_way(),
-            _ => return false,
-        }
-        true
+    fn watch(&self, word: &AtomicWord, at_least: u64, at: Site) -> bool {
+        let turns =
+            iter::repeat_n(hint::spin_loop as fn(), 100).chain(iter::repeat_n(sys::give_way as fn(), 4));
+        word.load(at) >= at_least || { turns }.any(|wait| {
+            wait();
+            word.load(at) >= at_least
+        })
     }
 }
 

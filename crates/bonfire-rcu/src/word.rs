@@ -4,6 +4,8 @@ use core::sync::atomic::AtomicU64;
 
 use bonfire_rcu_core::{Lock, Site, Word};
 
+use crate::sys;
+
 /// A word of a program.
 #[repr(transparent)]
 pub(crate) struct AtomicWord(pub(crate) AtomicU64);
@@ -15,7 +17,10 @@ impl Word for AtomicWord {
     // Each passes on the ordering that its site states, with what it pairs with.
     #[inline(always)]
     fn load(&self, at: Site) -> u64 {
-        self.0.load(at.order())
+        match at {
+            Site::Own => sys::load_own(&self.0),
+            _ => self.0.load(at.order()),
+        }
     }
 
     #[inline(always)]

@@ -1,5 +1,5 @@
 //! What needs unsafe code: system calls, memory that grows, pointers.
-#![cfg_attr(feature = "std", expect(unsafe_code, reason = "each file says why"))]
+#![expect(unsafe_code, reason = "each file says why")]
 
 #[cfg(all(feature = "std", any(target_os = "linux", target_os = "android"), not(miri)))]
 #[path = "futex.rs"]
@@ -11,6 +11,9 @@ mod wait;
 #[path = "spin.rs"]
 mod wait;
 pub(crate) use wait::{give_way, sleep, wake};
+
+mod own;
+pub(crate) use own::load_own;
 
 #[cfg(feature = "std")]
 mod local;
