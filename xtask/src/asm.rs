@@ -30,8 +30,20 @@ pub(crate) struct Options {
     listing: bool,
 }
 
-/// Targets whose file in `sys/` is checked for types.
-const CHECKED: &[&str] = &["x86_64-pc-windows-gnu", "x86_64-unknown-freebsd", "aarch64-linux-android"];
+/// Targets that are checked for types: other systems, and those of Linux that have full
+/// fences, or no 64-bit atomics, or are seldom built for.
+const CHECKED: &[&str] = &[
+    "x86_64-pc-windows-gnu",
+    "x86_64-unknown-freebsd",
+    "aarch64-linux-android",
+    "powerpc-unknown-linux-gnu",
+    "riscv32gc-unknown-linux-gnu",
+    "armv4t-unknown-linux-gnueabi",
+    "armv5te-unknown-linux-gnueabi",
+    "thumbv7neon-unknown-linux-gnueabihf",
+    "mips-unknown-linux-gnu",
+    "loongarch64-unknown-linux-gnu",
+];
 
 /// Looks at every target that is at hand.
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -95,7 +107,7 @@ impl Compiler {
         repository::run(self.cargo("check", triple, &target_directory()?).args([
             "--lib",
             "--features",
-            "early",
+            "early,statistics",
         ]))
     }
 
