@@ -55,6 +55,16 @@ mod tests {
         }
     }
 
+    /// Where it can be seen is told of cases that need something of the machine.
+    #[test]
+    fn the_rule_is_told_where_it_decides() {
+        let told = |id: &str| text::explanation(&meant(id).unwrap());
+        let store = told("ordering/SB/PRIVATE_EXPEDITED/spinning");
+        assert!(store.contains("twice as long as any store waits"), "{store}");
+        assert!(told("sync_core/patch-barrier-flag/other-cpu").contains("a translation may be kept"));
+        assert!(!told("abi/QUERY/unregistered/plain").contains("measured of the machine"));
+    }
+
     #[test]
     fn what_is_meant_must_be_clear() {
         assert!(meant("no such case").is_err_and(|error| error.to_string().contains("--list")));

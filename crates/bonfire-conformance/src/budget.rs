@@ -102,6 +102,11 @@ impl Budget {
         self.credit_end_ns = 0;
     }
 
+    /// Whether a case did not conform.
+    pub(crate) fn is_convicted(&self) -> bool {
+        self.convicted
+    }
+
     /// Whether what was silent is to be tried again.
     pub(crate) fn tries_again(&self, now_ns: u64) -> bool {
         !self.convicted && now_ns < self.end_ns()

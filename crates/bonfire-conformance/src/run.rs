@@ -243,7 +243,12 @@ impl<'a> Runner<'a> {
         let absent = case.lacks(self.subject.arena().commands()).map(Reason::NotAdvertised);
         let never = match self.chance(case) {
             Chance::Never(reason) => Some(reason),
-            Chance::Doubtful(reason @ Reason::Architecture, _) if present < needed => Some(reason),
+            // What is looked at for a moment only is not, once the verdict is settled.
+            Chance::Doubtful(reason @ Reason::Architecture, _)
+                if present < needed || self.budget.is_convicted() =>
+            {
+                Some(reason)
+            }
             _ => None,
         };
         absent.or(never).or_else(|| (present < needed).then_some(Reason::TooFewCpus { needed, present }))
