@@ -135,7 +135,9 @@ impl Budget {
         let left_ns = until_ns.saturating_sub(now_ns);
         let unit_ns = u64::max(left_ns / self.weight_left.max(1), self.least_ns);
         self.weight_left = self.weight_left.saturating_sub(cost.weight);
-        let most_ns = if self.convicted { cost.most_ns.min(SHORT_NS) } else { cost.most_ns };
+        // A hunt is run to see which of several known faults there are.
+        let is_short = self.convicted && cost.rounds != u64::MAX;
+        let most_ns = if is_short { cost.most_ns.min(SHORT_NS) } else { cost.most_ns };
         most_ns.min(unit_ns.saturating_mul(cost.weight))
     }
 
@@ -195,6 +197,8 @@ mod tests {
         assert_eq!(share_ns, SHORT_NS);
         assert_eq!(budget.allowance(USUAL, share_ns, SECOND, 0).limit_ns, SECOND + SHORT_NS);
         assert!(!budget.tries_again(2 * SECOND));
+        let hunt = Cost { rounds: u64::MAX, ..USUAL };
+        assert!(budget.share_ns(hunt, SECOND) > SHORT_NS);
     }
 
     #[test]

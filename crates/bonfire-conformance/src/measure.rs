@@ -61,13 +61,15 @@ pub(crate) fn part(task: Task) -> Option<u16> {
 /// Plays a part.
 pub(crate) fn enter(world: &dyn World, part: u16) {
     let arena = world.arena();
-    let second = |order: bool| litmus::measure(world, order, arena.limit_ns());
+    // What comes last gets its part, too.
+    let end_ns = || world.now_ns() + arena.limit_ns().saturating_sub(world.now_ns()) / 4 * 3;
+    let litmus = |order: bool| litmus::measure(world, order, end_ns());
     match part {
         HANDS_OVER => hand_over(world),
         HANDS_BACK => hand_back(world),
-        MEASURES_STORES => second(false),
+        MEASURES_STORES => litmus(false),
         STORES => litmus::measure_seat(world, false),
-        MEASURES_ORDER => second(true),
+        MEASURES_ORDER => litmus(true),
         ORDERS => litmus::measure_seat(world, true),
         REWRITES => duel::measure_rewriting(world),
         EXECUTES => duel::measure_executing(world),

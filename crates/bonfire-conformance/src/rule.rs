@@ -77,9 +77,15 @@ pub(crate) static RULE: &[Row] = &[
     },
     Row {
         needs: &[Stale],
-        when: |setting| setting.measured.goes_stale() != Some(true),
+        when: |setting| setting.measured.goes_stale() == Some(false),
+        then: Doubtful(Reason::NoStaleInstruction, 1),
+        says: "Where no instruction went stale in 100 measured rounds, nor in the twin's, it is not observable.",
+    },
+    Row {
+        needs: &[Stale],
+        when: |setting| setting.measured.goes_stale().is_none(),
         then: Doubtful(Reason::NoStaleInstruction, SOME),
-        says: "Where no instruction went stale in the measurement, nor in the twin's first 100 rounds, it is not observable.",
+        says: "Where fewer rounds were measured, and none went stale in the twin's first 100, it is not observable.",
     },
     Row {
         needs: &[Others],

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use bonfire_abi::from_return;
 
 use crate::arena::Allowance;
-use crate::budget::{Budget, GRACE_NS};
+use crate::budget::{Budget, Cost, GRACE_NS};
 use crate::case::{self, Case, cases};
 use crate::judgement::{Facts, Next, ended, weigh};
 use crate::random::Random;
@@ -224,7 +224,9 @@ impl<'a> Runner<'a> {
     fn retry(&mut self, number: u16, case: &Case, first: Outcome) -> Outcome {
         const PROCESSES: u64 = 3;
         let now_ns = self.subject.now_ns();
-        let share_ns = self.budget.share_of_rest_ns(case.cost(&self.setting), now_ns) / PROCESSES;
+        // What was not worth much of the plan may have what is left.
+        let cost = Cost { most_ns: u64::MAX, ..case.cost(&self.setting) };
+        let share_ns = self.budget.share_of_rest_ns(cost, now_ns) / PROCESSES;
         let mut outcome = first;
         for _ in 0..PROCESSES {
             if !is_silent(&outcome) || !self.budget.tries_again(self.subject.now_ns()) {

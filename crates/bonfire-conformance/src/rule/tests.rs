@@ -62,15 +62,16 @@ fn hardware_that_buffers_stores() {
         (Light, Fair),
         (Caller, Fair),
         (Others, Doubtful(Architecture, 0)),
-        (Stale, Doubtful(NoStaleInstruction, 100)),
+        (Stale, Doubtful(NoStaleInstruction, 1)),
     ];
     check(StoreBuffer, false, INTEL, usual);
     let [nothing, light, _, others, stale] = usual;
+    let unsure = (Stale, Doubtful(NoStaleInstruction, 100));
     check(
         StoreBuffer,
         false,
         NOTHING,
-        [nothing, light, (Caller, Doubtful(CallEmpties, 2000)), others, stale],
+        [nothing, light, (Caller, Doubtful(CallEmpties, 2000)), others, unsure],
     );
     check(StoreBuffer, false, AMD, [nothing, light, (Caller, Never(CallEmpties)), others, stale]);
 }
