@@ -59,7 +59,7 @@ pub(crate) struct Options {
     budget: Duration,
 
     /// Where the random delays start, to try those of an earlier run again
-    #[arg(long, value_name = "NUMBER", value_parser = check::seed)]
+    #[arg(long, value_name = "NUMBER", value_parser = crate::seed::parse)]
     seed: Option<u64>,
 
     /// The memory of the machine, in MiB; with less than 8, not even its firmware says a word
@@ -142,8 +142,8 @@ fn write(report: &Report, destinations: Vec<report::Destination>) -> Result<Exit
 
 /// Boots and listens; `None` if that was interrupted.
 fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
-    interrupt::watch()?;
-    let seed = options.seed.unwrap_or_else(rand::random);
+    interrupt::watch();
+    let seed = crate::seed::given_or_drawn(options.seed);
     let image = image::find(options.kernel.as_deref())?;
     let began = Instant::now();
     let mut booted = Machine::boot(&image, options, &options.command_line(seed))?;

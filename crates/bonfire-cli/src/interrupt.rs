@@ -2,15 +2,20 @@
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock};
 
-use anyhow::{Context, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 
 /// Relaxed throughout: whoever sees it set only stops; it publishes nothing.
-static REQUESTED: AtomicBool = AtomicBool::new(false);
+static REQUESTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// From here on Ctrl-C (and a request to terminate) ends the run in order.
-pub(crate) fn watch() -> Result<()> {
-    ctrlc::set_handler(|| REQUESTED.store(true, Relaxed)).context("cannot catch Ctrl-C")
+/// From here on Ctrl-C (and a request to terminate) ends the run in order. A kernel
+/// that has no handlers for signals ends it otherwise, and is judged all the same.
+pub(crate) fn watch() {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        let _ = flag::register(signal, Arc::clone(&REQUESTED));
+    }
 }
 
 /// Whether somebody wants the run to end.

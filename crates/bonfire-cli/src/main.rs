@@ -24,6 +24,7 @@ mod progress;
 mod report;
 #[cfg_attr(target_arch = "s390x", path = "scale/nowhere.rs")]
 mod scale;
+mod seed;
 mod shard;
 mod subject;
 #[expect(unsafe_code, reason = "the system's own face; each block is argued for")]

@@ -19,11 +19,12 @@ mod world;
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bonfire_conformance::{Arena, CodePage, Ending, Page, Subject, Task, enter};
+use rustix::io::Errno;
 use rustix::process::{self, Pid, Signal, WaitOptions, WaitStatus};
-use rustix::thread::{self, ClockId, CpuSet};
+use rustix::thread::{self, CpuSet};
 
 use crate::{hypervisor, interrupt, sys};
 pub(crate) use caller::{Caller, Fences, Pair};
@@ -38,8 +39,9 @@ const EAGER: i32 = -10;
 /// The running kernel.
 pub(crate) struct Host {
     arena: &'static Arena,
-    /// Keeps the arena for new program images, which find it by this number.
-    arena_file: OwnedFd,
+    /// Keeps the arena for new program images, which find it by this number. `None`
+    /// where the kernel cannot make it: then there are no new images.
+    arena_file: Option<OwnedFd>,
     /// The CPUs that this process may run on, by the kernel's numbers.
     cpus: Vec<usize>,
     /// A function that each process can rewrite in its own copy of the page.
@@ -60,24 +62,26 @@ pub(crate) struct HostError {
 impl Host {
     /// Gets hold of what every case needs; `caller` answers its calls.
     ///
+    /// What a young kernel lacks costs the cases that need it: without memory that
+    /// a new image inherits there are no new images, without a list of CPUs each is
+    /// tried.
+    ///
     /// # Errors
-    /// Without memory to share or knowledge of the CPUs there is no case to run.
+    /// Without memory to share there is no case to run.
     pub(crate) fn new(caller: Caller) -> Result<Self, HostError> {
-        let failed = |what| move |cause: io::Error| HostError { what, cause };
-        let arena_file = sys::memory_file(size_of::<Arena>()).map_err(failed("no memory to share"))?;
-        let host = Self::with_arena(arena_file, caller).map_err(failed("no memory to share"))?;
-        process::set_child_subreaper(Some(process::getpid()))
-            .map_err(|error| failed("children of children cannot be adopted")(error.into()))?;
-        Ok(host)
+        sys::survive_limits();
+        let arena_file = sys::memory_file(size_of::<Arena>()).ok();
+        // Only so that what a case leaves behind is reaped here and not by the first process.
+        let _ = process::set_child_subreaper(Some(process::getpid()));
+        Self::with_arena(arena_file, caller)
+            .map_err(|cause| HostError { what: "no memory to share (mmap)", cause })
     }
 
-    fn with_arena(arena_file: OwnedFd, caller: Caller) -> io::Result<Self> {
-        let set = thread::sched_getaffinity(None)?;
-        let cpus = (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect();
+    fn with_arena(arena_file: Option<OwnedFd>, caller: Caller) -> io::Result<Self> {
         Ok(Self {
-            arena: sys::map_arena(&arena_file)?,
+            arena: sys::map_arena(arena_file.as_ref())?,
             arena_file,
-            cpus,
+            cpus: cpus(),
             code: sys::code_page(),
             cold: sys::cold_memory(),
             caller,
@@ -100,7 +104,7 @@ pub(crate) fn resume() -> bool {
     let mut number = || arguments.next()?.parse::<u64>().ok();
     if let (Some(file), Some(task)) = (number(), number())
         // New images are made to judge the kernel's registrations only.
-        && let Ok(host) = sys::inherited_file(file).and_then(|file| Host::with_arena(file, Caller::Kernel))
+        && let Ok(host) = sys::inherited_file(file).and_then(|file| Host::with_arena(Some(file), Caller::Kernel))
     {
         host.enter(Task::from_number(task));
     }
@@ -121,7 +125,7 @@ impl Subject for Host {
     }
 
     fn now_ns(&self) -> u64 {
-        now_ns()
+        sys::now_ns()
     }
 
     fn process(&self, task: Task, limit_ns: u64) -> Ending {
@@ -139,6 +143,27 @@ impl Subject for Host {
     }
 }
 
+/// The CPUs that this process may run on. A kernel that cannot list them may still
+/// place a thread on one; where it can do neither there may be two, and what is
+/// missing is said when a thread is to be placed.
+fn cpus() -> Vec<usize> {
+    if let Ok(set) = thread::sched_getaffinity(None) {
+        return (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect();
+    }
+    let tried = std::thread::scope(|scope| {
+        let placed = || (0..CpuSet::MAX_CPU).filter(|&cpu| place(cpu)).collect::<Vec<_>>();
+        std::thread::Builder::new().spawn_scoped(scope, placed).ok()?.join().ok()
+    });
+    tried.filter(|cpus| !cpus.is_empty()).unwrap_or_else(|| vec![0, 1])
+}
+
+/// Places the calling thread on this CPU, if the kernel can.
+fn place(cpu: usize) -> bool {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    thread::sched_setaffinity(None, &set).is_ok()
+}
+
 /// Threads that must meet on two busy CPUs seldom do, unless they come first
 /// there. What is not allowed, this process does without: rounds take longer.
 fn be_eager() {
@@ -151,33 +176,41 @@ fn be_eager() {
 /// Waits for the end of `child`, and at the limit, or if the run is
 /// interrupted, ends it and its group.
 fn watch(child: Pid, limit: Duration) -> Ending {
-    let began = Instant::now();
-    let mut nap = Duration::from_micros(20);
+    let end_ns = sys::now_ns().saturating_add(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+    let mut nap_ns = 20_000;
     loop {
         match process::waitpid(Some(child), WaitOptions::NOHANG) {
             Ok(Some((_, status))) => {
                 end_group(child);
                 return ending(status);
             }
-            Ok(None) if began.elapsed() < limit && !interrupt::requested() => {
-                std::thread::sleep(nap);
-                nap = (nap * 2).min(Duration::from_millis(2));
+            Ok(None) if sys::now_ns() < end_ns && !interrupt::requested() => {
+                sys::nap(nap_ns);
+                nap_ns = (nap_ns * 2).min(2_000_000);
             }
-            _ => {
+            Ok(None) | Err(Errno::INTR) => {
                 end_group(child);
                 return Ending::Hung;
+            }
+            // A kernel that has births and no way to wait for an end.
+            Err(_) => {
+                let _ = process::kill_process(child, Signal::KILL);
+                return Ending::Missing;
             }
         }
     }
 }
 
-/// Kills what is left of the group that `leader` led, and reaps all of it.
+/// Kills what is left of the group that `leader` led, and reaps all of it. What
+/// cannot be killed is not waited for.
 fn end_group(leader: Pid) {
-    let _ = process::kill_process_group(leader, Signal::KILL);
+    let group = process::kill_process_group(leader, Signal::KILL);
     // The leader too, in case it had no time yet to become one.
-    let _ = process::kill_process(leader, Signal::KILL);
-    while process::waitpgid(leader, WaitOptions::empty()).is_ok_and(|reaped| reaped.is_some()) {}
-    let _ = process::waitpid(Some(leader), WaitOptions::empty());
+    let alone = process::kill_process(leader, Signal::KILL);
+    let cannot = [group, alone].into_iter().all(|killed| killed.is_err_and(|error| error != Errno::SRCH));
+    let how = if cannot { WaitOptions::NOHANG } else { WaitOptions::empty() };
+    while process::waitpgid(leader, how).is_ok_and(|reaped| reaped.is_some()) {}
+    let _ = process::waitpid(Some(leader), how);
 }
 
 fn ending(status: WaitStatus) -> Ending {
@@ -186,11 +219,6 @@ fn ending(status: WaitStatus) -> Ending {
         None if status.exit_status() == Some(0) => Ending::Ended,
         None => Ending::Missing,
     }
-}
-
-fn now_ns() -> u64 {
-    let now = rustix::time::clock_gettime(ClockId::Monotonic);
-    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
 
 impl fmt::Display for HostError {

@@ -1,13 +1,11 @@
 //! The host from the inside: what one thread of a case can do.
 
 use std::os::fd::AsRawFd;
-use std::time::Duration;
 
 use bonfire_conformance::{Arena, Ending, Fetch, Page, Restartable, RseqArea, Start, Task, World};
 use rustix::process::{self, Pid, Signal};
-use rustix::thread::{self, CpuSet};
 
-use super::{Host, RESUME, ending, now_ns};
+use super::{Host, RESUME, ending, place};
 use crate::sys;
 
 /// One thread's view of the host.
@@ -94,17 +92,15 @@ impl World for HostWorld<'_> {
     }
 
     fn exec(&self, task: Task) -> Ending {
-        let file = self.host.arena_file.as_raw_fd();
-        sys::exec(&["bonfire", RESUME, &file.to_string(), &task.number().to_string()]);
+        if let Some(file) = &self.host.arena_file {
+            let file = file.as_raw_fd().to_string();
+            sys::exec(&["bonfire", RESUME, &file, &task.number().to_string()]);
+        }
         Ending::Missing
     }
 
     fn place(&self, cpu: u32) -> bool {
-        let mut set = CpuSet::new();
-        self.host.cpus.get(cpu as usize).is_some_and(|&number| {
-            set.set(number);
-            thread::sched_setaffinity(None, &set).is_ok()
-        })
+        self.host.cpus.get(cpu as usize).is_some_and(|&number| place(number))
     }
 
     fn cpu_number(&self, cpu: u32) -> u32 {
@@ -116,7 +112,7 @@ impl World for HostWorld<'_> {
     }
 
     fn nap(&self) {
-        std::thread::sleep(Duration::from_micros(20));
+        sys::nap(20_000);
     }
 
     fn prioritise(&self) {
@@ -124,7 +120,7 @@ impl World for HostWorld<'_> {
     }
 
     fn now_ns(&self) -> u64 {
-        now_ns()
+        sys::now_ns()
     }
 
     fn code(&self) -> Option<&dyn Fetch> {

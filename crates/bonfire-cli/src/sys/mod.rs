@@ -3,7 +3,8 @@
 mod rseq;
 
 use std::ffi::CString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{self, NonNull};
 
@@ -33,11 +34,21 @@ pub(crate) fn membarrier([cmd, flags, cpu_id]: [u64; 3]) -> isize {
     }
 }
 
-/// A file in memory of `size` zero bytes. A new program image inherits it.
+/// A file in memory of `size` zero bytes. A new program image inherits it. A kernel
+/// that cannot set a length may still write as far as that.
 pub(crate) fn memory_file(size: usize) -> io::Result<OwnedFd> {
     let file = memfd_create("bonfire", MemfdFlags::empty())?;
-    ftruncate(&file, size as u64)?;
+    if ftruncate(&file, size as u64).is_err() {
+        File::from(file.try_clone()?).write_all(&vec![0; size])?;
+    }
     Ok(file)
+}
+
+/// Takes a file that grows beyond the limit on sizes for an error, not for the end
+/// of this process and of all that it starts.
+pub(crate) fn survive_limits() {
+    // SAFETY: no function of ours is installed; the signal is ignored.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 /// The file that an earlier image of this process left open under `number`.
@@ -48,12 +59,17 @@ pub(crate) fn inherited_file(number: u64) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// Maps the arena that `file` holds, for good.
-pub(crate) fn map_arena(file: impl AsFd) -> io::Result<&'static Arena> {
+/// Maps the arena that `file` holds, for good; without a file, an arena that
+/// children share, but no new image finds.
+pub(crate) fn map_arena(file: Option<impl AsFd>) -> io::Result<&'static Arena> {
     let (access, size) = (ProtFlags::READ | ProtFlags::WRITE, size_of::<Arena>());
-    // SAFETY: a new mapping at an address of the kernel's choice touches none
-    // that exists.
-    let address = unsafe { mmap(ptr::null_mut(), size, access, MapFlags::SHARED, file, 0) }?;
+    let address = match file {
+        // SAFETY: a new mapping at an address of the kernel's choice touches none
+        // that exists.
+        Some(file) => unsafe { mmap(ptr::null_mut(), size, access, MapFlags::SHARED, file, 0) }?,
+        // SAFETY: as above.
+        None => unsafe { mmap_anonymous(ptr::null_mut(), size, access, MapFlags::SHARED) }?,
+    };
     // SAFETY: (1) the mapping is as large as an arena, aligned to a page and
     // never unmapped; (2) all its fields are atomic integers, so that every
     // content is valid and other processes may change it at any time. A file
@@ -195,7 +211,43 @@ pub(crate) fn exec(arguments: &[&str]) {
     let mut pointers: Vec<*const libc::c_char> = arguments.iter().map(|text| text.as_ptr()).collect();
     pointers.push(ptr::null());
     let environment = [ptr::null()];
-    // SAFETY: both lists end with a null pointer and, like the strings that
-    // they point to, live until the call returns.
-    unsafe { libc::execve(c"/proc/self/exe".as_ptr(), pointers.as_ptr(), environment.as_ptr()) };
+    // The second is for a kernel without /proc: what this image was started as.
+    for program in [c"/proc/self/exe".as_ptr(), started_as()] {
+        // SAFETY: the program's name is a string or null, which the kernel refuses;
+        // both lists end with a null pointer and, like the strings that they point
+        // to, live until the call returns.
+        unsafe { libc::execve(program, pointers.as_ptr(), environment.as_ptr()) };
+    }
+}
+
+/// The path that the kernel was given for this image, or null.
+fn started_as() -> *const libc::c_char {
+    // SAFETY: it reads a table that the kernel left in this process's memory.
+    unsafe { libc::getauxval(libc::AT_EXECFN) as *const libc::c_char }
+}
+
+/// Waits `ns` nanoseconds off the CPU; where the kernel has no such wait, or ends
+/// it early, only for others to have had a turn.
+pub(crate) fn nap(ns: u64) {
+    let time = libc::timespec {
+        tv_sec: (ns / 1_000_000_000) as libc::time_t,
+        tv_nsec: (ns % 1_000_000_000) as libc::c_long,
+    };
+    // SAFETY: the time lives until the call returns, and nothing is written.
+    if unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) } != 0 {
+        std::thread::yield_now();
+    }
+}
+
+/// A clock that never goes back, in nanoseconds; of a kernel that has none, the
+/// time of day.
+pub(crate) fn now_ns() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    for clock in [libc::CLOCK_MONOTONIC, libc::CLOCK_REALTIME] {
+        // SAFETY: the time lives until the call returns, which writes it.
+        if unsafe { libc::clock_gettime(clock, &raw mut now) } == 0 {
+            break;
+        }
+    }
+    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
