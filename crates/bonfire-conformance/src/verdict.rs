@@ -5,6 +5,8 @@ use core::fmt;
 
 use bonfire_abi::{Call, Command, Error, Result};
 
+use crate::arch;
+
 /// What a run of a case says about the kernel.
 ///
 /// Ordered by precedence: a violation that was seen outweighs everything, and
@@ -129,20 +131,29 @@ impl fmt::Display for Means {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Start => {
-                "no thread or process can be started here; look at the limit on processes (ulimit -u)"
+                "no thread or process can be started here, or its end be seen; look at clone, wait4 and \
+                 futex, and at the limit on processes (ulimit -u)"
             }
-            Self::Exec => "no program can be executed here; is /proc mounted?",
+            Self::Exec => {
+                "no program can go on in a new image here: that takes execve, and memory that the image \
+                 finds again (memfd_create)"
+            }
             Self::Place => "threads cannot be placed on CPUs here; allow sched_setaffinity",
+            Self::Code if !arch::HAS_FUNCTION => NO_FUNCTION,
             Self::Code => {
-                "memory cannot be both written and executed here; allow it, or run without that hardening"
+                "memory cannot be both written and executed here (mmap); allow it, or run without that \
+                 hardening"
             }
+            Self::Restartable if !arch::HAS_RSEQ => NO_FUNCTION,
             Self::Restartable => {
-                "this program has no restartable sequences; build it with glibc 2.35 or newer, for x86-64, \
-                 and leave glibc.pthread.rseq on"
+                "this program has no restartable sequences: that takes rseq, a build with glibc 2.35 or \
+                 newer, and glibc.pthread.rseq left on"
             }
         })
     }
 }
+
+const NO_FUNCTION: &str = "no function is written for this architecture yet";
 
 /// A call and what it returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,14 +1,33 @@
 //! What only an architecture's own instructions can do.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
+mod landings;
+#[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64")))]
+mod no_code;
 #[cfg(not(target_arch = "x86_64"))]
 mod other;
+#[cfg(target_arch = "riscv64")]
+mod riscv64;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+// Memory: lines and stores.
 #[cfg(not(target_arch = "x86_64"))]
 use other as imp;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as imp;
+
+// Instructions: the function that is rewritten, the section that is restarted.
+#[cfg(target_arch = "aarch64")]
+use aarch64 as code;
+#[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64")))]
+use no_code as code;
+#[cfg(target_arch = "riscv64")]
+use riscv64 as code;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as code;
 
 use core::arch::asm;
 use core::ptr::NonNull;
@@ -51,6 +70,12 @@ pub(crate) fn serialise() -> bool {
     imp::serialise()
 }
 
+/// Whether there is a function for [`CodePage`] here.
+pub(crate) const HAS_FUNCTION: bool = code::HAS_FUNCTION;
+
+/// Whether there is a critical section for [`RseqArea`] here.
+pub(crate) const HAS_RSEQ: bool = code::HAS_RSEQ;
+
 /// A page of memory with a function in this architecture's instructions that
 /// can be rewritten while it runs.
 #[derive(Debug)]
@@ -58,7 +83,7 @@ pub struct CodePage(NonNull<u32>);
 
 impl CodePage {
     /// How much memory it takes, in bytes.
-    pub const SIZE: usize = 64;
+    pub const SIZE: usize = 1024;
 
     /// Writes the function, which returns 0 at first. `None` where this crate
     /// does not know the architecture's instructions.
@@ -70,7 +95,7 @@ impl CodePage {
     #[must_use]
     pub unsafe fn new(memory: NonNull<u32>) -> Option<Self> {
         // SAFETY: the caller promises just what is asked for.
-        unsafe { imp::write_function(memory) }.then_some(Self(memory))
+        unsafe { code::write_function(memory) }.then_some(Self(memory))
     }
 }
 
@@ -83,12 +108,12 @@ unsafe impl Sync for CodePage {}
 impl Fetch for CodePage {
     fn patch(&self, value: u32) {
         // SAFETY: `new` was promised the memory, and wrote the function there.
-        unsafe { imp::patch(self.0, value) };
+        unsafe { code::patch(self.0, value) };
     }
 
     fn execute(&self) -> u32 {
         // SAFETY: as above.
-        unsafe { imp::execute(self.0) }
+        unsafe { code::execute(self.0) }
     }
 }
 
@@ -106,7 +131,7 @@ impl RseqArea {
     /// that glibc uses on this architecture, and stays so while the value lives.
     #[must_use]
     pub unsafe fn new(area: NonNull<u8>) -> Option<Self> {
-        imp::HAS_RSEQ.then_some(Self(area))
+        HAS_RSEQ.then_some(Self(area))
     }
 }
 
@@ -114,6 +139,6 @@ impl Restartable for RseqArea {
     fn copy(&self, from: &AtomicU32, delay: u32, to: &[AtomicU32; 16]) -> bool {
         // SAFETY: `new` was promised the area; it is not `Sync`, so this is its
         // thread.
-        unsafe { imp::copy(self.0, from, delay, to) }
+        unsafe { code::copy(self.0, from, delay, to) }
     }
 }

@@ -82,6 +82,7 @@ pub(super) unsafe fn execute(memory: NonNull<u32>) -> u32 {
     value
 }
 
+pub(super) const HAS_FUNCTION: bool = true;
 pub(super) const HAS_RSEQ: bool = true;
 
 /// See [`Restartable::copy`](crate::Restartable::copy).
