@@ -232,10 +232,10 @@ fn environment(options: &Options) -> Environment {
         architecture: "x86_64",
         cpus_allowed: Some(cpus.clone()),
         cpus_online: Some(cpus),
-        nohz_full: None,
+        nohz_full: Some("none".into()),
         seccomp_filters: Some(0),
         virtualised: Some("QEMU's emulator, each CPU on a thread of its own".into()),
-        realtime: false,
+        realtime: Some(false),
     }
 }
 

@@ -1,15 +1,16 @@
 //! What the verdict depends on besides the kernel's code: where it runs, how
 //! it was started, and what this process may do.
 //!
-//! All of it is read from `/proc` and `/sys`. A file that is absent says
-//! something too (a kernel built without `nohz_full`, a container without
-//! `/sys`), so nothing here fails; what could not be learnt is `None`.
+//! All of it is read from `/proc` and `/sys`. A file that is absent there says
+//! something too (a kernel built without `nohz_full`); where they are absent
+//! themselves nothing is known. So nothing here fails: what could not be learnt, and
+//! only that, is `None`.
 
 use std::fs;
 
 use serde::Serialize;
 
-use crate::hypervisor;
+use crate::hypervisor::Platform;
 
 /// What is said at the top of every report.
 #[derive(Debug, Serialize)]
@@ -22,14 +23,14 @@ pub(crate) struct Environment {
     pub(crate) cpus_allowed: Option<String>,
     /// The CPUs that the kernel has brought up.
     pub(crate) cpus_online: Option<String>,
-    /// The CPUs without a scheduler tick: with any, Linux has no `GLOBAL`.
+    /// The CPUs without a scheduler tick, or `none`: with any, Linux has no `GLOBAL`.
     pub(crate) nohz_full: Option<String>,
     /// How many seccomp filters look at our calls; any may answer in the kernel's place.
     pub(crate) seccomp_filters: Option<u32>,
-    /// What we seem to run on, if not on the machine itself.
+    /// What we seem to run on, or that there is no sign of anything but the machine.
     pub(crate) virtualised: Option<String>,
     /// Whether this process may use real-time priorities, which make hunts surer.
-    pub(crate) realtime: bool,
+    pub(crate) realtime: Option<bool>,
 }
 
 impl Environment {
@@ -41,9 +42,9 @@ impl Environment {
             architecture: std::env::consts::ARCH,
             cpus_allowed: field(&status, "Cpus_allowed_list").map(str::to_owned),
             cpus_online: read("/sys/devices/system/cpu/online"),
-            nohz_full: read("/sys/devices/system/cpu/nohz_full").and_then(listed),
+            nohz_full: nohz_full(),
             seccomp_filters: seccomp_filters(&status),
-            virtualised: hypervisor::name(),
+            virtualised: Platform::read().name(),
             realtime: may_use_realtime(&status, &read("/proc/self/limits").unwrap_or_default()),
         }
     }
@@ -72,9 +73,16 @@ fn field<'a>(lines: &'a str, name: &str) -> Option<&'a str> {
     values.next().map(str::trim)
 }
 
-/// A list of CPUs, unless it is empty: kernels write that in several ways.
-fn listed(cpus: String) -> Option<String> {
-    (!cpus.is_empty() && cpus != "(null)").then_some(cpus)
+/// A kernel that has no such file has no such CPUs, if it has a folder for it.
+fn nohz_full() -> Option<String> {
+    const CPUS: &str = "/sys/devices/system/cpu";
+    let absent = || fs::exists(CPUS).unwrap_or(false).then(String::new);
+    read(&format!("{CPUS}/nohz_full")).or_else(absent).map(listed)
+}
+
+/// A list of CPUs, or `none` if it is empty: kernels write that in several ways.
+fn listed(cpus: String) -> String {
+    if cpus.is_empty() || cpus == "(null)" { "none".into() } else { cpus }
 }
 
 /// Kernels before 5.9 tell only whether there are filters; that counts as one.
@@ -86,12 +94,17 @@ fn seccomp_filters(status: &str) -> Option<u32> {
 }
 
 /// By capability, or because a limit was raised.
-fn may_use_realtime(status: &str, limits: &str) -> bool {
+fn may_use_realtime(status: &str, limits: &str) -> Option<bool> {
     const SYS_NICE: u32 = 23;
-    let capabilities = field(status, "CapEff").and_then(|mask| u64::from_str_radix(mask, 16).ok());
+    let mask = field(status, "CapEff").and_then(|mask| u64::from_str_radix(mask, 16).ok());
     let limit = limits.lines().find_map(|line| line.strip_prefix("Max realtime priority"));
-    let raised = limit.and_then(|limits| limits.split_whitespace().next()).is_some_and(|soft| soft != "0");
-    raised || capabilities.is_some_and(|mask| mask >> SYS_NICE & 1 == 1)
+    let raised = limit.and_then(|limits| limits.split_whitespace().next()).map(|soft| soft != "0");
+    let capable = mask.map(|mask| mask >> SYS_NICE & 1 == 1);
+    match (capable, raised) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -117,15 +130,18 @@ mod tests {
     fn realtime_is_a_capability_or_a_limit() {
         let limit =
             |soft| format!("Max realtime priority     {soft}                    0                    \n");
-        assert!(may_use_realtime("CapEff:\t0000000000800000\n", &limit("0")));
-        assert!(may_use_realtime("CapEff:\t0000000000000000\n", &limit("50")));
-        assert!(may_use_realtime("CapEff:\t0000000000000000\n", &limit("unlimited")));
-        assert!(!may_use_realtime("CapEff:\t00000000007fffff\n", &limit("0")));
+        let none = "CapEff:\t00000000007fffff\n";
+        assert_eq!(may_use_realtime("CapEff:\t0000000000800000\n", &limit("0")), Some(true));
+        assert_eq!(may_use_realtime(none, &limit("50")), Some(true));
+        assert_eq!(may_use_realtime(none, &limit("unlimited")), Some(true));
+        assert_eq!(may_use_realtime(none, &limit("0")), Some(false));
+        assert_eq!(may_use_realtime(none, ""), None);
+        assert_eq!(may_use_realtime("", ""), None);
     }
 
     #[test]
     fn an_empty_list_of_cpus_is_none() {
-        assert_eq!(listed("(null)".into()), None);
-        assert_eq!(listed("2-3".into()), Some("2-3".into()));
+        assert_eq!(listed("(null)".into()), "none");
+        assert_eq!(listed("2-3".into()), "2-3");
     }
 }

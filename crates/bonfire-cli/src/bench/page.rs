@@ -15,7 +15,7 @@ pub(super) fn page(bench: &Bench) -> String {
         environment.kernel,
         environment.architecture,
         environment.cpus_online.as_deref().unwrap_or("?"),
-        environment.virtualised.as_deref().unwrap_or("no sign of virtualisation"),
+        environment.virtualised.as_deref().unwrap_or("unknown whether virtualised"),
     );
     let not_measured: String = bench
         .not_measured

@@ -116,17 +116,20 @@ fn header(report: &Report) -> String {
         Some(0) => "none".into(),
         Some(count) => format!("{count} of seccomp; a filter may answer in the kernel's place"),
     };
-    let realtime =
-        if report.environment.realtime { "real-time priorities" } else { "no real-time priorities" };
+    let realtime = match report.environment.realtime {
+        Some(true) => "real-time priorities".into(),
+        Some(false) => "no real-time priorities".into(),
+        None => unknown(),
+    };
     let seed = format!("{:#x}{}", report.seed, if report.seed_given { "" } else { " (drawn)" });
     let lines = [
         ("kernel", kernel.clone()),
         ("architecture", (*architecture).into()),
         ("CPUs", format!("{allowed} allowed of {online} online")),
-        ("nohz_full", report.environment.nohz_full.clone().unwrap_or_else(|| "none".into())),
+        ("nohz_full", report.environment.nohz_full.clone().unwrap_or_else(unknown)),
         ("filters", filters),
-        ("virtualised", report.environment.virtualised.clone().unwrap_or_else(|| "no sign of it".into())),
-        ("rights", realtime.into()),
+        ("virtualised", report.environment.virtualised.clone().unwrap_or_else(unknown)),
+        ("rights", realtime),
         ("seed", seed),
     ];
     let version = env!("CARGO_PKG_VERSION");

@@ -9,6 +9,13 @@ pub(super) use super::landings::{execute, patch, write_function};
 pub(super) const HAS_FUNCTION: bool = true;
 pub(super) const HAS_RSEQ: bool = true;
 
+/// `isb` has the CPU fetch again what follows (Arm ARM, B2.3.12).
+pub(super) fn serialise() -> bool {
+    // SAFETY: it changes neither registers nor memory.
+    unsafe { asm!("isb", options(nostack, preserves_flags)) };
+    true
+}
+
 /// `b`, this many bytes forwards.
 pub(super) const fn branch(bytes: u32) -> u32 {
     0x1400_0000 | bytes / 4

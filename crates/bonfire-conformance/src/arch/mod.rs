@@ -67,7 +67,7 @@ pub(crate) fn store_to_pages<const N: usize>(pages: &[Page; 64], at: usize, valu
 /// Has this CPU forget what it fetched of its instruction stream, by an
 /// instruction of its own. False where this crate knows none.
 pub(crate) fn serialise() -> bool {
-    imp::serialise()
+    code::serialise()
 }
 
 /// Whether there is a function for [`CodePage`] here.

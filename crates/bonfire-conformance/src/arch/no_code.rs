@@ -3,6 +3,10 @@
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicU32;
 
+pub(super) fn serialise() -> bool {
+    false
+}
+
 /// # Safety
 /// None: it writes nothing.
 pub(super) unsafe fn write_function(_: NonNull<u32>) -> bool {

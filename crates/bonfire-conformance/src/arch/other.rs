@@ -12,7 +12,3 @@ pub(super) fn evict(_: &AtomicU64) {}
 pub(super) fn store_to_pages<const N: usize>(pages: &[Page; 64], at: usize, value: u64) {
     pages[..N].iter().for_each(|page| page[at].store(value, Relaxed));
 }
-
-pub(super) fn serialise() -> bool {
-    false
-}

@@ -9,6 +9,13 @@ pub(super) use super::landings::{execute, patch, write_function};
 pub(super) const HAS_FUNCTION: bool = true;
 pub(super) const HAS_RSEQ: bool = true;
 
+/// `fence.i` orders this CPU's fetches behind the stores that it has seen.
+pub(super) fn serialise() -> bool {
+    // SAFETY: it changes neither registers nor memory.
+    unsafe { asm!("fence.i", options(nostack, preserves_flags)) };
+    true
+}
+
 /// `j`, this many bytes forwards. Of the distance, which is below 2 KiB, only the
 /// low bits are placed: the format shuffles the others.
 pub(super) const fn branch(bytes: u32) -> u32 {
