@@ -1,7 +1,8 @@
 //! `cargo xtask dist`: static binaries that need nothing on another kernel.
 //!
-//! One folder per target in `target/dist`, with the binary, its man page, its
-//! completions and the licences. The C library is linked in, so the binary
+//! One folder per target in `target/dist`, with the command, its man page, its
+//! completions and the licences, and where there is one the runner that needs no C
+//! library. The C library is linked in, so the binary
 //! starts as the only file of a machine; that it asks for no loader is checked
 //! in the binary itself. A target that fails does not keep the others from being
 //! built: what became of each stands in a table at the end.
@@ -14,7 +15,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::repository;
-use crate::target::{TARGETS, Target, Toolchain};
+use crate::target::{BONFIRE, RUNNER, TARGETS, Target, Toolchain};
 
 /// Which targets, and with what.
 #[derive(clap::Args)]
@@ -68,12 +69,13 @@ impl Options {
 
     /// Builds for `target` and returns the folder with what belongs to it.
     fn build(&self, target: &Target, generated: &Generated) -> Result<PathBuf> {
-        let binary = self.toolchain.static_binary(target, "bonfire-cli", "bonfire")?;
         let version = env!("CARGO_PKG_VERSION");
         let folder =
             repository::target_directory()?.join(format!("dist/bonfire-{version}-{}", target.triple));
         fs::create_dir_all(&folder)?;
-        fs::copy(binary, folder.join("bonfire"))?;
+        for program in [BONFIRE, RUNNER].iter().filter(|program| program.is_for(target)) {
+            fs::copy(self.toolchain.build(target, program)?, folder.join(program.name))?;
+        }
         for file in ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"] {
             fs::copy(repository::root().join(file), folder.join(file))
                 .with_context(|| format!("no {file}"))?;

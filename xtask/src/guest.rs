@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use cpio::newc::Builder;
 
 use crate::repository;
-use crate::target::{Target, Toolchain};
+use crate::target::{BONFIRE, GUEST_INIT, Target, Toolchain};
 
 pub(crate) mod compare;
 pub(crate) mod kernel;
@@ -83,7 +83,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// The same run on this kernel. The status is in the report; a kernel that does
 /// not conform is no error here.
 fn host_report(options: &Options) -> Result<Report> {
-    let bonfire = Toolchain::default().static_binary(Target::host()?, "bonfire-cli", "bonfire")?;
+    let bonfire = Toolchain::default().build(Target::host()?, &BONFIRE)?;
     let file = folder()?.join("host.json");
     let mut command = Command::new(bonfire);
     command.args(["--budget", &options.budget.to_string()]).args(&options.more);
@@ -103,8 +103,8 @@ pub(crate) fn memory(target: &Target, toolchain: &Toolchain) -> Result<PathBuf> 
     if let Some(remedy) = toolchain.missing(target)? {
         anyhow::bail!("cannot build for {}: {remedy}", target.triple);
     }
-    let bonfire = toolchain.static_binary(target, "bonfire-cli", "bonfire")?;
-    let init = toolchain.static_binary(target, "guest-init", "guest-init")?;
+    let bonfire = toolchain.build(target, &BONFIRE)?;
+    let init = toolchain.build(target, &GUEST_INIT)?;
     let memory = folder()?.join(format!("initramfs-{}", target.architecture));
     pack(&memory, &[("init", &init), ("bonfire", &bonfire)])?;
     Ok(memory)

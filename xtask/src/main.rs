@@ -10,6 +10,7 @@ mod boots;
 mod compare_linux;
 mod dist;
 mod guest;
+mod guests;
 mod registers;
 mod repository;
 mod target;
@@ -34,6 +35,8 @@ enum Verb {
     Dist(dist::Options),
     /// Check another kernel with the static binary, in QEMU, and compare.
     GuestCheck(guest::Options),
+    /// Check Debian's kernels of every architecture, and write the table of docs/guests.md.
+    Guests(guests::Options),
     /// Run vectorised callers of fences under a kernel that destroys vectors.
     Registers(registers::Options),
     /// Build the testbed's kernel, which boots in QEMU.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Verb::Tidy => tidy::run(),
         Verb::Dist(options) => dist::run(&options),
         Verb::GuestCheck(options) => guest::run(&options),
+        Verb::Guests(options) => guests::run(&options),
         Verb::Registers(options) => registers::run(&options),
         Verb::Testbed(options) => testbed::run(&options),
         Verb::Boots(options) => boots::run(&options),

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use crate::guest::kernel;
 use crate::guest::machine::{Guest, Threads};
 use crate::guest::{folder, pack};
-use crate::target::{Target, Toolchain};
+use crate::target::{GUEST_INIT, Target, Toolchain, VECTORS};
 
 /// Which processor, and under which kernel.
 #[derive(clap::Args)]
@@ -68,8 +68,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn boot(processor: &Processor, target: &Target, kernel: &Path, toolchain: &Toolchain) -> Result<String> {
-    let program = toolchain.static_binary_with(processor.flags, target, "guest-init", "vectors")?;
-    let init = toolchain.static_binary(target, "guest-init", "guest-init")?;
+    let program = toolchain.build_with(processor.flags, target, &VECTORS)?;
+    let init = toolchain.build(target, &GUEST_INIT)?;
     let memory = folder()?.join(format!("initramfs-vectors-{}", target.architecture));
     // The name under which the first process looks for its program.
     pack(&memory, &[("init", &init), ("bonfire", &program)])?;

@@ -52,6 +52,42 @@ pub(crate) static TARGETS: [Target; 5] = [
     },
 ];
 
+/// A program to build for targets.
+pub(crate) struct Program {
+    package: &'static str,
+    pub(crate) name: &'static str,
+    profile: &'static str,
+    features: &'static str,
+    /// The architectures that it is written for; none means all.
+    architectures: &'static [&'static str],
+}
+
+/// The command.
+pub(crate) const BONFIRE: Program = Program::hosted("bonfire-cli", "bonfire");
+/// The first process of a guest.
+pub(crate) const GUEST_INIT: Program = Program::hosted("guest-init", "guest-init");
+/// A loop with a fence in it whose values are in vectors.
+pub(crate) const VECTORS: Program = Program::hosted("guest-init", "vectors");
+/// The cases that need least, without a C library.
+pub(crate) const RUNNER: Program = Program {
+    package: "bonfire-runner",
+    name: "bonfire-runner",
+    profile: "runner",
+    features: "freestanding",
+    architectures: &["x86_64", "aarch64", "riscv64"],
+};
+
+impl Program {
+    const fn hosted(package: &'static str, name: &'static str) -> Self {
+        Self { package, name, profile: "static", features: "", architectures: &[] }
+    }
+
+    /// Whether it is written for this target.
+    pub(crate) fn is_for(&self, target: &Target) -> bool {
+        self.architectures.is_empty() || self.architectures.contains(&target.architecture)
+    }
+}
+
 /// Who compiles, and whether the standard library comes with it.
 #[derive(clap::Args, Debug, Default)]
 pub(crate) struct Toolchain {
@@ -131,31 +167,26 @@ impl Toolchain {
         }
     }
 
-    /// Builds `binary` of `package` with the C library linked in, and returns where it is.
-    pub(crate) fn static_binary(&self, target: &Target, package: &str, binary: &str) -> Result<PathBuf> {
-        self.static_binary_with(&[], target, package, binary)
+    /// Builds `program` with all that it needs linked in, and returns where it is.
+    pub(crate) fn build(&self, target: &Target, program: &Program) -> Result<PathBuf> {
+        self.build_with(&[], target, program)
     }
 
-    /// The same with these flags for the compiler of the binary itself, not of what it
+    /// The same with these flags for the compiler of the program itself, not of what it
     /// is linked from.
-    pub(crate) fn static_binary_with(
-        &self,
-        flags: &[&str],
-        target: &Target,
-        package: &str,
-        binary: &str,
-    ) -> Result<PathBuf> {
+    pub(crate) fn build_with(&self, flags: &[&str], target: &Target, program: &Program) -> Result<PathBuf> {
+        let Program { package, name, profile, features, .. } = program;
         let folder = self.target_directory()?;
         let mut cargo = self.command("CARGO", "cargo");
-        cargo.args(["rustc", "--quiet", "--profile", "static", "--package", package, "--bin", binary]);
-        cargo.args(["--target", target.triple, "--target-dir"]).arg(&folder);
+        cargo.args(["rustc", "--quiet", "--package", package, "--bin", name, "--features", features]);
+        cargo.args(["--profile", profile, "--target", target.triple, "--target-dir"]).arg(&folder);
         cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
         cargo.env(target.linker_variable(), target.linker);
         if self.build_std {
             cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
         }
         repository::run(cargo.arg("--").args(flags))?;
-        let built = folder.join(target.triple).join("static").join(binary);
+        let built = folder.join(target.triple).join(profile).join(name);
         ensure_static(&built)?;
         Ok(built)
     }

@@ -9,6 +9,7 @@ use bonfire_conformance::{Case, Group, Outcome, Reason, cases};
 use clap::Args;
 
 use crate::environment::Environment;
+use crate::host::needs;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::report::{Destination, Format, Report, text};
@@ -37,6 +38,10 @@ pub(crate) struct Options {
     /// List the cases that would run, and the clause that each rests on
     #[arg(long, conflicts_with_all = ["budget", "seed", "json", "junit"])]
     list: bool,
+
+    /// Print the system calls that the cases make, and what is lost without each
+    #[arg(long, conflicts_with_all = ["list", "hunt", "filter", "subject", "budget", "seed", "json", "junit"])]
+    needs: bool,
 
     /// Hunt for known faults of real kernels that show only in some runs
     ///
@@ -81,6 +86,10 @@ pub(crate) fn budget(text: &str) -> Result<Duration, String> {
 
 /// Checks, reports, and says how the process exits.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    if options.needs {
+        text::print(&needs::table())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let selected = options.selected()?;
     if options.list {
         text::print(&text::list(&selected))?;

@@ -80,6 +80,20 @@ fn nohz_full() -> Option<String> {
     read(&format!("{CPUS}/nohz_full")).or_else(absent).map(listed)
 }
 
+/// The numbers of the CPUs without a scheduler tick, as far as is known.
+pub(crate) fn nohz_full_cpus() -> Vec<usize> {
+    nohz_full().map(|list| numbers(&list)).unwrap_or_default()
+}
+
+/// What a list of ranges has in it.
+fn numbers(list: &str) -> Vec<usize> {
+    let range = |range: &str| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        Some(first.parse::<usize>().ok()?..=last.parse().ok()?)
+    };
+    list.split(',').filter_map(range).flatten().collect()
+}
+
 /// A list of CPUs, or `none` if it is empty: kernels write that in several ways.
 fn listed(cpus: String) -> String {
     if cpus.is_empty() || cpus == "(null)" { "none".into() } else { cpus }
@@ -137,6 +151,12 @@ mod tests {
         assert_eq!(may_use_realtime(none, &limit("0")), Some(false));
         assert_eq!(may_use_realtime(none, ""), None);
         assert_eq!(may_use_realtime("", ""), None);
+    }
+
+    #[test]
+    fn a_list_of_ranges_is_a_set_of_numbers() {
+        assert_eq!(numbers("0-2,5,7-8"), [0, 1, 2, 5, 7, 8]);
+        assert!(numbers("none").is_empty());
     }
 
     #[test]

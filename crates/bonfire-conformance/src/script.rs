@@ -55,9 +55,10 @@ impl Script {
     }
 
     /// The commands without which it shows nothing: the flavour's own, and
-    /// `GET_REGISTRATIONS` where it asks, unless a gate shows the same.
+    /// `GET_REGISTRATIONS` where no gate shows the same: a kernel that cannot be
+    /// asked is judged by what it lets pass.
     pub(crate) fn needs(self) -> impl Iterator<Item = Command> {
-        let asks = self.flavour.command().needs().is_none() || self.steps.contains(&Ask);
+        let asks = self.flavour.command().needs().is_none() || !has_gates(self.steps);
         let own = [self.flavour.command(), self.flavour.registration()];
         own.into_iter().chain(asks.then_some(Command::GetRegistrations))
     }
@@ -178,6 +179,15 @@ fn nested(steps: &'static [Step], from: u16) -> Option<&'static [Step]> {
     None
 }
 
+/// Whether a gate is tried among these steps.
+fn has_gates(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Gates => true,
+        In(_, inner) | Exec(inner) => has_gates(inner),
+        Register | Ask => false,
+    })
+}
+
 /// Whether these steps change what their address space holds. What happens
 /// after an `exec` happens to another one.
 fn registers(steps: &[Step]) -> bool {
@@ -244,6 +254,16 @@ mod tests {
         assert_eq!(nested(TREE, 2), Some(&[Gates, Exec(&[Ask, Ask])][..]));
         assert_eq!(nested(TREE, 4), Some(&[Ask, Ask][..]));
         assert_eq!(nested(TREE, 7), Some(&[Register][..]));
+    }
+
+    #[test]
+    fn only_what_no_gate_shows_must_be_asked() {
+        let asks = |flavour, steps| {
+            Script { flavour, steps }.needs().any(|command| command == Command::GetRegistrations)
+        };
+        assert!(!asks(Flavour::Private, TREE));
+        assert!(asks(Flavour::Private, &[Ask, Register, Ask]));
+        assert!(asks(Flavour::Global, TREE), "no gate tells whether this one is held");
     }
 
     #[test]

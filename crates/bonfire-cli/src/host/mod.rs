@@ -14,6 +14,7 @@
 //! group; the group's orphans become our children and are reaped.
 
 mod caller;
+pub(crate) mod needs;
 mod world;
 
 use std::fmt;
@@ -26,6 +27,7 @@ use rustix::io::Errno;
 use rustix::process::{self, Pid, Signal, WaitOptions, WaitStatus};
 use rustix::thread::{self, CpuSet};
 
+use crate::environment::nohz_full_cpus;
 use crate::{hypervisor, interrupt, sys};
 pub(crate) use caller::{Caller, Fences, Pair};
 use world::HostWorld;
@@ -81,7 +83,7 @@ impl Host {
         Ok(Self {
             arena: sys::map_arena(arena_file.as_ref())?,
             arena_file,
-            cpus: cpus(),
+            cpus: seated(cpus(), &nohz_full_cpus()),
             code: sys::code_page(),
             cold: sys::cold_memory(),
             caller,
@@ -155,6 +157,18 @@ fn cpus() -> Vec<usize> {
         std::thread::Builder::new().spawn_scoped(scope, placed).ok()?.join().ok()
     });
     tried.filter(|cpus| !cpus.is_empty()).unwrap_or_else(|| vec![0, 1])
+}
+
+/// In the order in which threads sit on them: behind the first of the others one
+/// without a scheduler tick, if there is any. The kernel treats those otherwise, and
+/// the second place is a target's in every case that has two.
+fn seated(cpus: Vec<usize>, nohz_full: &[usize]) -> Vec<usize> {
+    let (mut quiet, mut seats): (Vec<usize>, Vec<usize>) =
+        cpus.into_iter().partition(|cpu| nohz_full.contains(cpu));
+    let second = seats.len().min(1);
+    quiet.extend(seats.split_off(second));
+    seats.extend(quiet);
+    seats
 }
 
 /// Places the calling thread on this CPU, if the kernel can.
@@ -239,6 +253,14 @@ mod tests {
     fn sleep_for_ever() {
         let _ = process::setpgid(None, None);
         std::thread::sleep(Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_cpu_without_a_tick_has_the_second_seat() {
+        assert_eq!(seated(vec![0, 1, 2, 3], &[2, 3]), [0, 2, 3, 1]);
+        assert_eq!(seated(vec![0, 1], &[1]), [0, 1]);
+        assert_eq!(seated(vec![2, 3], &[2, 3]), [2, 3]);
+        assert_eq!(seated(vec![0, 1, 2], &[]), [0, 1, 2]);
     }
 
     #[test]

@@ -4,21 +4,23 @@
 //! to add calls. `tests/cli/needs.rs` denies each of them in turn, and holds the
 //! table to what becomes of the run.
 
-use bonfire_conformance::{Case, Group};
+use std::fmt::Write;
 
-/// One system call, or several that stand in for each other.
-pub(crate) struct Need {
-    /// By name; of several, the first that the kernel has is used.
-    pub(crate) calls: &'static [&'static str],
+use bonfire_conformance::{Case, Group, cases};
+
+/// One system call, or several for one purpose.
+struct Need {
+    /// By name.
+    calls: &'static [&'static str],
     /// What it is for.
-    pub(crate) purpose: &'static str,
+    purpose: &'static str,
     /// What is lost without.
-    pub(crate) lost: Lost,
+    lost: Lost,
 }
 
 /// What is lost without a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lost {
+enum Lost {
     /// Every case, or the run itself: nothing starts.
     Everything,
     /// The cases in which a process becomes a new program image.
@@ -38,47 +40,72 @@ const fn need(calls: &'static [&'static str], purpose: &'static str, lost: Lost)
 use Lost::{Everything, Images, Nothing, Places, Sections};
 
 /// All of them: first what everything rests on.
-pub(crate) static NEEDS: &[Need] = &[
+static NEEDS: &[Need] = &[
     need(&["membarrier"], "what is judged", Everything),
     need(&["execve", "exit_group", "write"], "this program: its start, its end, its report", Everything),
-    need(&["mmap"], "memory, and the part of it that processes share", Everything),
+    need(&["mmap", "mprotect"], "memory, and the part of it that processes share", Everything),
+    need(&["rt_sigaction", "poll"], "the start of Rust's runtime", Everything),
     need(&["clone"], "processes, by fork and with CLONE_VM, and threads", Everything),
     need(&["wait4"], "the end of a process", Everything),
-    need(&["futex"], "the end of a thread", Everything),
-    need(&["rt_sigaction", "poll"], "the start of Rust's runtime", Everything),
     need(&["memfd_create"], "memory that a new program image finds again", Images),
-    need(&["ftruncate"], "its length", Nothing("zeros are written")),
     need(&["sched_setaffinity"], "a thread's place on a CPU", Places),
+    need(&["rseq"], "restartable sequences", Sections),
+    need(&["ftruncate"], "the length of that memory", Nothing("zeros are written")),
     need(&["sched_getaffinity"], "the list of CPUs", Nothing("each is tried")),
-    need(&["rseq"], "restartable sequences, by the C library", Sections),
     need(&["clone3"], "threads, by the C library", Nothing("clone is used")),
-    need(&["mprotect"], "the guard of a thread's stack, and code made executable", Nothing("")),
-    need(&["munmap", "madvise"], "memory that is no longer used", Nothing("it is kept")),
+    need(&["futex"], "the end of a thread, without spinning", Nothing("it spins")),
+    need(&["munmap"], "memory that is no longer used", Nothing("it is kept")),
+    need(&["madvise"], "stacks that are no longer used", Nothing("they are kept")),
     need(&["clock_nanosleep"], "short waits off the CPU", Nothing("sched_yield is used")),
     need(&["sched_yield"], "a turn for others", Nothing("none is given")),
-    need(&["getppid"], "the twin's call, which promises no ordering", Nothing("an unknown call serves as well")),
+    need(&["getppid"], "the twin's call, which promises no order", Nothing("an unknown call does as well")),
     need(&["kill"], "the end of a case that hangs", Nothing("it is left behind")),
-    need(&["setpgid"], "a case and all that it starts, as a group", Nothing("only its first process is stopped")),
-    need(&["prctl"], "orphans, which are to be reaped here", Nothing("the first process reaps them")),
-    need(&["setpriority", "getpriority"], "precedence on a busy machine", Nothing("rounds take longer")),
+    need(&["setpgid"], "a case and all that it starts, as a group", Nothing("its first process is stopped")),
+    need(&["prctl"], "orphans, to be reaped here", Nothing("the first process reaps them")),
+    need(&["setpriority"], "precedence on a busy machine", Nothing("rounds take longer")),
+    need(&["getpriority"], "how nice this process may be", Nothing("rounds take longer")),
     need(&["sched_setattr"], "short turns on a busy machine", Nothing("rounds take longer")),
-    need(&["getrandom"], "a seed", Nothing("the clock is used, and there is no progress bar")),
-    need(&["sigaltstack"], "a stack for the handler of overflows", Nothing("")),
-    need(&["rt_sigprocmask"], "signals held back while a process starts", Nothing("")),
-    need(&["openat", "read", "close"], "/proc and /sys, for the head of the report", Nothing("unknown")),
-    need(&["prlimit64", "statx", "ioctl"], "limits, files and the terminal", Nothing("defaults")),
+    need(&["getrandom"], "a seed", Nothing("the clock is used; no progress is shown")),
+    need(&["sigaltstack"], "a word when a stack overflows", Nothing("a signal says it")),
+    need(&["rt_sigprocmask"], "quiet while a process starts", Nothing("there is less")),
+    need(&["openat", "read", "close"], "/proc and /sys, for the report's head", Nothing("unknown is said")),
 ];
 
-impl Need {
-    /// Whether cases of this group are lost without it.
-    pub(crate) fn takes(&self, group: Group) -> bool {
-        bonfire_conformance::cases().filter(|case| case.group() == group).any(|case| self.lost.takes(&case))
+/// The table: for each call the groups that lose cases without it.
+pub(crate) fn table() -> String {
+    let mut table = format!("{:28}{:52}without it\n", "system call", "for");
+    for need in NEEDS {
+        let _ = writeln!(table, "{:28}{:52}{}", need.calls.join(", "), need.purpose, need.lost.words());
     }
+    table
 }
 
 impl Lost {
+    /// What is lost, or done in its place.
+    fn words(self) -> String {
+        match self {
+            Everything => "nothing runs".into(),
+            Nothing(instead) => format!("- ({instead})"),
+            _ => self.groups().join(", "),
+        }
+    }
+
+    /// The groups that lose cases: all of theirs, or some.
+    fn groups(self) -> Vec<String> {
+        let part = |group: Group| {
+            let (lost, all): (Vec<_>, Vec<_>) =
+                cases().filter(|case| case.group() == group).partition(|case| self.takes(case));
+            match (lost.len(), all.len()) {
+                (0, _) => None,
+                (_, 0) => Some(group.name().to_owned()),
+                (lost, _) => Some(format!("{lost} cases of {}", group.name())),
+            }
+        };
+        Group::ALL.into_iter().filter_map(part).collect()
+    }
+
     /// Whether `case` is lost.
-    pub(crate) fn takes(self, case: &Case) -> bool {
+    fn takes(self, case: &Case) -> bool {
         let races = matches!(case.group(), Group::Ordering | Group::SyncCore | Group::Rseq | Group::Hunt);
         match self {
             Everything => true,

@@ -5,5 +5,6 @@ mod bench;
 mod command;
 mod fences;
 mod filters;
+mod needs;
 mod report;
 mod support;
