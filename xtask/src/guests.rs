@@ -83,7 +83,7 @@ impl Options {
             for Setup(cpus, threads, append) in SETUPS.iter().take(self.setups) {
                 let (cpus, threads) = (*cpus, *threads);
                 let (kernel, memory, budget) = (&kernel, &memory, self.budget);
-                let guest = Guest { kernel, memory, cpus, threads, append, budget, more: &[] };
+                let guest = Guest { kernel, memory, cpus, threads, append, budget, more: &[], emulator: &[] };
                 let name =
                     format!("{} | {} | {cpus} | {threads} | {append}", target.architecture, release(kernel));
                 let report = guest.report(target);
