@@ -14,7 +14,7 @@ const MISTAKES: &[(&[&str], &str)] = &[
     (&["--filter", "abi", "--hunt"], "leave --hunt out"),
     (&["--budget", "4"], "give it 5 seconds or more"),
     (&["--budget", "soon"], "not a number of seconds"),
-    (&["--subject", "linux"], "host, fences, engine, or engine=running"),
+    (&["--subject", "linux"], "host, fences, engine, or engine=everywhere"),
     (&["--subject", "fences=mprotect"], "refuse|full|signal|process"),
     (&["--subject", "fences", "--filter", "abi"], "no case that is selected judges fences"),
     (&["--subject", "engine=walk"], "no such design"),
