@@ -16,7 +16,9 @@ use crate::filters::{EPERM, assert_died_with_a_message};
 use crate::sys::filter::{
     Then, install, install_before, install_before_old_processes, install_before_processes,
 };
-use crate::sys::places::{enter_pid_namespace, faults, has_children, name_an_old_release};
+use crate::sys::places::{
+    allow_cores, core_limit, enter_pid_namespace, faults, has_children, name_an_old_release,
+};
 use crate::sys::process as os;
 use crate::sys::supervisor::{ANSWERED, Asked, supervise};
 
@@ -42,6 +44,20 @@ scenario!(a_process_under_a_filter_that_allows_is_registered, allowed, assert_su
     let tokens = register().expect("nothing is forbidden");
     assert!(tokens.sync_core.is_ok() && tokens.rseq.is_ok());
     assert!(!has_children(), "the child of the trial is gone");
+});
+
+scenario!(a_child_that_is_killed_leaves_nothing_behind, leaves_nothing, assert_success, || {
+    allow_cores();
+    let before = core_limit();
+    let folder = std::env::temp_dir().join(format!("bonfire-core-{}", std::process::id()));
+    std::fs::create_dir(&folder).expect("a folder for a core that is not written");
+    std::env::set_current_dir(&folder).expect("it was made just now");
+    install(&[], Then::KillProcess);
+    assert_eq!(Memory::register(), filtered(Filter::Kills));
+    assert!(!has_children(), "the children are waited for");
+    assert_eq!(core_limit(), before, "what the child sets is the child's");
+    assert_eq!(std::fs::read_dir(&folder).expect("it is there").count(), 0, "a core was written");
+    std::fs::remove_dir(&folder).expect("it is empty");
 });
 
 scenario!(nothing_is_copied_for_a_trial, large, assert_success, || {

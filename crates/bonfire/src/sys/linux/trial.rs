@@ -80,8 +80,17 @@ pub(super) fn run(steps: &[Step], mut tell: impl FnMut(usize, Outcome)) -> Resul
     Ok(())
 }
 
+impl Step {
+    fn make(&self) -> isize {
+        // SAFETY: the steps ask, or fail before they do anything; only the limit of
+        // cores is set, for a child that has nothing to write one for.
+        unsafe { syscall(self.number, self.arguments) }
+    }
+}
+
 /// Calls that every trial begins with, for its own sake.
 const OWN: usize = 2;
+const LIMIT: usize = 0;
 const WAIT: usize = 1;
 
 /// What parent and child share.
@@ -200,10 +209,12 @@ const SIGSYS: i32 = 31;
 extern "C" fn in_child(trial: *mut c_void) -> ! {
     // SAFETY: the parent passed its trial, which lives until this has ended.
     let trial = unsafe { &*trial.cast::<Trial>() };
+    if trial.done() > LIMIT && trial.outcome(LIMIT) != Outcome::Killed {
+        // A limit is each child's own.
+        trial.steps[LIMIT].make();
+    }
     for at in trial.done()..trial.count {
-        let Step { number, arguments } = trial.steps[at];
-        // SAFETY: the steps ask, or fail before they do anything.
-        let result = unsafe { syscall(number, arguments) };
+        let result = trial.steps[at].make();
         trial.results[at].store(result, Relaxed);
         // Release. PAIRS(step): with the load in `done`, of the parent.
         trial.done.store(at + 1, Release);

@@ -23,6 +23,22 @@ pub(crate) fn enter_pid_namespace() -> bool {
     unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID) == 0 }
 }
 
+/// How large a core of this process may be.
+pub(crate) fn core_limit() -> (u64, u64) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the structure lives through the call.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_CORE, &raw mut limit) }, 0);
+    (limit.rlim_cur, limit.rlim_max)
+}
+
+/// Has a core of this process be as large as may be.
+pub(crate) fn allow_cores() {
+    let (_, most) = core_limit();
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+    // SAFETY: the structure lives through the call.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const limit) }, 0);
+}
+
 /// Pages of this process that had to be copied or made so far.
 pub(crate) fn faults() -> i64 {
     // SAFETY: all zeros is a usage.
