@@ -70,6 +70,7 @@ pub(crate) mod library {
 
     /// What the library exports.
     pub(crate) struct Plugin {
+        #[cfg(all(feature = "signal", not(feature = "early")))]
         library: usize,
         pub(crate) is_registered: extern "C" fn() -> bool,
         pub(crate) register: extern "C" fn() -> bool,
@@ -97,7 +98,14 @@ pub(crate) mod library {
                 std::mem::transmute::<*mut c_void, extern "C" fn()>(symbol(library, name))
             });
             let ([is_registered, register], [light, heavy]) = (bools, fences);
-            Some(Self { library: library.expose_provenance(), is_registered, register, light, heavy })
+            Some(Self {
+                #[cfg(all(feature = "signal", not(feature = "early")))]
+                library: library.expose_provenance(),
+                is_registered,
+                register,
+                light,
+                heavy,
+            })
         }
 
         /// Has the library install signal `number`.
