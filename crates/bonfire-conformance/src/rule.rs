@@ -111,7 +111,7 @@ pub(crate) static RULE: &[Row] = &[
         needs: &[Light, Caller, Others],
         when: |setting| setting.emulated && setting.measured.runs_at_once() == Some(false),
         then: Never(Reason::OneAtATime),
-        says: "Under an emulator that runs one CPU at a time it is not tried.",
+        says: "Under an emulator that was not seen to run two CPUs at once it is not tried.",
     },
     Row {
         needs: &[Caller],

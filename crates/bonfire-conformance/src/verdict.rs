@@ -69,7 +69,8 @@ pub enum Reason {
     CallEmpties,
     /// Not observable: an ordinary call takes longer than any store waits.
     CallOutlasts,
-    /// Not observable: the emulator runs one CPU at a time.
+    /// Not observable: the emulator was not seen to run two CPUs at once; it takes
+    /// them in turns, or its host has no CPU for the second.
     OneAtATime,
     /// Not observable: the machine under the emulator keeps these accesses in order.
     HostOrder,
@@ -385,7 +386,7 @@ impl fmt::Display for Reason {
             Self::CallOutlasts => {
                 f.write_str("an ordinary call takes longer here than any store was seen to wait, and hides what would show")
             }
-            Self::OneAtATime => f.write_str("this emulator runs one CPU at a time, so nothing can be seen out of order"),
+            Self::OneAtATime => f.write_str("this emulator was not seen to run two CPUs at once, so nothing can be seen out of order"),
             Self::HostOrder => {
                 f.write_str("the machine under this emulator keeps these accesses in order even without a barrier")
             }
