@@ -151,7 +151,7 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
     }
 
     /// Does one act; `None` if it was refused.
-    fn act(&self, act: Act) -> Option<()> {
+    pub(crate) fn act(&self, act: Act) -> Option<()> {
         match act {
             Act::Write(var, value) => self.var(var).store(value, Relaxed),
             Act::Read(var, register) => self.var(var).observe(register),

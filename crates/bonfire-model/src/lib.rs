@@ -10,6 +10,7 @@ pub mod machine;
 pub mod matrix;
 pub mod minimal;
 pub mod planted;
+pub mod rcu;
 pub mod run;
 pub mod scenario;
 pub mod vocabulary;

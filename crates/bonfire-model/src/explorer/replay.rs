@@ -225,6 +225,12 @@ impl Shared {
         with(|session| self.number(session))
     }
 
+    /// The same word once more.
+    #[must_use]
+    pub fn alias(&self) -> Self {
+        Self { number: Cell::new(Some(self.id())), first: self.first }
+    }
+
     /// Whether anything has touched the word yet.
     #[must_use]
     pub fn is_touched(&self) -> bool {
