@@ -181,16 +181,29 @@ impl<K: Kernel> Engine<K> {
     /// A CPU that is skipped has switched since, and every switch restarts.
     fn rseq(&self, caller: Task<'_, K>, target: Option<Target>) {
         self.bracketed(|me| {
-            let mut targets = self.private_targets(me, caller);
-            match target {
+            let targets = match target {
                 Some(Target::One(cpu)) if cpu == me => {
                     return self.machine.without_interrupts(|| self.restart_rseq());
                 }
-                Some(Target::One(cpu)) => targets = targets.only(cpu),
-                Some(Target::Every) | None => {}
-            }
+                Some(Target::One(cpu)) => self.one_target(me, caller, cpu),
+                Some(Target::Every) | None => self.private_targets(me, caller),
+            };
             self.request(me, &targets, Asked::RSEQ);
         });
+    }
+
+    /// `cpu`, if a private call must reach it: what [`private_targets`] has of it,
+    /// without a look at the others. Behind `SysEntry`.
+    ///
+    /// [`private_targets`]: Self::private_targets
+    fn one_target(&self, me: Cpu, caller: Task<'_, K>, cpu: Cpu) -> CpuSet<K> {
+        let mut targets = CpuSet::EMPTY;
+        if !self.is_placed(me, caller) {
+            targets = self.is_misplaced(me);
+        } else if K::Design::runs(self, me, caller, cpu) {
+            targets.add(cpu);
+        }
+        self.and_the_doubted(targets).only(cpu)
     }
 
     /// Opens the gate of `flavour` for the caller's address space.

@@ -79,7 +79,8 @@ pub struct Outcome {
     pub switch_other_ns: Option<f64>,
     /// The most interrupts that were under way to one CPU.
     pub most_pending: u32,
-    /// The share of its work that a bystander lost to the callers.
+    /// The share of its work that a bystander lost to the callers; nothing where
+    /// the run was too short to tell.
     pub bystander_loss: Option<f64>,
 }
 
@@ -118,6 +119,9 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// A shorter run is all beginning: what bystanders lost in it says nothing.
+const TELLING: Ps = 300_000 * crate::hardware::NS;
 
 impl Job {
     /// How much memory a run takes at most, in bytes: a rough estimate, from
@@ -160,7 +164,8 @@ impl Job {
             // As long as it took with the callers, and at no other cost.
             self.once(&alone.with_time(ran.ended).with_calls(u64::MAX), u64::MAX, false)
         });
-        let loss = alone.transpose()?.map(|alone| 1.0 - ran.useful() / alone.useful());
+        let alone = alone.transpose()?.filter(|_| ran.ended >= TELLING);
+        let loss = alone.map(|alone| 1.0 - ran.useful() / alone.useful());
         let trace = ran.clock.trace.as_ref().map(crate::trace::Trace::json).unwrap_or_default();
         Ok((self.outcome(&ran, loss), trace))
     }

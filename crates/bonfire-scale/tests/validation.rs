@@ -40,6 +40,14 @@ fn mutexes_for_each_cpu_gain_as_much_as_was_published() {
     assert!((50.0..800.0).contains(&gain), "{gain} times");
 }
 
+/// The engine has no mutex at all: a call for one CPU looks at that one.
+#[test]
+fn the_engine_makes_targeted_calls_no_slower_than_mutexes_for_each_cpu() {
+    let rate = |design| run("server-384", "targeted", design, 600_000).calls_per_second;
+    let (engine, mutexes) = (rate(Design::Running), rate(Design::Linux2026));
+    assert!(engine >= mutexes, "{engine} against {mutexes} a second");
+}
+
 /// The engine where every CPU of 384 calls for one process, against one mutex.
 #[test]
 fn shared_interrupts_are_a_hundred_times_one_mutex() {

@@ -37,6 +37,11 @@ impl<K: Kernel> Choose<K> for Everywhere {
     }
 
     #[inline]
+    fn runs(engine: &Engine<K>, _: Cpu, _: Task<'_, K>, cpu: Cpu) -> bool {
+        engine.known_slot(cpu).is_some_and(Slot::is_online)
+    }
+
+    #[inline]
     fn occupy(_: &Engine<K>, _: &Slot<WordOf<K>>, _: Cpu, _: Occupant<'_, K>, _: Occupant<'_, K>, _: Around) {
     }
 }

@@ -74,6 +74,15 @@ pub trait Choose<K: Kernel>: Sized {
     /// Called behind [`Site::SysEntry`].
     fn private(engine: &Engine<K>, me: Cpu, caller: Task<'_, K>) -> CpuSet<K>;
 
+    /// Whether [`private`](Self::private) would have `cpu`, which is not `me`: what
+    /// a call for one CPU asks, and it looks at no other where it need not.
+    ///
+    /// Called behind [`Site::SysEntry`].
+    #[inline]
+    fn runs(engine: &Engine<K>, me: Cpu, caller: Task<'_, K>, cpu: Cpu) -> bool {
+        Self::private(engine, me, caller).contains(cpu)
+    }
+
     /// The CPUs that may be accessing the memory of an address space that
     /// registered for `GLOBAL_EXPEDITED`: by default, all that are online.
     ///

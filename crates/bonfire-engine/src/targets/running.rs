@@ -52,6 +52,13 @@ impl<K: Kernel<Design = Self>> Choose<K> for Running {
         engine.choose(|slot| slot.own.told.load(Relaxed) & !GLOBAL == token)
     }
 
+    #[inline]
+    fn runs(engine: &Engine<K>, _: Cpu, caller: Task<'_, K>, cpu: Cpu) -> bool {
+        let token = caller.space.token();
+        // Relaxed: as above.
+        engine.known_slot(cpu).is_some_and(|slot| slot.own.told.load(Relaxed) & !GLOBAL == token)
+    }
+
     fn global(engine: &Engine<K>) -> CpuSet<K> {
         // Relaxed: as above.
         engine.choose(|slot| slot.own.told.load(Relaxed) & GLOBAL != 0)
