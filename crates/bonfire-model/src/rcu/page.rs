@@ -100,7 +100,7 @@ const LIMITS: &str = "\
 ## What this does not show
 
 - Two or three CPUs, one object replaced, a few sections: not every program.
-- The machine agrees on one order of writes. `tests/loom.rs` of `bonfire-rcu` is a second
+- The machine agrees on one order of writes. `tests/sys/loom.rs` of `bonfire-rcu` is a second
   oracle, without that, and with Rust's orderings.
 - The compiler is looked at separately: `cargo bench -p bonfire-rcu --bench instructions`.
 - Batches, bounds and reports are ordinary code above the algorithms, and are tested and

@@ -3,18 +3,19 @@
 //! `RUSTFLAGS="--cfg loom" cargo test -p bonfire-rcu --test loom --release`
 //!
 //! The explorer of `bonfire-model` has one order of writes and knows that a store waits for
-//! what it depends on. Rust's memory model promises neither, and loom neither. So orders that
-//! may be relaxed there are missed here.
+//! what it depends on. Rust's memory model promises neither, and loom neither. So some orders
+//! that may be relaxed there are missed here: `Enter`, `Begin`, `Look`, `Hold`, `Scan`.
 #![cfg(loom)]
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering as Std};
 
 use bonfire_rcu_core::{
     ANY, Depth, Grace, Kind, Lock, Machine, Record, Roster, Site, Slot, Word, enter, hold, leave, let_go,
     scan,
 };
+use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::Ordering::{self, Acquire, Relaxed, Release, SeqCst};
 use loom::sync::atomic::{AtomicU64, fence};
@@ -112,13 +113,33 @@ impl Machine for Process {
     }
 }
 
+/// An object. Loom panics if it is read and freed without one before the other.
+struct Object(UnsafeCell<()>);
+
+// SAFETY: loom sees to it that accesses are ordered; there is nothing in it.
+unsafe impl Sync for Object {}
+// SAFETY: as above.
+unsafe impl Send for Object {}
+
+impl Object {
+    fn new() -> Self {
+        Self(UnsafeCell::new(()))
+    }
+    fn read(&self) {
+        self.0.with(|_| ());
+    }
+    fn free(&self) {
+        self.0.with_mut(|_| ());
+    }
+}
+
 /// Two objects, and a pointer to one of them: its number, and 8.
 struct Stage {
     grace: Grace<Process>,
     readers: Roster<Process, [Record<Process>; 1]>,
     slots: Roster<Process, [Slot<Process>; 1]>,
     current: AtomicU64,
-    freed: [AtomicU64; 2],
+    objects: [Object; 2],
     told: AtomicU64,
 }
 
@@ -129,7 +150,7 @@ impl Stage {
             readers: Roster::new([Record::NEW]),
             slots: Roster::new([Slot::NEW]),
             current: AtomicU64::new(8),
-            freed: [AtomicU64::new(0), AtomicU64::new(0)],
+            objects: [Object::new(), Object::new()],
             told: AtomicU64::new(0),
         };
         // All words are there before threads are.
@@ -146,22 +167,18 @@ impl Stage {
         stage
     }
 
-    /// Whether a section met what was freed.
-    fn section(&self) -> bool {
+    fn section(&self) {
         let (record, depth) = (&self.readers.table()[0], Depth::new());
         enter(&Process, &self.grace, record, &depth);
-        let bad = self.freed[(self.current.load(Acquire) - 8) as usize].load(Relaxed) != 0;
+        self.objects[(self.current.load(Acquire) - 8) as usize].read();
         leave(&Process, record, &depth);
-        bad
     }
 
-    /// Whether what a slot held was freed.
-    fn hazard(&self) -> bool {
+    fn hazard(&self) {
         let slot = &self.slots.table()[0];
         let held = hold(&Process, slot, || self.current.load(Acquire));
-        let bad = self.freed[(held - 8) as usize].load(Relaxed) != 0;
+        self.objects[(held - 8) as usize].read();
         let_go::<Process>(slot);
-        bad
     }
 
     /// Replaces, and frees if the grace period is over at once.
@@ -169,7 +186,7 @@ impl Stage {
         self.current.store(9, Release);
         let ticket = self.grace.join();
         if self.grace.advance(ticket, &Process, &self.readers) {
-            self.freed[0].store(1, Relaxed);
+            self.objects[0].free();
         }
     }
 
@@ -179,78 +196,72 @@ impl Stage {
         let ticket = self.grace.join();
         let is_held = |held| held == 8 || held == ANY;
         if self.grace.advance(ticket, &Process, &self.readers) && !scan(&self.slots).any(is_held) {
-            self.freed[0].store(1, Relaxed);
+            self.objects[0].free();
         }
     }
 }
 
-/// Whether `reader` can meet what `updater` freed, with `changed` relaxed or left out.
-fn is_broken(changed: Option<Site>, reader: fn(&Stage) -> bool, updaters: &'static [fn(&Stage)]) -> bool {
-    let broken = std::sync::Arc::new(AtomicBool::new(false));
-    let note = std::sync::Arc::clone(&broken);
+/// Whether what `reader` reads can be freed by an updater without an order between the two,
+/// with `changed` relaxed or left out.
+fn is_broken(changed: Option<Site>, reader: fn(&Stage), updaters: &'static [fn(&Stage)]) -> bool {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
-    model.check(move || {
-        CHANGED.set(changed);
-        let stage = Arc::new(Stage::new());
-        let others = updaters.iter().map(|updater| {
-            let stage = Arc::clone(&stage);
-            thread::spawn(move || updater(&stage))
+    let tried = catch_unwind(AssertUnwindSafe(|| {
+        model.check(move || {
+            CHANGED.set(changed);
+            let stage = Arc::new(Stage::new());
+            let others = updaters.iter().map(|updater| {
+                let stage = Arc::clone(&stage);
+                thread::spawn(move || updater(&stage))
+            });
+            let others: Vec<_> = others.collect();
+            reader(&stage);
+            others.into_iter().for_each(|other| other.join().expect("nobody panics"));
         });
-        let others: Vec<_> = others.collect();
-        if reader(&stage) {
-            note.store(true, Std::Relaxed);
-        }
-        others.into_iter().for_each(|other| other.join().expect("nobody panics"));
-    });
-    broken.load(Std::Relaxed)
+    }));
+    tried.is_err()
 }
 
-fn twice(stage: &Stage) -> bool {
-    let first = stage.section();
-    stage.section() || first
+fn twice(stage: &Stage) {
+    stage.section();
+    stage.section();
 }
 
-fn hazard_twice(stage: &Stage) -> bool {
-    let first = stage.hazard();
-    stage.hazard() || first
+fn hazard_twice(stage: &Stage) {
+    stage.hazard();
+    stage.hazard();
 }
 
 #[test]
 fn sections_hold_and_each_order_is_missed() {
-    assert!(!is_broken(None, Stage::section, &[Stage::replace]));
-    for site in [Site::EnterLight, Site::Heavy, Site::Leave, Site::Look, Site::Begin, Site::EnterEpoch] {
-        assert!(is_broken(Some(site), Stage::section, &[Stage::replace]), "{site:?} is not missed");
-    }
     assert!(!is_broken(None, twice, &[Stage::replace]));
-    assert!(is_broken(Some(Site::Enter), twice, &[Stage::replace]), "entering is a release");
+    for site in
+        [Site::EnterEpoch, Site::Enter, Site::EnterLight, Site::Leave, Site::Begin, Site::Heavy, Site::Look]
+    {
+        assert!(is_broken(Some(site), twice, &[Stage::replace]), "{site:?} is not missed");
+    }
 }
 
+/// `HoldAny` is not among them: a scan that meets it frees nothing.
 #[test]
 fn hazards_hold_and_each_order_is_missed() {
-    assert!(!is_broken(None, Stage::hazard, &[Stage::replace_unless_held]));
-    for site in [Site::HoldLight, Site::Heavy, Site::LetGo, Site::Scan] {
-        assert!(
-            is_broken(Some(site), Stage::hazard, &[Stage::replace_unless_held]),
-            "{site:?} is not missed"
-        );
-    }
     assert!(!is_broken(None, hazard_twice, &[Stage::replace_unless_held]));
-    for site in [Site::HoldAny, Site::Hold] {
+    for site in [Site::HoldLight, Site::Hold, Site::LetGo, Site::Heavy, Site::Scan] {
         let broken = is_broken(Some(site), hazard_twice, &[Stage::replace_unless_held]);
         assert!(broken, "{site:?} is not missed");
     }
 }
 
+/// That it holds; that `Done` and `IsDone` are missed is not shown here.
 #[test]
-fn whoever_shares_a_grace_period_sees_that_it_is_over() {
+fn whoever_shares_a_grace_period_frees_behind_it() {
     /// Unpublished, and joined; somebody else runs the grace period.
     fn looks_only(stage: &Stage) {
         stage.current.store(9, Release);
         let ticket = stage.grace.join();
         stage.told.store(1, Release);
         if stage.grace.is_over(ticket) {
-            stage.freed[0].store(1, Relaxed);
+            stage.objects[0].free();
         }
     }
     fn runs(stage: &Stage) {
@@ -260,7 +271,4 @@ fn whoever_shares_a_grace_period_sees_that_it_is_over() {
         }
     }
     assert!(!is_broken(None, Stage::section, &[looks_only, runs]));
-    for site in [Site::Done, Site::IsDone] {
-        assert!(is_broken(Some(site), Stage::section, &[looks_only, runs]), "{site:?} is not missed");
-    }
 }
