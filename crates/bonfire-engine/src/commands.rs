@@ -133,7 +133,7 @@ impl<K: Kernel> Engine<K> {
             targets = self.is_misplaced(me);
             targets.remove(me);
         }
-        self.and_the_doubted(targets)
+        self.and_the_doubted(me, targets)
     }
 
     /// A barrier on every CPU of the system.
@@ -155,11 +155,10 @@ impl<K: Kernel> Engine<K> {
     /// A barrier on every CPU that runs an address space which registered for it.
     fn global_expedited(&self, caller: Task<'_, K>) {
         self.bracketed(|me| {
-            let targets =
+            let mut targets =
                 if self.is_placed(me, caller) { K::Design::global(self) } else { self.is_misplaced(me) };
-            let mut targets = self.and_the_doubted(targets);
             targets.remove(me);
-            self.request(me, &targets, Asked::BARRIER);
+            self.request(me, &self.and_the_doubted(me, targets), Asked::BARRIER);
         });
     }
 

@@ -41,8 +41,8 @@ impl<K: Kernel> Engine<K> {
     /// what a caller did before what the entering thread sees. Only for address
     /// spaces that registered.
     ///
-    /// *Without it*: a caller skips a CPU that runs its threads. Scenarios C1 to
-    /// C7, F1, F2.
+    /// *Without it*: every call asks this CPU, and counts. Scenarios C1 to C9, F1,
+    /// F2, u1, u2.
     ///
     /// Switching between kernel threads may be told or not.
     #[inline]
@@ -123,7 +123,7 @@ impl<K: Kernel> Engine<K> {
     /// serialisations there ([`Settle::BeforeUser`]); never needed otherwise. The
     /// last thing before the return, so that nothing can become owed in between.
     ///
-    /// *Without it*: with that setting, stale instructions run. Scenarios S4, S5.
+    /// *Without it*: with that setting, stale instructions run. Scenario S4.
     ///
     /// [`Settle::BeforeUser`]: crate::core_sync::Settle::BeforeUser
     #[inline]
@@ -145,7 +145,7 @@ impl<K: Kernel> Engine<K> {
     /// does when it returns; all that the caller did before it called before all
     /// that runs here next.
     ///
-    /// *Without it*: callers wait for ever. Scenarios A, B, and all of `q*`.
+    /// *Without it*: callers wait for ever. Scenarios AB, q1 to q4s.
     pub fn handle_poke(&self, cpu: Cpu) {
         self.serve(cpu);
     }
@@ -158,7 +158,7 @@ impl<K: Kernel> Engine<K> {
     /// *Orders*: what a caller that did not wait for this CPU did, before all
     /// that runs here. And it answers what was asked while the CPU went offline,
     /// whose poke may have been lost, and sees to the core serialisations that
-    /// nobody asked of it meanwhile. Scenarios h2, h3, h5, e2 to e4.
+    /// nobody asked of it meanwhile. Scenarios h2, h3, h5, e4.
     ///
     /// # Errors
     /// [`BeyondCapacity`] if the engine keeps nothing for this CPU: no user
@@ -185,7 +185,7 @@ impl<K: Kernel> Engine<K> {
     /// and was told to the switch hook to run none.
     ///
     /// *Orders*: all that ran here before what a caller sees that no longer waits
-    /// for this CPU. Scenarios h1, h3, e1.
+    /// for this CPU. Scenarios h1, h3, h4.
     ///
     /// *Without it*: callers wait for ever.
     pub fn offline(&self, cpu: Cpu) {

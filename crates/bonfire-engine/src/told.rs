@@ -229,9 +229,9 @@ impl<K: Kernel> Engine<K> {
         }
     }
 
-    /// The CPUs of `targets`, and those that are doubted.
+    /// The CPUs of `targets`, and those others that are doubted.
     #[inline]
-    pub(crate) fn and_the_doubted(&self, targets: CpuSet<K>) -> CpuSet<K> {
+    pub(crate) fn and_the_doubted(&self, me: Cpu, targets: CpuSet<K>) -> CpuSet<K> {
         if !K::Design::IS_TOLD {
             return targets;
         }
@@ -240,11 +240,12 @@ impl<K: Kernel> Engine<K> {
             // Relaxed: between the caller's two barriers (edges A and B).
             doubted.add_word(group, word.load(Relaxed));
         }
-        if doubted.is_empty() { targets } else { self.and_of_these_the_online(targets, &doubted) }
+        if doubted.is_empty() { targets } else { self.and_of_these_the_online(me, targets, doubted) }
     }
 
     #[cold]
-    fn and_of_these_the_online(&self, mut targets: CpuSet<K>, doubted: &CpuSet<K>) -> CpuSet<K> {
+    fn and_of_these_the_online(&self, me: Cpu, mut targets: CpuSet<K>, mut doubted: CpuSet<K>) -> CpuSet<K> {
+        doubted.remove(me);
         for cpu in doubted.iter().filter(|&cpu| self.slot(cpu).is_some_and(Slot::is_online)) {
             targets.add(cpu);
         }

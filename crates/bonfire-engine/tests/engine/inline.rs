@@ -111,6 +111,14 @@ pub(crate) fn new_space<K: Kernel>() -> Space<K> {
 impl<const B: bool, K: Kernel<Machine = Inline<B>>> Small<K> {
     /// A kernel with all CPUs but the last online, all idle.
     pub(crate) fn boot() -> &'static Self {
+        let kernel = Self::boot_without_hooks();
+        (0..CPUS - 1).for_each(|cpu| kernel.switch(cpu, Occupant::Kernel));
+        kernel.forget();
+        kernel
+    }
+
+    /// The same, where no hook ever said what a CPU runs.
+    pub(crate) fn boot_without_hooks() -> &'static Self {
         let machine = Inline {
             me: Cell::new(Cpu(0)),
             pokes: RefCell::default(),
@@ -127,7 +135,6 @@ impl<const B: bool, K: Kernel<Machine = Inline<B>>> Small<K> {
         kernel.machine().handler.set(Some(Box::leak(Box::new(handler))));
         for cpu in 0..CPUS - 1 {
             kernel.engine.online(Cpu(cpu)).expect("it fits");
-            kernel.switch(cpu, Occupant::Kernel);
         }
         kernel.forget();
         kernel

@@ -4,7 +4,9 @@
 mod allocations;
 mod generations;
 mod inline;
+mod minimal;
 mod pokes;
 mod sites;
 mod sizes;
 mod sys;
+mod told;

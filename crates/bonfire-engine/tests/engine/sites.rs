@@ -79,6 +79,23 @@ fn running_pays_on_either_side_of_a_switch() {
     );
 }
 
+/// Both of two that change places pay, though either alone would make it.
+#[test]
+fn between_two_that_registered_no_barrier_is_left_out() {
+    fn between<K: Spawn>() -> Vec<Site> {
+        let (kernel, space, stranger) = registered::<K>(&[Flavour::Private]);
+        kernel.switch(1, stranger);
+        kernel.command(1, Command::RegisterPrivateExpedited).unwrap();
+        kernel.forget();
+        kernel.switch(1, K::spawn(kernel, space));
+        kernel.switch(1, stranger);
+        kernel.sites()
+    }
+    assert_eq!(between::<With<Running>>(), [SchedBefore, SwitchMm, SchedBefore, SwitchMm]);
+    assert_eq!(between::<With<Mask>>(), [MaskSwitch, MaskSwitch]);
+    assert_eq!(between::<With<Threads>>(), [SwitchMm, SwitchMm]);
+}
+
 #[test]
 fn mask_pays_once_and_nothing_while_a_kernel_thread_borrows() {
     assert_eq!(
