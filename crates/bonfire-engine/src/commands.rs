@@ -202,7 +202,16 @@ impl<K: Kernel> Engine<K> {
         } else if K::Design::runs(self, me, caller, cpu) {
             targets.add(cpu);
         }
-        self.and_the_doubted(targets).only(cpu)
+        self.and_the_doubted(me, targets).only(cpu)
+    }
+
+    /// Restarts the rseq critical section that was interrupted here, if any.
+    ///
+    /// Interrupts are off.
+    pub(crate) fn restart_rseq(&self) {
+        if let Some(restart) = K::Machine::RESTART_RSEQ {
+            restart(&self.machine);
+        }
     }
 
     /// Opens the gate of `flavour` for the caller's address space.

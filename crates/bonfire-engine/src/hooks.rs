@@ -1,6 +1,6 @@
 //! The hooks that a kernel calls.
 //!
-//! Each takes what it needs as arguments and asks nobody who is current. All are
+//! Each takes what it needs as arguments and never asks which thread is current. All are
 //! called with interrupts off on the CPU they name, and stay off until the
 //! kernel's own idea of what runs there agrees with the hook's: a poke must not
 //! find the one changed and not the other. Other locks may be held; no hook

@@ -24,7 +24,7 @@
 //! 4. *No counting.* Callers of one generation OR the same flags and wait for
 //!    the same number; nothing can be acknowledged twice, or for somebody else.
 //! 5. *Offline.* The top bit of `done` says that the CPU is offline, which is
-//!    larger than any generation: nobody waits for it, and nobody pokes it. Who
+//!    larger than any generation: nobody waits for it, and nobody pokes it. A caller that
 //!    reads it after `SysEntry` knows that every user access of that CPU is
 //!    behind [`Site::OffPre`] or ahead of the serve with which it comes online.
 //!
@@ -128,7 +128,7 @@ impl<K: Kernel> Engine<K> {
         // the answer, what runs here after it comes after the request. Neither
         // the delivery of an interrupt nor the return from one is a barrier.
         // PAIRS(R): a switch after this sees the intent of the registration that
-        // asked; a switch before it is visible to who sees the gate open.
+        // asked; a switch before it is visible to whoever sees the gate open.
         self.machine.fence(Site::IpiMb);
         if asked & PUBLISH != 0 {
             K::Design::publish(slot);
@@ -139,7 +139,7 @@ impl<K: Kernel> Engine<K> {
         if asked & RSEQ != 0 {
             self.restart_rseq();
         }
-        // PAIRS(P): Release, so that who waits for this answer and then passes
+        // PAIRS(P): Release, so that a caller which waits for this answer and then passes
         // its exit barrier sees what was published above.
         slot.own.done.store(done, Release);
     }
@@ -152,14 +152,5 @@ impl<K: Kernel> Engine<K> {
     /// The CPU takes no more pokes, and nobody waits for it.
     pub(crate) fn close_inbox(&self, slot: &Slot<WordOf<K>>) {
         slot.own.done.store(slot.own.done.load(Relaxed) | OFFLINE, Relaxed);
-    }
-
-    /// Restarts the rseq critical section that was interrupted here, if any.
-    ///
-    /// Interrupts are off.
-    pub(crate) fn restart_rseq(&self) {
-        if let Some(restart) = K::Machine::RESTART_RSEQ {
-            restart(&self.machine);
-        }
     }
 }

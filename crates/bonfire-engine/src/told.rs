@@ -133,9 +133,9 @@ impl<K: Kernel> Engine<K> {
             (true, false) if to.accesses().is_none() => return,
             _ => self.mismatch(cpu),
         }
-        // PAIRS(A): with SysEntry. Who did not find this CPU doubted has its
+        // PAIRS(A): with SysEntry. A caller that did not find this CPU doubted has its
         // stores seen here from now on.
-        // PAIRS(B): with SysExit. Who finds this CPU believed, or told of somebody
+        // PAIRS(B): with SysExit. A caller that finds this CPU believed, or told of somebody
         // else, sees what was done here by whoever it was.
         self.machine.fence(Site::Untold);
         if K::Design::agrees(cpu, NOBODY, to) {

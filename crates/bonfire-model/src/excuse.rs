@@ -143,7 +143,6 @@ pub const fn not_passed(design: Design, site: Site) -> Option<&'static str> {
         (Design::Mask, SchedBefore | SwitchMm | MmDrop | ExitMm | ExecMb | UseMm | UnuseMm) => {
             "its barriers are those around the edits of the mask"
         }
-        (Design::Mask, RetCoreSync) => "a CPU that borrows the address space stays a target",
         (
             Design::LockedMask,
             SchedBefore | SwitchMm | MmDrop | ExitMm | ExecMb | UseMm | UnuseMm | MaskClear | MaskSwitch,

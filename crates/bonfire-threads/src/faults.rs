@@ -15,6 +15,26 @@ use bonfire_engine::Site;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults(u64);
 
+/// A hook of the engine's that this kernel may forget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// [`Engine::switch`](bonfire_engine::Engine::switch).
+    Switch,
+    /// [`Engine::exit`](bonfire_engine::Engine::exit).
+    Exit,
+    /// [`Engine::exec`](bonfire_engine::Engine::exec).
+    Exec,
+    /// [`Engine::borrow_space`](bonfire_engine::Engine::borrow_space).
+    BorrowSpace,
+    /// [`Engine::return_space`](bonfire_engine::Engine::return_space).
+    ReturnSpace,
+    /// [`Engine::online`](bonfire_engine::Engine::online).
+    Online,
+}
+
+/// The bit of the first hook; the others follow.
+const HOOKS: u32 = 40;
+
 /// The bit of the poke; those below are the sites, in their order.
 const POKE: u64 = 1 << 63;
 
@@ -36,6 +56,19 @@ impl Faults {
     #[inline]
     pub const fn lacks(self, site: Site) -> bool {
         self.0 & 1 << site as u32 != 0
+    }
+
+    /// Without this hook, too.
+    #[must_use]
+    pub const fn forgetting(self, hook: Hook) -> Self {
+        Self(self.0 | 1 << (HOOKS + hook as u32))
+    }
+
+    /// Whether this hook is not called.
+    #[must_use]
+    #[inline]
+    pub const fn forgets(self, hook: Hook) -> bool {
+        self.0 & 1 << (HOOKS + hook as u32) != 0
     }
 
     /// Whether pokes are not sent.

@@ -24,7 +24,7 @@ pub use bonfire_engine as engine;
 
 pub use counts::Counts;
 pub use design::{On, OnThreads};
-pub use faults::Faults;
+pub use faults::{Faults, Hook};
 pub use fetch::Code;
 pub use machine::{MOST_CPUS, Machine};
 pub use restartable::Begun;

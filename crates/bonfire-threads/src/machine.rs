@@ -21,7 +21,7 @@ use crate::restartable::Section;
 use crate::sys::light_fence;
 use crate::sys::signal::{self, Wire};
 use crate::sys::this_cpu::{self, Line};
-use crate::{Faults, lock};
+use crate::{Faults, Hook, lock};
 
 /// The most CPUs that a machine can have.
 pub const MOST_CPUS: usize = 64;
@@ -81,6 +81,11 @@ impl Machine {
     #[must_use]
     pub fn counts(&self, cpu: Cpu) -> &Counts {
         &self.lines(cpu).counts
+    }
+
+    /// Whether this kernel forgets a hook.
+    pub(crate) fn forgets(&self, hook: Hook) -> bool {
+        self.faults.forgets(hook)
     }
 
     pub(crate) fn lines(&self, cpu: Cpu) -> &CpuLines {

@@ -19,6 +19,7 @@ use bonfire_engine::abi::Cpu;
 use bonfire_engine::{Design, Engine, Occupant};
 
 use crate::design::OnThreads;
+use crate::faults::Hook;
 use crate::kernel::Kernel;
 use crate::machine::CpuLines;
 use crate::sys::context::{Anchor, Leave};
@@ -121,7 +122,7 @@ impl<K: OnThreads> VirtualCpu<K> {
         self.lines().section.restart();
         let last = {
             let mut occupied = self.occupied.borrow_mut();
-            self.hook(|engine| engine.switch(self.number, occupied.as_told(), next.as_told()));
+            self.hook(Hook::Switch, |engine| engine.switch(self.number, occupied.as_told(), next.as_told()));
             std::mem::replace(&mut *occupied, next)
         };
         *self.retired.borrow_mut() = last;
@@ -141,7 +142,12 @@ impl<K: OnThreads> VirtualCpu<K> {
             self.kernel.machine().enlist(&new.engine, &thread.engine);
         }
         let (from, cpu) = (occupied.as_told(), self.number);
-        self.hook(|engine| match (&runnable.space, &new) {
+        let hook = match (&runnable.space, &new) {
+            (_, None) => Hook::ReturnSpace,
+            (None, Some(_)) => Hook::BorrowSpace,
+            (Some(_), Some(_)) => Hook::Exec,
+        };
+        self.hook(hook, |engine| match (&runnable.space, &new) {
             (Some(old), Some(new)) => engine.exec(cpu, thread.task(old), &new.engine),
             (None, Some(new)) => engine.borrow_space(cpu, from, thread.task(new)),
             (Some(old), None) => engine.return_space(cpu, thread.task(old)),
@@ -178,7 +184,7 @@ impl<K: OnThreads> VirtualCpu<K> {
         let here =
             matches!(&*occupied, Occupied::User { thread: running, .. } if Arc::ptr_eq(running, thread));
         if here {
-            self.hook(|engine| engine.exit(self.number, thread.task(space)));
+            self.hook(Hook::Exit, |engine| engine.exit(self.number, thread.task(space)));
             *occupied = Occupied::Borrower(Arc::clone(space));
         }
     }
@@ -242,16 +248,18 @@ impl<K: OnThreads> VirtualCpu<K> {
         // What was raised while the CPU was offline was lost.
         let (pokes, _) = self.lines().interrupts.take();
         self.lines().counts.dropped(pokes);
-        self.kernel.engine.online(self.number).expect("the engine keeps every CPU of this machine");
+        self.hook(Hook::Online, |engine| {
+            engine.online(self.number).expect("the engine keeps every CPU of this machine");
+        });
         // Or this CPU would be asked by everybody, until it first ran a thread.
-        self.hook(|engine| engine.switch(self.number, Occupant::Kernel, Occupant::Kernel));
+        self.hook(Hook::Switch, |engine| engine.switch(self.number, Occupant::Kernel, Occupant::Kernel));
         self.kernel.set_online(self.number, true);
     }
 
     fn go_offline(&self) {
         self.kernel.set_online(self.number, false);
         self.switch_to(Occupied::Kernel);
-        self.hook(|engine| engine.offline(self.number));
+        self.held(|engine| engine.offline(self.number));
     }
 
     /// Offline until wanted again. Threads that can go elsewhere do.
@@ -276,8 +284,15 @@ impl<K: OnThreads> VirtualCpu<K> {
         }
     }
 
-    /// Calls a hook, with what its design wants held.
-    fn hook(&self, call: impl FnOnce(&Engine<K>)) {
+    /// Calls a hook, unless this kernel forgets it.
+    fn hook(&self, hook: Hook, call: impl FnOnce(&Engine<K>)) {
+        if !self.kernel.machine().forgets(hook) {
+            self.held(call);
+        }
+    }
+
+    /// Calls the engine with what its design wants held.
+    fn held(&self, call: impl FnOnce(&Engine<K>)) {
         let engine = &self.kernel.engine;
         if Engine::<K>::DESIGN == Design::LockedMask {
             bonfire_engine::RunQueues::with_run_queue(engine.machine(), self.number, || call(engine));

@@ -161,6 +161,12 @@ impl<K: OnThreads> System<K> {
         self.kernel.is_online(cpu)
     }
 
+    /// How often the engine found that a hook had not told the truth.
+    #[must_use]
+    pub fn mismatches(&self) -> u64 {
+        self.kernel.engine.mismatches()
+    }
+
     /// What was counted on `cpu`.
     #[must_use]
     pub fn counts(&self, cpu: Cpu) -> &Counts {

@@ -81,7 +81,7 @@ where
         if let Some(space) = to.accesses() {
             if !space.design.holds(cpu) {
                 space.design.enter(cpu);
-                // PAIRS(A): with SysEntry. Who did not find this CPU in the mask,
+                // PAIRS(A): with SysEntry. A caller that did not find this CPU in the mask,
                 // and did not take its lock, has its stores seen here.
                 engine.machine.fence(Site::MaskSet);
             }

@@ -25,7 +25,7 @@ use crate::{CpuSet, Design, Engine};
 ///   (edge B), and the caller sees what the old one did.
 ///
 /// Both barriers are paid only for address spaces that registered: the one
-/// before by who leaves, the one after by who enters. Linux pays the first on
+/// before by the one that leaves, the one after by the one that enters. Linux pays the first on
 /// every switch. An occupant is an address, compared and never followed, and the
 /// bit that makes it a target of `GLOBAL_EXPEDITED`, in one word: no torn pair.
 /// The word is written on *every* entry of a user thread, also into an address
@@ -78,7 +78,7 @@ impl<K: Kernel<Design = Self>> Choose<K> for Running {
             return;
         }
         if wants_fences(left) {
-            // PAIRS(B): with SysExit. Who sees the CPU occupied by another, and
+            // PAIRS(B): with SysExit. A caller that sees the CPU occupied by another, and
             // skips it, sees all that was done here before.
             engine.machine.fence(at.before);
         }
@@ -93,7 +93,7 @@ impl<K: Kernel<Design = Self>> Choose<K> for Running {
             return told.store(space.token(), Relaxed);
         }
         told.store(published(space, registered), Relaxed);
-        // PAIRS(A): with SysEntry. Who saw the CPU occupied by another, and
+        // PAIRS(A): with SysEntry. A caller that saw the CPU occupied by another, and
         // skipped it, has its stores seen by all that is done here.
         engine.machine.fence(at.after);
         engine.enter_user(cpu, from, to);

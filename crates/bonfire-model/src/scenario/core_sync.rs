@@ -15,7 +15,7 @@ use crate::vocabulary::{
     Var::{Code, Z},
 };
 
-use Act::{Call, Exit, Fetch, Offline, Online, Read, Switch, Write};
+use Act::{Call, Exit, Fetch, Forget, Offline, Online, Read, Switch, Write};
 
 /// What the fast side does: it hears of the new code, and runs it.
 const HEARS: Act = Read(Z, 0);
@@ -37,7 +37,7 @@ pub(super) fn two_cpus() -> Vec<Scenario> {
 
 type Situation = (&'static str, &'static str, Option<On>, Vec<Act>);
 
-fn situations() -> [Situation; 12] {
+fn situations() -> [Situation; 13] {
     let borrow = Act::Borrow { space: 0, thread: 4 };
     [
         ("S1", "the fast side runs all the time", Some(FAST), vec![HEARS, RUNS]),
@@ -49,6 +49,12 @@ fn situations() -> [Situation; 12] {
             "it gives way to a kernel thread before it runs the code",
             Some(FAST),
             vec![HEARS, Switch(On::Lazy(0)), Switch(FAST), RUNS],
+        ),
+        (
+            "S/u1",
+            "it runs on a CPU that was told nothing, and goes on after the first hook",
+            None,
+            vec![Online, Forget(FAST), Switch(FAST), HEARS, RUNS],
         ),
         ("S/C6", "a sibling runs the code", Some(FAST), vec![HEARS, Switch(SIBLING), RUNS]),
         (
