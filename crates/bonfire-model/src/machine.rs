@@ -50,7 +50,7 @@ pub struct Model<C: Capabilities> {
     list_lock: Shared,
     /// For each thread, the address of its address space, or 0.
     pub(crate) listed: [Shared; THREADS],
-    threads: OnceCell<Rc<[Thread<On<C, Threads>>; THREADS]>>,
+    threads: OnceCell<Rc<ThreadsOf<C>>>,
     /// For each CPU, whether an rseq critical section must restart.
     pub(crate) restart: [Shared; MAX_CPUS],
     /// For each CPU, how often others asked it for a grace period, and the last
@@ -65,6 +65,9 @@ pub struct Pin;
 /// The kernel on a machine with the capabilities `C` that chooses CPUs as the
 /// design `D` does.
 pub(crate) type On<C, D> = Parts<Model<C>, D>;
+
+/// The threads of a scenario, as the design `Threads` lists them.
+type ThreadsOf<C> = [Thread<On<C, Threads>>; THREADS];
 
 /// How many threads a scenario may have.
 pub(crate) const THREADS: usize = 6;

@@ -16,9 +16,12 @@ pub(super) struct Answer {
     pub(super) answer: String,
 }
 
+/// How a question is answered from the results, if they hold the answer.
+type Asked = fn(&Results) -> Option<String>;
+
 /// The answers that the runs can give.
 pub(super) fn answers(results: &Results) -> Vec<Answer> {
-    let all: [(&'static str, fn(&Results) -> Option<String>); 10] = [
+    let all: [(&'static str, Asked); 10] = [
         ("Is it inefficient to walk the threads of a process that has many (\"e.g. Java\")?", walk),
         ("Does a mask that is only set end up with all CPUs?", sticky),
         ("Are run-queue locks in a loop an \"Insta-DoS\"?", insta_dos),

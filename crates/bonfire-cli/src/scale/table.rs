@@ -8,8 +8,11 @@ use super::answers;
 use super::json::{Ran, Results};
 use super::plan::Part;
 
+/// A figure of an outcome, as text.
+type Figure = fn(&Outcome) -> String;
+
 /// The columns: their names, and what stands in them.
-pub(super) const COLUMNS: [(&str, fn(&Outcome) -> String); 9] = [
+pub(super) const COLUMNS: [(&str, Figure); 9] = [
     ("calls/s", |outcome| count(outcome.calls_per_second)),
     ("median", |outcome| latency(outcome, |latency| latency.median)),
     ("p99", |outcome| latency(outcome, |latency| latency.p99)),
