@@ -1,4 +1,5 @@
-//! `bonfire explain CASE`: what a case does, why, and what a failure means.
+//! `bonfire explain NAME`: what a case does, why, and what a failure means; what a
+//! barrier of the engine is for; or what a scenario of `bonfire explore` tells.
 
 use std::process::ExitCode;
 
@@ -7,18 +8,28 @@ use bonfire_conformance::{Case, cases};
 use clap::Args;
 
 use crate::check::contains;
+use crate::explore;
 use crate::report::text;
 
-/// Explain a case: diagram, clause, which barrier forbids it, what a failure means
+/// Explain a case, a scenario of `bonfire explore`, or a barrier of the engine
+///
+/// Of a case: its diagram, its clause, which barrier forbids it, and what a failure means. Of a
+/// barrier, such as MmDrop: its edge, both ends of it, and what breaks without it. Of a scenario,
+/// such as C3/LB: who does what, and which barriers each design passes.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The id of a case, or a part that no other has; --list shows the ids
+    /// The id of a case, or a part that no other has (--list shows the ids); a scenario
+    /// (`bonfire explore --list`); or a barrier
     case: String,
 }
 
 /// Explains the one case that is meant.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    text::print(&text::explanation(&meant(&options.case)?))?;
+    let text = match explore::explain::of(&options.case) {
+        Some(text) => text,
+        None => text::explanation(&meant(&options.case)?),
+    };
+    text::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -29,7 +40,11 @@ fn meant(id: &str) -> Result<Case> {
     match (exact, like.as_slice()) {
         (Some(&case), _) | (None, &[case]) => Ok(case),
         (None, []) => {
-            bail!("no case is called {id:?}; `bonfire --list` and `bonfire --list --hunt` show all")
+            let like = explore::explain::nearest(id).unwrap_or_default();
+            bail!(
+                "no case is called {id:?}; `bonfire --list` and `bonfire --list --hunt` show all; of scenarios \
+                 and barriers {like:?} is the nearest, and `bonfire explore --list` shows them"
+            )
         }
         (None, several) => bail!("{id:?} may be any of {}:\n{}", several.len(), ids(several)),
     }

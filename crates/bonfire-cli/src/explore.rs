@@ -6,8 +6,10 @@
 //! that it is the same either way.
 
 mod counterexample;
+pub(crate) mod explain;
 mod json;
 mod markdown;
+mod mutants;
 mod names;
 mod question;
 mod results;
@@ -61,6 +63,9 @@ pub(crate) struct Options {
     /// Weaken each barrier, too, and try every scenario on each change
     #[arg(long, conflicts_with = "mutant")]
     all_mutants: bool,
+    /// Change one access or choice of the engine after the other; each must be noticed
+    #[arg(long, conflicts_with_all = ["mutant", "all_mutants", "shard", "merge", "list", "draw", "svg", "model", "cpus", "scenario"])]
+    mutate: bool,
     /// How much memory the states may take
     #[arg(long, value_name = "MIB", default_value = "2048", value_parser = memory)]
     memory: u64,
@@ -98,6 +103,9 @@ const OF_A_PART: [&str; 8] = ["design", "scenario", "mutant", "model", "cpus", "
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if !options.merge.is_empty() {
         return tell(&shard::merge(&options.merge)?, options, open(options)?);
+    }
+    if options.mutate {
+        return mutants::run(options);
     }
     let question = options.question()?;
     if options.list {

@@ -22,6 +22,8 @@ use crate::explorer::{
     without_interrupts,
 };
 use crate::machine::{Capabilities, Model, Mutant, THREADS};
+use crate::mutate::interpose::{self, Context};
+use crate::mutate::slip::Wrong;
 use crate::vocabulary::{Act, INVALID, NOT_REGISTERED, On, Var, user};
 
 /// How many address spaces a scenario may have.
@@ -129,9 +131,12 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
 
     /// What a poke makes a CPU do.
     pub(crate) fn interrupt(&self, cpu: usize, interrupted: u8) {
+        interpose::begin();
         let on = On::from_number(interrupted);
         self.engine.machine().pass_grace();
-        self.engine.handle_poke(Cpu(cpu as u32));
+        if let Some((on, _)) = exchanged("handle_poke", on, on) {
+            within("handle_poke", on, on, || self.engine.handle_poke(Cpu(cpu as u32)));
+        }
         if matches!(on, On::User { .. }) && interrupted & IN_KERNEL == 0 {
             self.to_user(Return::Interrupt);
         }
@@ -139,6 +144,7 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
 
     /// Does what `acts` say, one after the other.
     pub(crate) fn run(&self, acts: &[Act]) {
+        interpose::begin();
         let mut refused = false;
         for (place, &act) in (0u64..).zip(acts) {
             milestone(2 * place + u64::from(refused));
@@ -166,7 +172,9 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
             Act::CallClosed(command) => {
                 return without_interrupts(|| self.call(Call::new(command), Users::Several));
             }
-            Act::CallMoved { command, .. } => return self.call(Call::new(command), Users::Several),
+            Act::CallMoved { from, command } => {
+                return interpose::moved(Some(from), || self.call(Call::new(command), Users::Several));
+            }
             Act::Answer(command, var) => {
                 let answer = match self.answer(Call::new(command), Users::Several) {
                     Ok(value) => u64::from(value),
@@ -177,9 +185,9 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
             }
             Act::Rejoin => {}
             Act::Switch(to) => self.change(to),
-            Act::Forget(to) => self.hook(to, |_| ()),
-            Act::Exit => self.leave(|cpu, task| self.engine.exit(cpu, task)),
-            Act::Return => self.leave(|cpu, task| self.engine.return_space(cpu, task)),
+            Act::Forget(to) => self.hook("forgotten", On::now(), to, |_, _, _| ()),
+            Act::Exit => self.leave("exit", |cpu, task| self.engine.exit(cpu, task)),
+            Act::Return => self.leave("return_space", |cpu, task| self.engine.return_space(cpu, task)),
             Act::Exec(space) => self.exec(space),
             Act::Fork(child) => self.fork(child),
             Act::Borrow { space, thread } => self.borrow(space, thread),
@@ -210,7 +218,10 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
         if minds_returns::<C>(Return::SystemCall) {
             occupy(occupant() | IN_KERNEL);
         }
-        let answer = self.engine.membarrier(self.task(space, thread), users, call);
+        let name = call.command().map_or("refused", |(command, _)| command.name());
+        let context = Context { name, left: None, entered: None };
+        let answer =
+            interpose::within(context, || self.engine.membarrier(self.task(space, thread), users, call));
         self.to_user(Return::SystemCall);
         answer
     }
@@ -218,7 +229,7 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
     /// The scheduler switches.
     fn change(&self, to: On) {
         let from = On::now();
-        self.hook(to, |cpu| {
+        self.hook("switch", from, to, |cpu, from, to| {
             self.engine.switch(cpu, self.occupant(from), self.occupant(to));
             if let Some(barrier) = self.architecture.thread_switch() {
                 explorer::fence(barrier, "switch_to");
@@ -230,27 +241,39 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
         self.enter(from, to);
     }
 
-    fn leave(&self, hook: impl FnOnce(Cpu, Task<'_, K>)) {
-        let On::User { space, thread } = On::now() else { panic!("nobody to leave") };
-        self.hook(On::Lazy(space), |cpu| hook(cpu, self.task(space, thread)));
+    fn leave(&self, name: &'static str, hook: impl FnOnce(Cpu, Task<'_, K>)) {
+        let from @ On::User { space, thread } = On::now() else { panic!("nobody to leave") };
+        self.hook(name, from, On::Lazy(space), |cpu, from, to| match to.space() {
+            Some(space) => hook(cpu, self.task(space, thread)),
+            None => self.engine.switch(cpu, self.occupant(from), Occupant::Kernel),
+        });
         if Self::LISTS {
             self.engine.machine().list(thread, 0);
         }
     }
 
     fn exec(&self, new: usize) {
-        let On::User { space, thread } = On::now() else { panic!("nobody to exec") };
-        let task = self.task(space, thread);
-        self.hook(user(new, thread), |cpu| self.engine.exec(cpu, task, &self.spaces[new]));
+        let from @ On::User { thread, .. } = On::now() else { panic!("nobody to exec") };
+        let to = user(new, thread);
+        self.hook("exec", from, to, |cpu, from, to| {
+            let [Some(old), Some(new)] = [from, to].map(On::space) else { panic!("an exec is of threads") };
+            self.engine.exec(cpu, self.task(old, thread), &self.spaces[new]);
+        });
         if Self::LISTS {
             self.engine.machine().list(thread, self.address(new));
         }
-        self.enter(user(space, thread), user(new, thread));
+        self.enter(from, to);
     }
 
     fn fork(&self, child: usize) {
         let parent = On::now().space().expect("a thread that forks has an address space");
-        self.engine.fork(&self.spaces[parent], &self.spaces[child]);
+        let (parent, child) = (user(parent, 0), user(child, 0));
+        if let Some((parent, child)) = exchanged("fork", parent, child) {
+            within("fork", parent, child, || {
+                let [Some(parent), Some(child)] = [parent, child].map(On::space) else { return };
+                self.engine.fork(&self.spaces[parent], &self.spaces[child]);
+            });
+        }
     }
 
     fn borrow(&self, space: usize, thread: usize) {
@@ -258,14 +281,19 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
             self.engine.machine().list(thread, self.address(space));
         }
         let from = On::now();
-        let task = self.task(space, thread);
-        self.hook(user(space, thread), |cpu| self.engine.borrow_space(cpu, self.occupant(from), task));
-        self.enter(from, user(space, thread));
+        let to = user(space, thread);
+        self.hook("borrow_space", from, to, |cpu, from, to| {
+            let space = to.space().expect("it borrows an address space");
+            self.engine.borrow_space(cpu, self.occupant(from), self.task(space, thread));
+        });
+        self.enter(from, to);
     }
 
     fn offline(&self) {
         without_interrupts(|| {
-            self.engine.offline(here());
+            if exchanged("offline", On::Kernel, On::Kernel).is_some() {
+                within("offline", On::Kernel, On::Kernel, || self.engine.offline(here()));
+            }
             explorer::drop_pokes(true);
         });
     }
@@ -273,15 +301,20 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
     fn online(&self) {
         without_interrupts(|| {
             explorer::drop_pokes(false);
-            self.engine.online(here()).expect("few CPUs");
+            if exchanged("online", On::Kernel, On::Kernel).is_some() {
+                let online = || self.engine.online(here()).expect("few CPUs");
+                within("online", On::Kernel, On::Kernel, online);
+            }
         });
     }
 
     /// Calls a hook as the engine asks for it: interrupts off until the kernel
     /// agrees with the hook, and the run queue locked where the design wants it.
-    fn hook(&self, to: On, hook: impl FnOnce(Cpu)) {
+    fn hook(&self, name: &'static str, from: On, to: On, hook: impl FnOnce(Cpu, On, On)) {
         let switch = || {
-            hook(here());
+            if let Some((from, to)) = exchanged(name, from, to) {
+                within(name, from, to, || hook(here(), from, to));
+            }
             if let Some(barrier) =
                 self.architecture.space_change().filter(|_| On::now().space() != to.space())
             {
@@ -314,7 +347,10 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
             return;
         }
         without_interrupts(|| {
-            self.engine.before_user(here(), way);
+            let on = On::now();
+            if exchanged("before_user", on, on).is_some() {
+                within("before_user", on, on, || self.engine.before_user(here(), way));
+            }
             occupy(occupant() & !IN_KERNEL);
             if C::CORE.is_some_and(|(row, _)| row.serialises(way)) {
                 explorer::core_sync("return to user mode");
@@ -344,6 +380,27 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
             On::Lazy(space) => Occupant::Borrower(&self.spaces[space]),
             On::User { space, thread } => Occupant::User(self.task(space, thread)),
         }
+    }
+}
+
+/// Runs a hook, of which is known whom it takes away and whom it brings.
+fn within<R>(name: &'static str, from: On, to: On, hook: impl FnOnce() -> R) -> R {
+    interpose::within(Context { name, left: from.space(), entered: to.space() }, hook)
+}
+
+/// What the hook is told, which is the truth unless something goes wrong on
+/// purpose; `None` if it is not called.
+fn exchanged(name: &'static str, from: On, to: On) -> Option<(On, On)> {
+    if explorer::in_set_up() {
+        return Some((from, to));
+    }
+    match interpose::hook(name) {
+        Some(Wrong::LeftOut) => None,
+        Some(Wrong::Exchanged) => Some((to, from)),
+        Some(Wrong::FromKernel) => Some((On::Kernel, to)),
+        Some(Wrong::ToKernel) => Some((from, On::Kernel)),
+        Some(Wrong::ToOther) => Some((from, to.elsewhere())),
+        _ => Some((from, to)),
     }
 }
 
@@ -392,6 +449,15 @@ impl On {
                 let number = thread as usize - 8;
                 Self::User { space: number / THREADS, thread: number % THREADS }
             }
+        }
+    }
+
+    /// The same in another address space.
+    const fn elsewhere(self) -> Self {
+        match self {
+            Self::Kernel => Self::Kernel,
+            Self::Lazy(space) => Self::Lazy((space + 1) % SPACES),
+            Self::User { space, thread } => user((space + 1) % SPACES, thread),
         }
     }
 

@@ -16,6 +16,8 @@ use bonfire_engine::{
 
 use crate::explorer::{self, Barrier, MAX_CPUS, Shared};
 use crate::kernel::of;
+use crate::mutate::interpose::{self, Pin};
+use crate::mutate::slip::{Access, What};
 
 /// What a machine declares beyond the minimum.
 pub trait Capabilities: 'static {
@@ -58,9 +60,6 @@ pub struct Model<C: Capabilities> {
     grace: [[Shared; 2]; MAX_CPUS],
     capabilities: PhantomData<C>,
 }
-
-/// Keeps a thread on its CPU.
-pub struct Pin;
 
 /// The kernel on a machine with the capabilities `C` that chooses CPUs as the
 /// design `D` does.
@@ -175,7 +174,11 @@ impl<C: Capabilities> Machine for Model<C> {
     };
     const RESTART_RSEQ: Option<fn(&Self)> = if C::RSEQ {
         // Only this CPU looks at the word, and it is in program order.
-        Some(|machine: &Self| machine.restart[explorer::this_cpu()].store(1, Ordering::Relaxed))
+        Some(|machine: &Self| {
+            if interpose::is_done(What::Restart) {
+                machine.restart[explorer::this_cpu()].store(1, Ordering::Relaxed);
+            }
+        })
     } else {
         None
     };
@@ -185,40 +188,44 @@ impl<C: Capabilities> Machine for Model<C> {
         self.cpus
     }
 
+    #[track_caller]
     fn pin(&self) -> Pin {
-        Pin
+        interpose::pin()
     }
 
-    fn this_cpu(&self, _: &Pin) -> Cpu {
-        Cpu(explorer::this_cpu() as u32)
+    fn this_cpu(&self, pin: &Pin) -> Cpu {
+        Cpu(pin.cpu(explorer::this_cpu()) as u32)
     }
 
     #[track_caller]
     fn without_interrupts<R>(&self, body: impl FnOnce() -> R) -> R {
-        explorer::without_interrupts(body)
+        if interpose::is_done(What::Closed) { explorer::without_interrupts(body) } else { body() }
     }
 
     #[track_caller]
     fn fence(&self, site: Site) {
         if let Some(barrier) = self.pass(site) {
-            explorer::fence(barrier, site.name());
+            interpose::fence(barrier, site);
         }
     }
 
     #[track_caller]
     fn poke<K: Kernel>(&self, cpus: &CpuSet<K>) {
-        explorer::poke(cpus.words()[0] as u8);
+        interpose::poke(cpus.words()[0] as u8);
     }
 
     #[track_caller]
     fn wait_until(&self, word: &Shared, at_least: u64, inbox: &Shared, wanted: u64) -> Woken {
-        if word.wait_or_inbox(at_least, inbox, wanted) { Woken::Inbox } else { Woken::Reached }
+        if interpose::wait(word, at_least, inbox, wanted) { Woken::Inbox } else { Woken::Reached }
     }
 }
 
 impl<C: Capabilities> RunQueues for Model<C> {
     #[track_caller]
     fn with_run_queue<R>(&self, cpu: Cpu, body: impl FnOnce() -> R) -> R {
+        if !interpose::is_done(What::Lock) {
+            return body();
+        }
         explorer::without_interrupts(|| {
             let lock = &self.run_queues[cpu.0 as usize];
             lock.lock();
@@ -256,31 +263,31 @@ impl Word for Shared {
 
     #[track_caller]
     fn load(&self, order: Ordering) -> u64 {
-        self.load(order)
+        interpose::access(self, Access::Load, 0, order)
     }
 
     #[track_caller]
     fn store(&self, value: u64, order: Ordering) {
-        self.store(value, order);
+        interpose::access(self, Access::Store, value, order);
     }
 
     #[track_caller]
     fn swap(&self, value: u64, order: Ordering) -> u64 {
-        self.swap(value, order)
+        interpose::access(self, Access::Swap, value, order)
     }
 
     #[track_caller]
     fn fetch_or(&self, bits: u64, order: Ordering) -> u64 {
-        self.fetch_or(bits, order)
+        interpose::access(self, Access::FetchOr, bits, order)
     }
 
     #[track_caller]
     fn set(&self, bits: u64, order: Ordering) {
-        self.set(bits, order);
+        interpose::access(self, Access::Set, bits, order);
     }
 
     #[track_caller]
     fn clear(&self, bits: u64, order: Ordering) {
-        self.clear(bits, order);
+        interpose::access(self, Access::Clear, bits, order);
     }
 }

@@ -6,15 +6,17 @@
 //! or the run fails.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bonfire_engine::Site;
 
 use crate::architecture::Architecture;
-use crate::explorer::{Barrier, Flaw, Rules, Trace, Verdict};
+use crate::explorer::{Barrier, Exploration, Flaw, Rules, Trace, Verdict};
 use crate::machine::{Change, Mutant};
-use crate::run::{Design, run_on};
+use crate::mutate::interpose::Points;
+use crate::mutate::slip::Slip;
+use crate::run::{Design, Setting, run_in};
 use crate::scenario::Scenario;
 
 /// One run that is to be made.
@@ -24,12 +26,22 @@ pub struct Job {
     pub design: Design,
     /// The scenario, by its place in the suite.
     pub scenario: usize,
-    /// What is changed.
+    /// The sites that are changed.
     pub mutant: Mutant,
+    /// What goes otherwise besides.
+    pub slip: Option<Arc<Slip>>,
     /// The machine.
     pub rules: Rules,
     /// What the machine gives without being asked.
     pub architecture: Architecture,
+}
+
+impl Job {
+    /// The engine as it ships, where nothing is given unasked.
+    #[must_use]
+    pub const fn new(design: Design, scenario: usize, rules: Rules) -> Self {
+        Self { design, scenario, mutant: Vec::new(), slip: None, rules, architecture: Architecture::Bare }
+    }
 }
 
 /// What a run came to.
@@ -56,8 +68,21 @@ pub struct Record {
     pub trace: Option<Box<Trace>>,
     /// The sites that were passed.
     pub passed: Vec<Site>,
+    /// The points that were passed, of the engine as it ships.
+    pub points: Points,
+    /// A number made of all that the engine was seen to do.
+    pub fingerprint: u64,
     /// How many states were looked at.
     pub states: u64,
+}
+
+impl Record {
+    /// Whether the engine is shown to be wrong. One that shows less than the
+    /// engine as it ships is, if something goes otherwise in it.
+    #[must_use]
+    pub fn breaks(&self) -> bool {
+        matches!(self.found, Found::Flawed(_)) || self.job.slip.is_some() && self.found == Found::Vacuous
+    }
 }
 
 /// How runs are made.
@@ -83,10 +108,10 @@ impl Runner<'_> {
             while let Some((number, group)) = take(groups, &next) {
                 for job in group {
                     let record = self.run_one(job);
-                    let is_flawed = matches!(record.found, Found::Flawed(_));
+                    let is_over = record.breaks();
                     (self.progress)(&record);
                     done.lock().expect("no run panics").push((number, record));
-                    if is_flawed {
+                    if is_over {
                         break;
                     }
                 }
@@ -105,14 +130,22 @@ impl Runner<'_> {
     fn run_one(&self, job: &Job) -> Record {
         let scenario = &self.scenarios[job.scenario];
         let limit = self.limit_bytes / self.threads.max(1);
-        let made = run_on(job.architecture, job.design, scenario, &job.mutant, job.rules, limit);
-        let (found, trace) = match made.exploration.verdict {
+        let Job { architecture, ref mutant, ref slip, rules, .. } = *job;
+        let slip = slip.as_deref();
+        let setting = Setting { architecture, scenario, mutant, slip, rules, limit_bytes: limit };
+        let made = run_in(job.design, &setting);
+        let is_free = !scenario.is_free || made.passed.is_empty();
+        let (found, trace) = match made.exploration.verdict.clone() {
             Verdict::Flawed(flaw, trace) => (Found::Flawed(flaw), Some(trace)),
             Verdict::CouldNotFinish => (Found::CouldNotFinish, None),
+            Verdict::Holds if !is_free => (Found::Flawed(Flaw::Paid), None),
+            Verdict::Holds if made.unpinned => (Found::Flawed(Flaw::Unpinned), None),
             Verdict::Holds if made.missing.is_empty() => (Found::Holds, None),
             Verdict::Holds => (Found::Vacuous, None),
         };
-        Record { job: job.clone(), found, trace, passed: made.passed, states: made.exploration.states }
+        let points = if job.slip.is_none() && mutant.is_empty() { made.points } else { Points::new() };
+        let Exploration { states, fingerprint, .. } = made.exploration;
+        Record { job: job.clone(), found, trace, passed: made.passed, points, fingerprint, states }
     }
 }
 
@@ -129,9 +162,7 @@ pub type Group = Vec<Job>;
 pub fn unchanged(scenarios: &[Scenario], designs: &[Design], rules: Rules) -> Vec<Group> {
     let groups = designs.iter().flat_map(|&design| {
         let about = (0..scenarios.len()).filter(move |&place| scenarios[place].is_about(design));
-        about.map(move |scenario| {
-            vec![Job { design, scenario, mutant: vec![], rules, architecture: Architecture::Bare }]
-        })
+        about.map(move |scenario| vec![Job::new(design, scenario, rules)])
     });
     groups.collect()
 }

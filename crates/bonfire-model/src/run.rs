@@ -10,6 +10,8 @@ use crate::architecture::Architecture;
 use crate::explorer::{self, Body, Exploration, Flaw, Outcome, Rules, Test, Trace, Verdict};
 use crate::kernel::{Boot, Kernel};
 use crate::machine::{Capabilities, Model, Mutant, On};
+use crate::mutate::interpose::{self, Points, Seen};
+use crate::mutate::slip::Slip;
 use crate::scenario::{Needs, Scenario};
 
 /// What a run found.
@@ -19,6 +21,10 @@ pub struct Run {
     pub exploration: Exploration,
     /// The sites that were passed on some way.
     pub passed: Vec<Site>,
+    /// The points that were passed.
+    pub points: Points,
+    /// Whether the engine did something unpinned for which it must be pinned.
+    pub unpinned: bool,
     /// The outcomes that were expected and never seen. Of no account if a flaw
     /// ended the run.
     pub missing: Vec<Outcome>,
@@ -38,21 +44,14 @@ impl Run {
 /// Explores `scenario` on an engine of `design`, with some sites changed.
 #[must_use]
 pub fn run(design: Design, scenario: &Scenario, mutant: &Mutant, rules: Rules, limit_bytes: usize) -> Run {
-    run_on(Architecture::Bare, design, scenario, mutant, rules, limit_bytes)
+    let architecture = Architecture::Bare;
+    run_in(design, &Setting { architecture, scenario, mutant, slip: None, rules, limit_bytes })
 }
 
-/// The same with what an architecture gives without being asked.
+/// The same in any setting.
 #[must_use]
-pub fn run_on(
-    architecture: Architecture,
-    design: Design,
-    scenario: &Scenario,
-    mutant: &Mutant,
-    rules: Rules,
-    limit_bytes: usize,
-) -> Run {
-    let setting = Setting { architecture, scenario, mutant, rules, limit_bytes };
-    match scenario.needs {
+pub fn run_in(design: Design, setting: &Setting<'_>) -> Run {
+    match setting.scenario.needs {
         Needs::Nothing => setting.explore_on::<Minimal>(design),
         Needs::CoreSync => setting.explore_on::<CoreSync>(design),
         Needs::CoreSyncLate => setting.explore_on::<CoreSyncLate>(design),
@@ -64,13 +63,21 @@ pub fn run_on(
     }
 }
 
-/// What is run, but for the capabilities of the machine and the design.
-struct Setting<'a> {
-    architecture: Architecture,
-    scenario: &'a Scenario,
-    mutant: &'a Mutant,
-    rules: Rules,
-    limit_bytes: usize,
+/// What is run, but for the design.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// What the machine gives without being asked.
+    pub architecture: Architecture,
+    /// What happens.
+    pub scenario: &'a Scenario,
+    /// The sites that are changed.
+    pub mutant: &'a Mutant,
+    /// What goes otherwise besides.
+    pub slip: Option<&'a Slip>,
+    /// The machine, and the search.
+    pub rules: Rules,
+    /// How much memory the states may take.
+    pub limit_bytes: usize,
 }
 
 impl Setting<'_> {
@@ -79,7 +86,8 @@ impl Setting<'_> {
     }
 
     fn explore<C: Capabilities, K: engine::Kernel<Machine = Model<C>>>(&self) -> Run {
-        let Self { architecture, scenario, mutant, rules, limit_bytes } = *self;
+        let Self { architecture, scenario, mutant, slip, rules, limit_bytes } = *self;
+        interpose::start(slip.cloned());
         let kernel = Rc::new(Kernel::<K>::new(scenario.parts.len(), mutant.clone(), architecture));
         let bodies = scenario.parts.iter().map(|part| {
             let (kernel, acts) = (Rc::clone(&kernel), part.acts.clone());
@@ -102,12 +110,13 @@ impl Setting<'_> {
             bodies: bodies.collect(),
             handler: Rc::new(move |cpu, occupant| interrupted.interrupt(cpu, occupant)),
             registers: scenario.registers,
-            is_quiet: scenario.is_quiet,
+            pokes: scenario.pokes(),
             is_flaw: Box::new(move |outcome| forbidden.contains(outcome)),
         };
         let exploration = explorer::explore(test, rules, limit_bytes);
         let missing = scenario.expected.difference(&exploration.outcomes).cloned().collect();
-        Run { exploration, passed: kernel.engine.machine().passed(), missing }
+        let Seen { points, unpinned } = interpose::seen();
+        Run { exploration, passed: kernel.engine.machine().passed(), points, unpinned, missing }
     }
 }
 

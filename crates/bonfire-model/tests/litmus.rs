@@ -7,7 +7,8 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bonfire_model::explorer::{
-    Barrier, Body, Memory, Outcome, Rules, Shared, Test, Verdict, explore, fence, name_word, observe_memory,
+    Barrier, Body, Memory, Outcome, Pokes, Rules, Shared, Test, Verdict, explore, fence, name_word,
+    observe_memory,
 };
 
 /// An access or a fence of a litmus test.
@@ -63,7 +64,7 @@ fn run(litmus: &Litmus, rules: Rules) -> BTreeSet<Outcome> {
         bodies: bodies.collect(),
         handler: Rc::new(|_, _| ()),
         registers: litmus.registers,
-        is_quiet: false,
+        pokes: Pokes::Any,
         is_flaw: Box::new(|_| false),
     };
     let found = explore(test, rules, 1 << 30);

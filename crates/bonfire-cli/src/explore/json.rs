@@ -9,6 +9,7 @@ use bonfire_model::architecture::Architecture;
 use bonfire_model::excuse::{Excuse, Judgement};
 use bonfire_model::explorer::Flaw;
 use bonfire_model::matrix::{self, Job, Record};
+use bonfire_model::mutate::interpose::Points;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -72,9 +73,15 @@ pub(super) struct Run {
 enum Found {
     Holds,
     Vacuous,
-    Forbidden { outcome: Vec<u64> },
+    Forbidden {
+        outcome: Vec<u64>,
+    },
     Hang,
-    Poked,
+    /// More interrupts than may be, a barrier where none may be, or a thread that
+    /// could have been moved.
+    Disturbs {
+        by: String,
+    },
     CouldNotFinish,
 }
 
@@ -162,11 +169,21 @@ impl Run {
             design: names::design(&self.design).context("no such design")?,
             scenario: scenario.context("no such scenario")?,
             mutant: self.changes.iter().map(change).collect::<Result<_>>()?,
+            slip: None,
             rules: question.rules(),
             architecture: Architecture::Bare,
         };
         let passed = self.passed.iter().map(site).collect::<Result<_>>()?;
-        Ok(Record { job, found: self.found.found(), trace: None, passed, states: self.states })
+        let (points, fingerprint) = (Points::new(), 0);
+        Ok(Record {
+            job,
+            found: self.found.found(),
+            trace: None,
+            passed,
+            points,
+            fingerprint,
+            states: self.states,
+        })
     }
 }
 
@@ -177,7 +194,7 @@ impl Found {
             matrix::Found::Vacuous => Self::Vacuous,
             matrix::Found::Flawed(Flaw::Forbidden(outcome)) => Self::Forbidden { outcome: outcome.clone() },
             matrix::Found::Flawed(Flaw::Hang) => Self::Hang,
-            matrix::Found::Flawed(Flaw::Poked) => Self::Poked,
+            matrix::Found::Flawed(flaw) => Self::Disturbs { by: names::disturbance(flaw).to_owned() },
             matrix::Found::CouldNotFinish => Self::CouldNotFinish,
         }
     }
@@ -188,7 +205,11 @@ impl Found {
             Self::Vacuous => matrix::Found::Vacuous,
             Self::Forbidden { outcome } => matrix::Found::Flawed(Flaw::Forbidden(outcome)),
             Self::Hang => matrix::Found::Flawed(Flaw::Hang),
-            Self::Poked => matrix::Found::Flawed(Flaw::Poked),
+            Self::Disturbs { by } => {
+                let flaws = [Flaw::Poked, Flaw::PokedTwice, Flaw::Paid, Flaw::Unpinned];
+                let found = flaws.into_iter().find(|flaw| names::disturbance(flaw) == by);
+                matrix::Found::Flawed(found.unwrap_or(Flaw::Poked))
+            }
             Self::CouldNotFinish => matrix::Found::CouldNotFinish,
         }
     }

@@ -34,10 +34,14 @@ pub(super) fn check(page: &Path) -> Result<()> {
 /// machines.
 pub(super) fn write(page: &Path, weak: &Results, memory_mib: u64) -> Result<()> {
     let on = |memory| weak.question.on(memory).map(|question| explore(question, None, memory_mib));
-    let (before, after) = around(page)?;
     let tables = tables(weak, &on(Model::Tso)?, &on(Model::Sc)?);
     let suffices = suffices(&super::minimal_sets(&weak.question, memory_mib));
-    let tables = format!("{tables}\n{suffices}");
+    replace(page, &format!("{tables}\n{suffices}"))
+}
+
+/// Writes tables between the marks of a page.
+pub(super) fn replace(page: &Path, tables: &str) -> Result<()> {
+    let (before, after) = around(page)?;
     let text = format!("{before}{BEGIN}\n{tables}\n{END}{after}");
     Output::open(page)?.write(&text).map(drop)
 }

@@ -1,7 +1,7 @@
 //! The names of designs and of changed sites, as they are typed and written.
 
 use bonfire_engine::Site;
-use bonfire_model::explorer::Barrier;
+use bonfire_model::explorer::{Barrier, Flaw};
 use bonfire_model::machine::{Change, Mutant};
 use bonfire_model::matrix;
 use bonfire_model::run::Design;
@@ -63,6 +63,18 @@ pub(super) fn told(mutant: &Mutant) -> String {
     match mutant.is_empty() {
         true => "as it ships".to_owned(),
         false => mutant.iter().map(one).collect::<Vec<_>>().join(" and "),
+    }
+}
+
+/// What an engine does too much, in a word; nothing, for a flaw that has a word
+/// of its own.
+pub(super) const fn disturbance(flaw: &Flaw) -> &'static str {
+    match flaw {
+        Flaw::Poked => "poke",
+        Flaw::PokedTwice => "second poke",
+        Flaw::Paid => "barrier",
+        Flaw::Unpinned => "unpinned thread",
+        Flaw::Forbidden(_) | Flaw::Hang => "",
     }
 }
 

@@ -198,7 +198,6 @@ fn leave_out_what_follows_a_flaw(changed: &mut Vec<Record>) {
 mod tests {
     use super::*;
     use crate::explore::question::Model;
-    use bonfire_model::architecture::Architecture;
     use bonfire_model::explorer::Flaw;
     use bonfire_model::matrix::Job;
 
@@ -210,15 +209,14 @@ mod tests {
         let question = Question::new(Model::Weak, 2, &[design], part, Changes::Deletions).unwrap();
         let record = |sites: &[Site], found: &Found| Record {
             job: Job {
-                design,
-                scenario: 0,
                 mutant: sites.iter().map(|&site| (site, Change::Deleted)).collect(),
-                rules: question.rules(),
-                architecture: Architecture::Bare,
+                ..Job::new(design, 0, question.rules())
             },
             found: found.clone(),
             trace: None,
             passed: vec![],
+            points: Default::default(),
+            fingerprint: 0,
             states: 1,
         };
         let unchanged = vec![record(&[], shipped)];

@@ -84,6 +84,9 @@ pub(super) fn found(results: &Results, record: &Record) -> String {
         }
         Found::Flawed(Flaw::Hang) => "hangs".to_owned(),
         Found::Flawed(Flaw::Poked) => "interrupts a CPU, and may interrupt none".to_owned(),
+        Found::Flawed(Flaw::PokedTwice) => "interrupts a CPU again before it took the first".to_owned(),
+        Found::Flawed(Flaw::Paid) => "passes a barrier that nobody needs".to_owned(),
+        Found::Flawed(Flaw::Unpinned) => "goes on where its thread may be moved".to_owned(),
         Found::CouldNotFinish => "could not finish within --memory".to_owned(),
     }
 }
@@ -243,7 +246,7 @@ fn scenarios(count: usize) -> String {
     format!("{} scenario{}", HumanCount(count as u64), if count == 1 { "" } else { "s" })
 }
 
-fn wrapped(text: &str, first: &str, others: &str) -> String {
+pub(super) fn wrapped(text: &str, first: &str, others: &str) -> String {
     let options = textwrap::Options::new(WIDTH).initial_indent(first).subsequent_indent(others);
     textwrap::fill(text, options) + "\n"
 }

@@ -22,14 +22,16 @@ use std::collections::BTreeSet;
 
 pub use access::{core_sync, drop_pokes, fence, poke};
 pub use op::{Barrier, Register};
+pub(crate) use op::{Change, Op, WordId, acquires, releases};
 pub use program::Body;
 pub use replay::{
     Handler, Occupant, Shared, declare_code, milestone, name_value, name_word, name_words_by, observe_memory,
     occupant, occupy, on_cpu, this_cpu, without_interrupts,
 };
-pub use search::{Flaw, Order, Outcome};
+pub(crate) use replay::{in_set_up, perform_at, word_name, word_named};
+pub use search::{Flaw, Order, Outcome, Pokes};
 pub use state::MAX_CPUS;
-pub use step::{Memory, PokeOrder, Rules};
+pub use step::{Fault, Memory, PokeOrder, Rules};
 pub use trace::{Event, Trace};
 
 use program::Programs;
@@ -48,8 +50,8 @@ pub struct Test {
     pub handler: Handler,
     /// How many registers the bodies use.
     pub registers: usize,
-    /// Whether a poke of anybody is a flaw.
-    pub is_quiet: bool,
+    /// How many pokes may be on their way to a CPU.
+    pub pokes: Pokes,
     /// Which outcomes are flaws.
     pub is_flaw: IsFlaw,
 }
@@ -61,10 +63,10 @@ pub struct Exploration {
     pub verdict: Verdict,
     /// The outcomes that were reached.
     pub outcomes: BTreeSet<Outcome>,
-    /// Whether a CPU was poked to which another poke was still on its way.
-    pub poked_twice: bool,
     /// How many states were looked at, over all passes.
     pub states: u64,
+    /// A number made of all that the programs were seen to do.
+    pub fingerprint: u64,
 }
 
 /// What an exploration came to.
@@ -96,20 +98,20 @@ impl Verdict {
 /// at most `limit_bytes` of memory.
 #[must_use]
 pub fn explore(test: Test, rules: Rules, limit_bytes: usize) -> Exploration {
-    let Test { set_up, bodies, handler, registers, is_quiet, is_flaw } = test;
+    let Test { set_up, bodies, handler, registers, pokes, is_flaw } = test;
     let mut programs = Programs::new(bodies, handler, &*set_up, rules.reduce);
     let mut states = 0;
     if rules.reduce {
         // A cheap pass, to learn what the programs do.
         let sequential = Rules { memory: Memory::Sc, ..rules };
         let mut search = Search::new(&mut programs, sequential, registers);
-        search.run(Order::DepthFirst, limit_bytes, false, &|_| false);
+        search.run(Order::DepthFirst, limit_bytes, Pokes::Any, &|_| false);
         states += search.looked_at();
         programs.settle();
     }
     loop {
         let mut search = Search::new(&mut programs, rules, registers);
-        let end = search.run(rules.order, limit_bytes, is_quiet, &is_flaw);
+        let end = search.run(rules.order, limit_bytes, pokes, &is_flaw);
         states += search.looked_at();
         let outcomes = std::mem::take(&mut search.outcomes);
         let misguessed = search.has_misguessed();
@@ -117,7 +119,6 @@ pub fn explore(test: Test, rules: Rules, limit_bytes: usize) -> Exploration {
             End::Found(_, state) if !misguessed => search.path(state),
             _ => Vec::new(),
         };
-        let poked_twice = programs.poked.twice;
         // Whatever was found is so only if what was assumed of the programs held.
         let was_current = !rules.reduce || programs.settle();
         if end == End::OutOfMemory || was_current && end != End::Stale {
@@ -126,7 +127,8 @@ pub fn explore(test: Test, rules: Rules, limit_bytes: usize) -> Exploration {
                 End::OutOfMemory => Verdict::CouldNotFinish,
                 End::Complete | End::Stale => Verdict::Holds,
             };
-            return Exploration { verdict, outcomes, poked_twice, states };
+            let fingerprint = programs.fingerprint();
+            return Exploration { verdict, outcomes, states, fingerprint };
         }
     }
 }

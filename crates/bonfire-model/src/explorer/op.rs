@@ -6,6 +6,8 @@
 
 use std::sync::atomic::Ordering;
 
+use super::replay::{told, word_name};
+
 /// A word that CPUs share, by its number in the session.
 pub(crate) type WordId = u8;
 
@@ -83,6 +85,39 @@ pub(crate) enum Op {
     Alive,
     /// The program is over.
     End,
+}
+
+impl Op {
+    /// The operation, with words and numbers by their names.
+    pub(crate) fn told(self) -> String {
+        match self {
+            Self::Store { word, value, release } => {
+                format!("{} = {} {release}", word_name(word), told(value))
+            }
+            Self::Modify { word, change, acquire, release, used } => {
+                let change = match change {
+                    Change::Swap(value) => format!("swap {}", told(value)),
+                    bits => format!("{bits:?}"),
+                };
+                format!("{} {change} {acquire} {release} {used}", word_name(word))
+            }
+            Self::Load { word, acquire } => format!("load {} {acquire}", word_name(word)),
+            Self::Wait { word, at_least, inbox, .. } => {
+                let inbox = inbox.map(|(word, wanted)| (word_name(word), wanted));
+                format!("wait {} {at_least} {inbox:?}", word_name(word))
+            }
+            Self::Lock { word } => format!("lock {}", word_name(word)),
+            op => format!("{op:?}"),
+        }
+    }
+
+    /// The word that the operation writes.
+    pub(crate) const fn writes(self) -> Option<WordId> {
+        match self {
+            Self::Store { word, .. } | Self::Modify { word, .. } | Self::Lock { word } => Some(word),
+            _ => None,
+        }
+    }
 }
 
 /// Whether an ordering makes later accesses wait for the load.

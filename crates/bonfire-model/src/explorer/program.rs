@@ -14,6 +14,8 @@
 //! each pass ([`Programs::settle`]). A pass that assumed too little counts for
 //! nothing and is made again.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::op::{Op, WordId};
 use super::replay::{self, Handler, Initial, Occupant, Request};
 
@@ -288,6 +290,23 @@ impl Programs {
     /// or it would not be seen that one becomes smaller.
     pub(crate) fn waited_for(&self) -> Words {
         self.assumed_waited
+    }
+
+    /// A number made of all that the programs do after each past: the same for
+    /// programs that do the same.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hashes: Vec<u64> = Vec::with_capacity(self.places.len());
+        for (node, place) in self.places.iter().enumerate() {
+            let above = hashes.get(place.parent as usize).copied().unwrap_or(u64::from(place.root));
+            let mut hasher = DefaultHasher::new();
+            above.hash(&mut hasher);
+            // What an address is differs from run to run, and not what it is called.
+            replay::told(self.values.get(place.answer)).hash(&mut hasher);
+            place.request.op.told().hash(&mut hasher);
+            debug_assert_eq!(hashes.len(), node);
+            hashes.push(hasher.finish());
+        }
+        hashes.into_iter().fold(0, u64::wrapping_add)
     }
 
     /// Takes the futures from the tree as it is now, and says whether what was

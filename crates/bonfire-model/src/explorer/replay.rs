@@ -89,7 +89,11 @@ pub(crate) fn replay(program: &dyn Fn(), cpu: usize, interrupted: Option<Occupan
 /// Asks the machine for one operation, and returns its answer.
 #[track_caller]
 pub(crate) fn perform(op: Op, name: &'static str) -> u64 {
-    let at = Location::caller();
+    perform_at(op, name, Location::caller())
+}
+
+/// The same for a place of the source that is not the caller's.
+pub(crate) fn perform_at(op: Op, name: &'static str, at: &'static Location<'static>) -> u64 {
     match with(|session| session.ask(op, name, at)) {
         Reply::Answer(value) => value,
         Reply::Unknown => resume_unwind(Box::new(Unwound)),
@@ -177,12 +181,28 @@ pub(crate) fn word_name(word: WordId) -> String {
     })
 }
 
+/// The word of this name, if it has been touched.
+pub(crate) fn word_named(name: &str) -> Option<WordId> {
+    let count = with(|session| session.initial.memory.len());
+    (0..count).filter_map(|number| WordId::try_from(number).ok()).find(|&word| word_name(word) == name)
+}
+
+/// Whether the set-up of a session runs: each operation takes effect at once.
+pub(crate) fn in_set_up() -> bool {
+    with(|session| session.direct.is_some())
+}
+
 /// What a number is called, if it has a name.
 pub(crate) fn value_name(value: u64) -> Option<String> {
     with(|session| {
         let given = session.names.values.iter().find(|(named, _)| *named == value);
         given.map(|(_, name)| name.clone())
     })
+}
+
+/// A number by its name, if it has one.
+pub(crate) fn told(value: u64) -> String {
+    value_name(value).unwrap_or_else(|| value.to_string())
 }
 
 /// Makes an outcome show what `word` holds in the end.

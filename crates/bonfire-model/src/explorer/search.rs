@@ -44,6 +44,23 @@ pub enum Flaw {
     Hang,
     /// A CPU was poked, and none may be.
     Poked,
+    /// A CPU was poked to which another poke was still on its way.
+    PokedTwice,
+    /// A barrier was passed, and none may be.
+    Paid,
+    /// Something was done by a thread that could have been moved meanwhile.
+    Unpinned,
+}
+
+/// How many pokes may be on their way to a CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pokes {
+    /// None at all.
+    None,
+    /// One.
+    OneAtATime,
+    /// Any number.
+    Any,
 }
 
 /// How a search ended.
@@ -104,13 +121,13 @@ impl<'a> Search<'a> {
         self.rules.reduce && self.programs.has_misguessed()
     }
 
-    /// Looks at every state, until `is_flaw` says that an outcome is one, or a
-    /// CPU is poked where all `is_quiet`.
+    /// Looks at every state, until `is_flaw` says that an outcome is one, or there
+    /// are more pokes than may be.
     pub(crate) fn run(
         &mut self,
         order: Order,
         limit_bytes: usize,
-        is_quiet: bool,
+        pokes: Pokes,
         is_flaw: &dyn Fn(&[u64]) -> bool,
     ) -> End {
         self.programs.poked = Poked::default();
@@ -133,8 +150,11 @@ impl<'a> Search<'a> {
                 waiting.extend(self.keep(next, current));
             }
             steps.clear();
-            if is_quiet && self.programs.poked.at_all {
-                return End::Found(Flaw::Poked, current);
+            let Poked { at_all, twice } = self.programs.poked;
+            match pokes {
+                Pokes::None if at_all => return End::Found(Flaw::Poked, current),
+                Pokes::OneAtATime if twice => return End::Found(Flaw::PokedTwice, current),
+                _ => {}
             }
             if self.programs.initial.memory.len() != self.shape.first.len() {
                 return End::Stale;

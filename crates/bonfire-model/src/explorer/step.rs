@@ -37,6 +37,20 @@ pub enum PokeOrder {
     Full,
 }
 
+/// A fault in the machine itself, planted to see that the tests of the machine
+/// find it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// Taking an interrupt is a full barrier.
+    InterruptIsBarrier,
+    /// A poke waits for the stores before it.
+    PokeWaitsForStores,
+    /// A read-modify-write is seen by all as soon as it has read.
+    ModifyCommitsAtOnce,
+    /// A CPU that drops its pokes takes them.
+    DropsNoPoke,
+}
+
 /// The machine that a search runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rules {
@@ -44,6 +58,8 @@ pub struct Rules {
     pub memory: Memory,
     /// What a poke says about order.
     pub pokes: PokeOrder,
+    /// What is wrong with it on purpose.
+    pub fault: Option<Fault>,
     /// Skip steps that need not be told apart. Off only to check itself.
     pub reduce: bool,
     /// Which state is looked at next. Breadth first for shortest ways to flaws.
@@ -52,8 +68,18 @@ pub struct Rules {
 
 impl Rules {
     /// The weakest machine.
-    pub const WEAK: Self =
-        Self { memory: Memory::Weak, pokes: PokeOrder::None, reduce: true, order: Order::DepthFirst };
+    pub const WEAK: Self = Self {
+        memory: Memory::Weak,
+        pokes: PokeOrder::None,
+        fault: None,
+        reduce: true,
+        order: Order::DepthFirst,
+    };
+
+    /// Whether this is wrong with the machine on purpose.
+    fn has(self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
 
     /// Whether stores wait anywhere.
     pub(crate) fn has_window(self) -> bool {
@@ -117,12 +143,16 @@ impl Stepper<'_> {
         if !state.cpus[cpu].pending || !request.open {
             return;
         }
+        let is_barrier = self.rules.has(Fault::InterruptIsBarrier);
+        if is_barrier && state.cpus[cpu].window.iter().any(|entry| entry.is_access()) {
+            return;
+        }
         let occupant = request.occupant;
         let handler = self.programs.handler(cpu, occupant);
         let mut next = *state;
         next.cpus[cpu].pending = false;
         next.cpus[cpu].frames.push(handler);
-        if self.rules.pokes == PokeOrder::Full {
+        if self.rules.pokes == PokeOrder::Full || is_barrier {
             next.catch_up(cpu);
         }
         self.emit(cpu, What::Interrupt, next);
@@ -171,6 +201,7 @@ impl Stepper<'_> {
             Op::Wait { word, at_least, acquire, inbox } => {
                 self.wait(state, cpu, node, (word, at_least, acquire), inbox);
             }
+            Op::Dead if self.rules.has(Fault::DropsNoPoke) => self.proceed(cpu, node, 0, next),
             Op::Dead => {
                 next.cpus[cpu].dead = true;
                 next.cpus[cpu].pending = false;
@@ -281,7 +312,7 @@ impl Stepper<'_> {
             Op::Lock { word } => (word, super::op::Change::Swap(1), true, false, true),
             op => unreachable!("{op:?} is no read-modify-write"),
         };
-        let strong = !self.rules.loads_are_early();
+        let strong = !self.rules.loads_are_early() || self.rules.has(Fault::ModifyCommitsAtOnce);
         let old = state.latest(word);
         let is_lock = matches!(self.programs.at(node).op, Op::Lock { .. });
         let taken = is_lock && self.programs.values.get(old) != 0;
@@ -368,6 +399,7 @@ impl Stepper<'_> {
     /// Whether a poke may not overtake `earlier`.
     pub(crate) fn holds_poke(&self, earlier: Entry) -> bool {
         match self.rules.pokes {
+            PokeOrder::None if self.rules.has(Fault::PokeWaitsForStores) => earlier.writes().is_some(),
             PokeOrder::None => matches!(earlier, Entry::Exclusive { .. }),
             PokeOrder::Full => earlier.writes().is_some(),
         }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Planted;
-use crate::explorer::{Barrier, Body, Shared, Test, fence, name_word, poke, without_interrupts};
+use crate::explorer::{Barrier, Body, Pokes, Shared, Test, fence, name_word, poke, without_interrupts};
 
 /// The faults that are no site of the engine's: a barrier that is there, but too
 /// late, and a cached bit that is stale.
@@ -63,7 +63,7 @@ fn late_barrier([who, what]: [&'static str; 2], cured: bool) -> Test {
         bodies: vec![Box::new(switch) as Body, Box::new(look)],
         handler: Rc::new(|_, _| ()),
         registers: 2,
-        is_quiet: false,
+        pokes: Pokes::Any,
         is_flaw: Box::new(|outcome| outcome == [0, 0]),
     }
 }
@@ -181,7 +181,7 @@ fn cached_bit(before: Before, cured: bool) -> Test {
         bodies: vec![Box::new(move || caller.caller()) as Body, Box::new(move || target.target())],
         handler: Rc::new(move |_, _| handler.handler()),
         registers: 2,
-        is_quiet: false,
+        pokes: Pokes::Any,
         is_flaw: Box::new(|outcome| outcome == [0, 0]),
     }
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::Planted;
 use crate::explorer::{
-    Barrier, Body, IsFlaw, Shared, Test, core_sync, declare_code, drop_pokes, fence, name_word, poke,
+    Barrier, Body, IsFlaw, Pokes, Shared, Test, core_sync, declare_code, drop_pokes, fence, name_word, poke,
     without_interrupts,
 };
 
@@ -134,7 +134,7 @@ fn test(protocol: Obvious, parts: Parts, registers: usize, is_flaw: IsFlaw) -> T
         bodies,
         handler: Rc::new(move |_, _| handler.serve()),
         registers,
-        is_quiet: false,
+        pokes: Pokes::Any,
         is_flaw,
     }
 }

@@ -15,7 +15,7 @@ use crate::vocabulary::{
     Var::{Code, Z},
 };
 
-use Act::{Call, Exit, Fetch, Forget, Offline, Online, Read, Switch, Write};
+use Act::{Call, Exit, Fetch, Forget, Offline, Online, Read, Rejoin, Switch, Write};
 
 /// What the fast side does: it hears of the new code, and runs it.
 const HEARS: Act = Read(Z, 0);
@@ -165,7 +165,12 @@ pub(super) fn more_cpus() -> Vec<Scenario> {
     let same = "another caller asks the same CPU for the same";
     let publish = "another process registers for GLOBAL_EXPEDITED, and asks the same CPU to publish who runs";
     let restart = "another caller asks the same CPU to restart its rseq section";
+    let opens = part(CALLER, &[Call(RegisterSyncCore)]);
+    let let_in = part(OTHER, &[Write(Code, 1), Call(SyncCore), Write(Z, 1), Rejoin]);
+    let about = "one thread registers; a second finds the gate open and calls at once";
+    let gate = vec![opens, part(STRANGER, &[Switch(FAST), HEARS, RUNS]), let_in];
     vec![
+        replaces("P2/core".to_owned(), about, plain, gate).registered(&[]),
         flavour("q4", barrier, plain, part(OTHER, &[Call(PrivateExpedited)])).registered(&[private, core]),
         flavour("q4c", same, plain, part(OTHER, &[Call(SyncCore)])).registered(&[private, core]),
         flavour("q4g", publish, plain, part(ONE, &[Call(RegisterGlobalExpedited)])),

@@ -39,6 +39,9 @@ impl fmt::Display for Scenario {
         if self.is_quiet {
             writeln!(f, "  never: that a CPU is interrupted")?;
         }
+        if self.is_free {
+            writeln!(f, "  never: that the engine passes a barrier")?;
+        }
         if self.forbidden.is_empty() && self.registers == 0 {
             writeln!(f, "  never: that it does not end")?;
         }

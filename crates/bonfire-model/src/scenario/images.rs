@@ -53,6 +53,7 @@ fn execs(shape: Shape) -> Vec<Scenario> {
     let registers = part(CALLER, &[&[register], &global[..]].concat());
     let private = [Exec(1), Signal(0), Call(RegisterPrivateExpedited), mine[0], CALL, mine[1]];
     let enters = part(On::Kernel, &[Await(0), Switch(NEW_FAST), theirs[0], theirs[1]]);
+    let calls = [Await(0), Switch(NEW), Call(RegisterPrivateExpedited), mine[0], CALL, mine[1]];
     vec![
         Scenario::of_shape(
             "X3",
@@ -73,6 +74,12 @@ fn execs(shape: Shape) -> Vec<Scenario> {
             "a thread execs, and its new image registers and calls while another thread of it enters",
             shape,
             vec![part(FAST, &private), enters],
+        ),
+        Scenario::of_shape(
+            "X5",
+            "a thread execs, and another thread of its new image registers and calls while it runs",
+            shape,
+            vec![part(On::Kernel, &calls), part(FAST, &[Exec(1), Signal(0), theirs[0], theirs[1]])],
         ),
     ]
 }

@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 
 use bonfire_abi::Command;
 
-use crate::explorer::Outcome;
+use crate::explorer::{Outcome, Pokes};
 use crate::run::Design;
 use crate::vocabulary::{Act, On, Var};
 
@@ -118,6 +118,8 @@ pub struct Scenario {
     pub expected: BTreeSet<Outcome>,
     /// Whether no CPU may be interrupted.
     pub is_quiet: bool,
+    /// Whether no barrier of the engine may be passed.
+    pub is_free: bool,
     /// The machine that it needs.
     pub needs: Needs,
     /// The designs that it is about; none for all of them.
@@ -138,6 +140,7 @@ impl Scenario {
             forbidden: BTreeSet::new(),
             expected: BTreeSet::from([Vec::new()]),
             is_quiet: false,
+            is_free: false,
             needs: Needs::Nothing,
             designs: Vec::new(),
         }
@@ -157,6 +160,20 @@ impl Scenario {
     /// The same, where these have registered, and nobody else.
     fn registered(self, registered: &[(usize, Command)]) -> Self {
         Self { registered: registered.to_vec(), ..self }
+    }
+
+    /// How many pokes may be on their way to a CPU. A second only where it may
+    /// have served without taking the first: as it comes online, and in a wait
+    /// with interrupts off.
+    pub(crate) fn pokes(&self) -> Pokes {
+        let serves_unasked =
+            |act: &Act| matches!(act, Act::Online | Act::Offline | Act::CallClosed(_) | Act::Poll);
+        let mut acts = self.parts.iter().flat_map(|part| &part.acts);
+        match self.is_quiet {
+            true => Pokes::None,
+            false if acts.any(serves_unasked) => Pokes::Any,
+            false => Pokes::OneAtATime,
+        }
     }
 
     /// Whether the scenario says something about a design.

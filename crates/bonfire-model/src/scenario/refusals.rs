@@ -14,6 +14,7 @@ use super::{Needs, Scenario, outcomes, part};
 use crate::vocabulary::{
     Act, INVALID, NOT_REGISTERED,
     Var::{X, Y, Z},
+    user,
 };
 
 /// Those of two CPUs.
@@ -60,6 +61,15 @@ pub(super) fn two_cpus() -> Vec<Scenario> {
             &[(RegisterPrivateExpedited, 0), (RegisterGlobalExpedited, 0)],
         )
         .registered(&[(0, RegisterPrivateExpedited), (0, RegisterGlobalExpedited)]),
+        answers(
+            "again, rest",
+            "who has registered for everything may do so again, at no cost to others",
+            CoreSyncAndRseq,
+            &[(RegisterSyncCore, 0), (RegisterRseq, 0)],
+        )
+        .registered(&[(0, RegisterSyncCore), (0, RegisterRseq)]),
+        child(&[RegisterPrivateExpedited, RegisterGlobalExpedited]),
+        child(&[RegisterSyncCore, RegisterRseq]),
     ]
 }
 
@@ -71,6 +81,18 @@ const MINIMUM: Commands = Commands::NONE
     .with(RegisterPrivateExpedited)
     .with(GetRegistrations);
 const EVERYTHING: Commands = MINIMUM.with(SyncCore).with(RegisterSyncCore).with(Rseq).with(RegisterRseq);
+
+/// A child has what its parent registered for, and may register again at no cost
+/// to others.
+fn child(registers: &[Command]) -> Scenario {
+    let asked: Vec<(Command, u64)> = registers.iter().map(|&command| (command, 0)).collect();
+    let about = "a child has what its parent registered for, and registers again at no cost to others";
+    let name = format!("again, child/{}", registers[0].name().to_lowercase());
+    let mut scenario = answers(&name, about, Needs::CoreSyncAndRseq, &asked);
+    let acts = &mut scenario.parts[0].acts;
+    acts.splice(0..0, [Act::Fork(1), Act::Switch(user(1, 4))]);
+    scenario.registered(&registers.iter().map(|&command| (0, command)).collect::<Vec<_>>())
+}
 
 /// A thread asks, one after the other, and nobody is interrupted.
 fn answers(name: &str, about: &str, needs: Needs, asked: &[(Command, u64)]) -> Scenario {

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use bonfire_abi::Command::{
-    self, GlobalExpedited, PrivateExpedited, RegisterGlobalExpedited, RegisterPrivateExpedited,
-    RegisterSyncCore, SyncCore,
+    self, GlobalExpedited, PrivateExpedited, RegisterGlobalExpedited, RegisterPrivateExpedited, RegisterRseq,
+    RegisterSyncCore, Rseq, SyncCore,
 };
 
 use super::shape::{Shape, Side};
@@ -48,6 +48,11 @@ fn while_cpus_come(shape: Shape) -> Vec<Scenario> {
     let sole = part(CALLER, &[CallAlone(RegisterPrivateExpedited), Signal(0), mine[0], CALL, mine[1]]);
     let online = "a process registers and calls while the fast side's CPU comes online";
     let scenarios = [
+        (
+            "h5 turned",
+            format!("{online}, whose number is the lower one"),
+            vec![fast(None, &[Online, Switch(FAST)]), private()],
+        ),
         ("h5", online.to_owned(), vec![private(), fast(None, &[Online, Switch(FAST)])]),
         (
             "h5k",
@@ -189,27 +194,34 @@ fn two_at_once() -> Vec<Scenario> {
         );
     }
     for (suffix, earlier) in [("", &[][..]), ("+global", &[(0, RegisterGlobalExpedited)])] {
-        all.push(granted("P5", suffix, REGISTER, REGISTER, CALL).registered(earlier));
+        all.push(granted("P5", suffix, [REGISTER, CALL], [REGISTER, CALL]).registered(earlier));
     }
-    all.push(granted("P5/global", "", REGISTER, REGISTER_GLOBAL, Call(GlobalExpedited)).registered(&[]));
-    let core = |name, suffix, earlier: &[(usize, Command)]| {
-        let scenario = granted(name, suffix, REGISTER, Call(RegisterSyncCore), Call(SyncCore));
-        Scenario { needs: Needs::CoreSync, ..scenario }.registered(earlier)
-    };
-    all.push(core("P5/core", "", &[]));
-    all.push(core("P5/core", "+global", &[(0, RegisterGlobalExpedited)]));
+    let global = [REGISTER_GLOBAL, Call(GlobalExpedited)];
+    all.push(granted("P5/global", "", [REGISTER, CALL], global).registered(&[]));
+    let core = [Call(RegisterSyncCore), Call(SyncCore)];
+    let rseq = [Call(RegisterRseq), Call(Rseq)];
+    for (suffix, earlier) in [("", &[][..]), ("+global", &[(0, RegisterGlobalExpedited)])] {
+        let of = |name, needs, mine, theirs| {
+            Scenario { needs, ..granted(name, suffix, mine, theirs) }.registered(earlier)
+        };
+        all.push(of("P5/core", Needs::CoreSync, [REGISTER, CALL], core));
+        all.push(of("P5/two core", Needs::CoreSync, core, core));
+        all.push(of("P5/rseq", Needs::Rseq, [REGISTER, CALL], rseq));
+        all.push(of("P5/two rseq", Needs::Rseq, rseq, rseq));
+    }
     all
 }
 
 /// Two threads register at once; a call behind a registration that was granted
 /// is granted.
-fn granted(name: &str, suffix: &str, mine: Act, theirs: Act, call: Act) -> Scenario {
+fn granted(name: &str, suffix: &str, mine: [Act; 2], theirs: [Act; 2]) -> Scenario {
     let all = outcomes(&[0, 1], 3);
     let right = vec![1, 1, 1];
     let forbidden: BTreeSet<_> = all.into_iter().filter(|outcome| *outcome != right).collect();
     let since = if suffix.is_empty() { "" } else { ", in a process that registered before," };
     let about = format!(
-        "two threads{since} register at once, by {mine} and {theirs}: each may then call, and is granted it"
+        "two threads{since} register at once, by {} and {}: each may then call, and is granted it",
+        mine[0], theirs[0]
     );
     Scenario {
         shown: vec![X, Y, Z],
@@ -219,8 +231,8 @@ fn granted(name: &str, suffix: &str, mine: Act, theirs: Act, call: Act) -> Scena
             format!("{name}{suffix}"),
             about,
             vec![
-                part(CALLER, &[mine, Write(X, 1), CALL, Write(Y, 1), Rejoin]),
-                part(FAST, &[theirs, call, Write(Z, 1), Rejoin]),
+                part(CALLER, &[mine[0], Write(X, 1), mine[1], Write(Y, 1), Rejoin]),
+                part(FAST, &[theirs[0], theirs[1], Write(Z, 1), Rejoin]),
             ],
         )
     }
@@ -250,6 +262,22 @@ pub(super) fn more_cpus() -> Vec<Scenario> {
         part(STRANGER, &[Await(0), Switch(FAST), theirs[0], theirs[1]]),
         part(user(1, 4), &[Await(0), Switch(SIBLING), REGISTER]),
     ];
+    for shape in Shape::MAIN {
+        let (mine, theirs) = shape.sides(0);
+        let global = || caller(RegisterGlobalExpedited, mine, GlobalExpedited);
+        let about = "two threads register for GLOBAL_EXPEDITED at once while the fast side runs";
+        let other = part(OTHER, &[REGISTER_GLOBAL]);
+        all.push(
+            Scenario::of_shape("P6", about, shape, vec![global(), part(FAST, &theirs), other])
+                .registered(&[]),
+        );
+        let about = "one thread registers for GLOBAL_EXPEDITED and calls while another asks the same CPU for a \
+                     core serialisation";
+        let other = part(OTHER, &[Call(SyncCore)]);
+        let parts = vec![global(), part(FAST, &theirs), other];
+        let scenario = Scenario::of_shape("q4p", about, shape, parts).registered(&[(0, RegisterSyncCore)]);
+        all.push(Scenario { needs: Needs::CoreSync, ..scenario });
+    }
     let about = "a sole thread registers, and a thread that it clones meanwhile registers, too";
     all.push(Scenario::of_shape("P3", about, Shape::Sb, parts).registered(&[]));
     all

@@ -9,10 +9,10 @@ use super::situation::{CALLER, FAST, OTHER, SIBLING, STRANGER};
 use super::{Needs, Part, Scenario, part};
 use crate::vocabulary::{
     Act, On,
-    Var::{self, X, Y},
+    Var::{self, X, Y, Z},
 };
 
-use Act::{Begin, Call, CallOne, Commit, Offline, Online, Read, Switch, Write};
+use Act::{Begin, Call, CallOne, Commit, Offline, Online, Read, Rejoin, Switch, Write};
 
 /// Those of two CPUs.
 pub(super) fn two_cpus() -> Vec<Scenario> {
@@ -81,7 +81,22 @@ pub(super) fn more_cpus() -> Vec<Scenario> {
         "a section runs, and one caller asks for its restart, another for a core serialisation",
         parts(Call(SyncCore)),
     );
+    let gate = vec![
+        part(CALLER, &[Call(RegisterRseq)]),
+        part(STRANGER, &[Switch(FAST), Begin, Read(X, 0), Commit(Y, 2)]),
+        part(OTHER, &[Write(X, 1), Call(Rseq), Write(Y, 1), Write(Z, 1), Rejoin]),
+    ];
+    let about = "one thread registers; a second finds the gate open and calls at once while a section begins \
+                 behind a switch";
+    // Writes z only if it was let in, so that z tells.
+    let opened = Scenario {
+        shown: vec![Y, Z],
+        forbidden: BTreeSet::from([vec![0, 2, 1]]),
+        expected: BTreeSet::from([vec![0, 1, 1], vec![1, 1, 1], vec![1, 2, 1]]),
+        ..of_section("P2/rseq", about, gate).registered(&[])
+    };
     vec![
+        opened,
         of_section("R1/two callers", two, parts(Call(Rseq))),
         Scenario { needs: Needs::CoreSyncAndRseq, ..core }
             .registered(&[(0, RegisterRseq), (0, RegisterSyncCore)]),

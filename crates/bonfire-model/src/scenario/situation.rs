@@ -204,6 +204,7 @@ pub fn place(situation: &Situation, shape: Shape, caller: Caller) -> Scenario {
         forbidden: BTreeSet::from([shape.forbidden()]),
         expected: shape.expected(),
         is_quiet: false,
+        is_free: false,
         needs: caller.needs,
         designs: Vec::new(),
     }

@@ -7,13 +7,17 @@ use bonfire_abi::Command;
 use super::shape::Shape;
 use super::situation::{self, CALLER, Caller, FAST, STRANGER, Situation, bracket, place};
 use super::{Scenario, part};
+use crate::run::Design;
 use crate::vocabulary::{Act, On};
 
-use Act::{Exec, Exit, Return, Switch};
+use Act::{Await, Exec, Exit, Return, Signal, Switch};
 
 /// Those of two CPUs.
 pub(super) fn two_cpus() -> Vec<Scenario> {
-    [situations(), both_registered(), going_on(), masks()].into_iter().flatten().collect()
+    [situations(), both_registered(), turned(), going_on(), masks(), undisturbed()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Each shape in each situation.
@@ -46,6 +50,105 @@ fn both_registered() -> Vec<Scenario> {
         all.extend(Shape::ALL.map(|shape| both(shape, situation::PRIVATE)));
         all.extend(Shape::MAIN.map(|shape| both(shape, situation::GLOBAL_EXPEDITED)));
     }
+    all
+}
+
+/// The fast side's CPU has the lower number, so that the caller looks at it
+/// first.
+fn turned() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    let name = |name| match name {
+        "C1" => Some("C1 turned"),
+        "C2" => Some("C2 turned"),
+        "C3" => Some("C3 turned"),
+        _ => None,
+    };
+    for situation in situation::situations() {
+        let Some(name) = name(situation.name) else { continue };
+        let situation = Situation { name, ..situation };
+        for (shape, caller) in Shape::MAIN.into_iter().flat_map(|shape| {
+            [(shape, situation::PRIVATE), (shape, situation::GLOBAL_EXPEDITED), (shape, situation::GLOBAL)]
+        }) {
+            let mut placed = place(&situation, shape, caller);
+            placed.parts.reverse();
+            placed.about.push_str("; its CPU has the lower number");
+            all.push(placed);
+        }
+    }
+    all
+}
+
+/// Calls that concern nobody disturb nobody, and switches of those who have not
+/// registered pay nothing.
+fn undisturbed() -> Vec<Scenario> {
+    const CHOOSE: [Design; 4] = [Design::Running, Design::Mask, Design::LockedMask, Design::Threads];
+    let borrow = Act::Borrow { space: 0, thread: 4 };
+    let quiet = |name: &str, about: &str, designs: &[Design], parts| Scenario {
+        is_quiet: true,
+        designs: designs.to_vec(),
+        ..Scenario::bare(name, about, parts)
+    };
+    let calls = |command| part(CALLER, &[Await(0), Act::Call(command)]);
+    let private = || calls(Command::PrivateExpedited);
+    let left = |name, about: &str, on, acts: &[Act]| {
+        quiet(name, about, &CHOOSE, vec![private(), part(on, &[acts, &[Signal(0)]].concat())])
+    };
+    let unregistered = |name, about: &str, parts| {
+        let quiet = quiet(name, about, &[Design::Running], parts);
+        quiet.registered(&[])
+    };
+    let moves: [(&str, &str, On, &[Act]); 5] = [
+        (
+            "switches",
+            "it switches to another and back, and to a kernel thread",
+            FAST,
+            &[Switch(STRANGER), Switch(FAST), Switch(On::Lazy(0)), Switch(FAST)],
+        ),
+        ("exits", "it exits", FAST, &[Exit, Switch(STRANGER)]),
+        ("execs", "it execs", FAST, &[Exec(1), Switch(On::Kernel)]),
+        ("borrows", "a kernel thread uses it and stops", On::Lazy(1), &[borrow, Return]),
+        ("forks", "it makes a child, which runs", FAST, &[Act::Fork(1), Switch(STRANGER)]),
+    ];
+    let mut all = vec![
+        left(
+            "quiet/C3k",
+            "out to idle, long before the call, which then concerns nobody",
+            FAST,
+            &[Switch(On::Kernel)],
+        ),
+        left("quiet/C4", "out to another address space, long before the call", FAST, &[Switch(STRANGER)]),
+        left(
+            "quiet/D",
+            "the thread exits and its CPU goes on to idle, long before the call",
+            FAST,
+            &[Exit, Switch(On::Kernel)],
+        ),
+        left("quiet/X1", "the thread execs long before the call", FAST, &[Exec(1)]),
+        left(
+            "quiet/E2",
+            "a kernel thread stops using the address space and goes idle before the call",
+            On::Lazy(1),
+            &[borrow, Return, Switch(On::Kernel)],
+        ),
+        quiet(
+            "quiet/alone",
+            "the caller is the only one who runs, and does not interrupt itself",
+            &CHOOSE,
+            vec![part(CALLER, &[Act::Call(Command::PrivateExpedited)]), part(STRANGER, &[])],
+        ),
+        unregistered(
+            "quiet/global",
+            "a call for those who registered, where nobody has",
+            vec![part(CALLER, &[Act::Call(Command::GlobalExpedited)]), part(FAST, &[])],
+        ),
+    ];
+    all.extend(moves.map(|(name, about, on, acts)| {
+        let about = format!("a process that has not registered pays no barrier: {about}");
+        let designs = [Design::Everywhere, Design::Running, Design::Mask, Design::Threads];
+        let scenario =
+            quiet(&format!("free/{name}"), &about, &designs, vec![part(On::Kernel, &[]), part(on, acts)]);
+        Scenario { is_free: true, ..scenario }.registered(&[])
+    }));
     all
 }
 
