@@ -67,7 +67,7 @@ impl Mutants {
             records
         };
         let unchanged = make("as it ships", mutate::unchanged(&scenarios, two_cpus, &designs, Rules::WEAK));
-        let changed = make("changed", mutate::groups(&unchanged, two_cpus, Rules::WEAK));
+        let changed = make("changed", mutate::groups(&scenarios, two_cpus, &unchanged, Rules::WEAK));
         let tried = mutate::tried(&unchanged, &changed);
         Self { designs, scenarios, unchanged, tried, seconds: began.elapsed().as_secs_f64() }
     }

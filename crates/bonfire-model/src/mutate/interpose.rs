@@ -111,7 +111,7 @@ pub(crate) fn access(word: &Shared, access: Access, operand: u64, order: Orderin
     let at = Location::caller();
     let id = word.id();
     if in_set_up() {
-        return plain(id, access, operand & !left_out_from_the_start(access), order, at);
+        return in_advance(id, access, operand, order, at);
     }
     if with(|this| this.late.iter().any(|(op, _)| op.writes() == Some(id))) {
         // Accesses of one word stay in order.
@@ -131,17 +131,23 @@ pub(crate) fn access(word: &Shared, access: Access, operand: u64, order: Orderin
     answer
 }
 
-/// What an address space does not register for in a set-up either: the bit of a
-/// state word that is left out.
-fn left_out_from_the_start(access: Access) -> u64 {
-    with(|this| match &this.slip {
-        Some(Slip { point: Point { what: What::Word(word, set), .. }, wrong: Wrong::Without(bit) })
-            if word == "state" && *set == access && access == Access::Set =>
-        {
-            1 << bit
-        }
-        _ => 0,
-    })
+/// In a set-up all is as it should be, but for the bit of a state word that is
+/// left out: what was registered long ago lacks it, too.
+fn in_advance(
+    id: WordId,
+    access: Access,
+    operand: u64,
+    order: Ordering,
+    at: &'static Location<'static>,
+) -> u64 {
+    if access != Access::Set || !word_name(id).ends_with(".state") {
+        return plain(id, access, operand, order, at);
+    }
+    let point = Point { what: What::Word("state".to_owned(), access), at: Place::of(at) };
+    match note(point, Met { bits: operand, ..Met::default() }) {
+        Some(Wrong::Without(bit)) => plain(id, access, operand & !(1 << bit), order, at),
+        _ => plain(id, access, operand, order, at),
+    }
 }
 
 fn word_access(
@@ -275,8 +281,11 @@ pub(crate) fn fence(barrier: Barrier, site: Site) {
         return;
     }
     let wrong = with(|this| {
-        let Context { left, entered, .. } = this.context;
-        Met { of_two: left.is_some() && entered.is_some() && left != entered, ..Met::default() }
+        let Context { name, left, entered } = this.context;
+        Met {
+            of_two: name == "switch" && left.is_some() && entered.is_some() && left != entered,
+            ..Met::default()
+        }
     });
     match note(Point { what: What::Barrier(site), at: Place::of(at) }, wrong) {
         Some(Wrong::LeftOut) => {}

@@ -151,7 +151,7 @@ pub fn points(unchanged: &[Record]) -> BTreeMap<Design, Points> {
 /// The runs of every slip, each in every scenario that gets there, the shortest
 /// first; in those beyond the `two_cpus` first only where two cannot tell.
 #[must_use]
-pub fn groups(unchanged: &[Record], two_cpus: usize, rules: Rules) -> Vec<Group> {
+pub fn groups(scenarios: &[Scenario], two_cpus: usize, unchanged: &[Record], rules: Rules) -> Vec<Group> {
     let mut all = Vec::new();
     for (design, points) in points(unchanged) {
         let mut records: Vec<&Record> =
@@ -163,7 +163,7 @@ pub fn groups(unchanged: &[Record], two_cpus: usize, rules: Rules) -> Vec<Group>
             let places = places.filter(|&place| place < two_cpus || takes_three(&slip));
             let slip = Arc::new(slip.clone());
             let job = |scenario| {
-                let rules = rules_of(scenario, two_cpus, rules);
+                let rules = rules_of(scenarios, two_cpus, scenario, rules);
                 Job { slip: Some(Arc::clone(&slip)), ..Job::new(design, scenario, rules) }
             };
             all.push(places.map(job).collect());
@@ -191,16 +191,26 @@ fn takes_three(slip: &Slip) -> bool {
 }
 
 /// The runs of the engine as it ships in these scenarios: those of three CPUs
-/// under total store order, which has all that they need and far fewer states.
+/// on a machine that has all that they need and far fewer states, which is total
+/// store order, or sequential consistency where what is looked for is no order of
+/// memory.
 #[must_use]
 pub fn unchanged(scenarios: &[Scenario], two_cpus: usize, designs: &[Design], rules: Rules) -> Vec<Group> {
     let mut groups = matrix::unchanged(scenarios, designs, rules);
-    groups.iter_mut().flatten().for_each(|job| job.rules = rules_of(job.scenario, two_cpus, rules));
+    groups
+        .iter_mut()
+        .flatten()
+        .for_each(|job| job.rules = rules_of(scenarios, two_cpus, job.scenario, rules));
     groups
 }
 
-fn rules_of(scenario: usize, two_cpus: usize, rules: Rules) -> Rules {
-    if scenario < two_cpus { rules } else { Rules { memory: Memory::Tso, ..rules } }
+fn rules_of(scenarios: &[Scenario], two_cpus: usize, place: usize, rules: Rules) -> Rules {
+    let memory = match scenarios[place].name.ends_with("/SB") {
+        _ if place < two_cpus => rules.memory,
+        true => Memory::Tso,
+        false => Memory::Sc,
+    };
+    Rules { memory, ..rules }
 }
 
 /// What became of a slip.

@@ -13,9 +13,12 @@ use super::{Needs, Part, Scenario, part};
 use crate::vocabulary::{
     Act, On,
     Var::{Code, Z},
+    user,
 };
 
-use Act::{Call, Exit, Fetch, Forget, Offline, Online, Read, Rejoin, Switch, Write};
+use Act::{
+    Await, Call, Exit, Fetch, Forget, Fork, Offline, Online, Read, Rejoin, Signal, Switch, Write,
+};
 
 /// What the fast side does: it hears of the new code, and runs it.
 const HEARS: Act = Read(Z, 0);
@@ -118,6 +121,12 @@ fn calls(needs: Needs, suffix: &str) -> Vec<Scenario> {
             ..replaces(format!("{name}{suffix}"), about, needs, vec![part(CALLER, &acts), part(FAST, &[])])
         });
     }
+    let child = [Fork(1), Signal(0), Switch(user(1, 4)), Write(Code, 1), Call(SyncCore), Write(Z, 1)];
+    let enters = [Await(0), Switch(user(1, 5)), HEARS, RUNS];
+    let about =
+        "a child calls by what its parent registered for, and another thread of it enters and runs it";
+    let parts = vec![part(CALLER, &child), part(On::Kernel, &enters)];
+    all.push(replaces(format!("F3{suffix}"), about, needs, parts));
     let twice = part(CALLER, &[Write(Code, 1), Call(PrivateExpedited), Call(SyncCore), Write(Z, 1)]);
     let about = "the caller asks for a plain barrier first, then for the serialisation";
     let parts = vec![twice, part(FAST, &[HEARS, RUNS])];

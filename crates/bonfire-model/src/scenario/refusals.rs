@@ -68,8 +68,9 @@ pub(super) fn two_cpus() -> Vec<Scenario> {
             &[(RegisterSyncCore, 0), (RegisterRseq, 0)],
         )
         .registered(&[(0, RegisterSyncCore), (0, RegisterRseq)]),
-        child(&[RegisterPrivateExpedited, RegisterGlobalExpedited]),
-        child(&[RegisterSyncCore, RegisterRseq]),
+        child("registers", &[RegisterPrivateExpedited, RegisterGlobalExpedited]),
+        child("registers the rest", &[RegisterSyncCore, RegisterRseq]),
+        child("calls", &[PrivateExpedited, SyncCore, Rseq]),
     ]
 }
 
@@ -82,16 +83,15 @@ const MINIMUM: Commands = Commands::NONE
     .with(GetRegistrations);
 const EVERYTHING: Commands = MINIMUM.with(SyncCore).with(RegisterSyncCore).with(Rseq).with(RegisterRseq);
 
-/// A child has what its parent registered for, and may register again at no cost
-/// to others.
-fn child(registers: &[Command]) -> Scenario {
-    let asked: Vec<(Command, u64)> = registers.iter().map(|&command| (command, 0)).collect();
-    let about = "a child has what its parent registered for, and registers again at no cost to others";
-    let name = format!("again, child/{}", registers[0].name().to_lowercase());
-    let mut scenario = answers(&name, about, Needs::CoreSyncAndRseq, &asked);
-    let acts = &mut scenario.parts[0].acts;
-    acts.splice(0..0, [Act::Fork(1), Act::Switch(user(1, 4))]);
-    scenario.registered(&registers.iter().map(|&command| (0, command)).collect::<Vec<_>>())
+/// A child has what its parent registered for: it may call, and register again,
+/// and nobody else is concerned.
+fn child(does: &str, asks: &[Command]) -> Scenario {
+    let asked: Vec<(Command, u64)> = asks.iter().map(|&command| (command, 0)).collect();
+    let about = format!("a child has what its parent registered for, and {does} without disturbing anybody");
+    let mut scenario = answers(&format!("child/{does}"), &about, Needs::CoreSyncAndRseq, &asked);
+    scenario.parts[0].acts.splice(0..0, [Act::Fork(1), Act::Switch(user(1, 4))]);
+    let registrations = [RegisterPrivateExpedited, RegisterGlobalExpedited, RegisterSyncCore, RegisterRseq];
+    scenario.registered(&registrations.map(|command| (0, command)))
 }
 
 /// A thread asks, one after the other, and nobody is interrupted.
