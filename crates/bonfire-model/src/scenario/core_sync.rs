@@ -16,9 +16,7 @@ use crate::vocabulary::{
     user,
 };
 
-use Act::{
-    Await, Call, Exit, Fetch, Forget, Fork, Offline, Online, Read, Rejoin, Signal, Switch, Write,
-};
+use Act::{Await, Call, Exit, Fetch, Forget, Fork, Offline, Online, Read, Rejoin, Signal, Switch, Write};
 
 /// What the fast side does: it hears of the new code, and runs it.
 const HEARS: Act = Read(Z, 0);

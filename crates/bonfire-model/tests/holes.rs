@@ -1,0 +1,142 @@
+//! Faults that once lived: planted in a copy of the engine they were noticed by no
+//! scenario and no test. Each is a slip here, and dies.
+
+use std::sync::Arc;
+
+use bonfire_model::explorer::{Flaw, Memory, Rules};
+use bonfire_model::matrix::{self, Found, Group, Job, Record, Runner};
+use bonfire_model::mutate;
+use bonfire_model::mutate::slip::{Access, Slip, What, Wrong};
+use bonfire_model::run::Design;
+use bonfire_model::scenario::{self, Scenario};
+
+/// A fault: in a design, at a point, and the scenario that notices it.
+type Fault = (Design, fn(&What) -> bool, Wrong, &'static str);
+
+fn state_set(what: &What) -> bool {
+    matches!(what, What::Word(word, Access::Set) if word == "state")
+}
+
+fn mask(what: &What) -> bool {
+    matches!(what, What::Word(word, Access::Set | Access::Clear) if word == "mask")
+}
+
+fn registration(what: &What) -> bool {
+    matches!(what, What::Choice("registration", ..))
+}
+
+fn barrier(what: &What) -> bool {
+    matches!(what, What::Barrier(_))
+}
+
+fn hook(name: &'static str, what: &What) -> bool {
+    *what == What::Hook(name)
+}
+
+fn taken(what: &What) -> bool {
+    matches!(what, What::Word(word, Access::Swap) if word == "request")
+}
+
+/// By the hole that each fault came through.
+const FAULTS: &[Fault] = &[
+    // Two registered address spaces.
+    (Design::Running, barrier, Wrong::NotIfBoth, "C4+both/MP"),
+    (Design::Running, barrier, Wrong::NotIfBoth, "C2+both/SB"),
+    (Design::Mask, barrier, Wrong::NotIfBoth, "C2+both/SB"),
+    (Design::Threads, barrier, Wrong::NotIfBoth, "C4+both/MP"),
+    // Two registrations at once.
+    (Design::Running, state_set, Wrong::Split, "P5"),
+    (Design::Mask, state_set, Wrong::Split, "P5/global"),
+    (Design::Running, registration, Wrong::TakesIntent, "P5"),
+    (Design::Running, registration, Wrong::TakesIntentBehindAnother, "P5+global"),
+    // The wait with interrupts off.
+    (Design::Running, |what| *what == What::Wait, Wrong::GivesUp, "q8/SB"),
+    (Design::Running, |what| *what == What::Wait, Wrong::GivesUpServed, "q8/SB"),
+    (Design::Running, |what| *what == What::Wait, Wrong::IgnoresInbox, "q1o/SB"),
+    // Two CPUs edit one mask.
+    (Design::Mask, mask, Wrong::Split, "in+in/SB"),
+    (Design::Mask, mask, Wrong::Split, "out+in/SB"),
+    // Several flavours in one request.
+    (Design::Running, taken, Wrong::Forgets(1, 3), "q4g"),
+    (Design::Running, taken, Wrong::Forgets(1, 2), "q4r"),
+    (Design::Running, taken, Wrong::Forgets(2, 1), "R1/core"),
+    // The pin.
+    (Design::Running, |what| *what == What::Pin, Wrong::Early, "K4/SB"),
+    // Going on after leaving.
+    (Design::Running, |what| hook("exit", what), Wrong::LeftOut, "D/C4/MP"),
+    (Design::Running, |what| hook("return_space", what), Wrong::LeftOut, "E2/C4/MP"),
+    (Design::Running, |what| hook("fork", what), Wrong::LeftOut, "F1/SB"),
+    // Coming online serves what was asked meanwhile.
+    (Design::Running, |what| hook("online", what), Wrong::LeftOut, "e4/SB"),
+];
+
+fn scenario(name: &str) -> Scenario {
+    let all = [scenario::two_cpus(), scenario::more_cpus()].concat();
+    all.into_iter()
+        .find(|scenario| scenario.name == name)
+        .unwrap_or_else(|| panic!("no scenario is called {name}"))
+}
+
+fn run(scenario: &Scenario, groups: &[Group]) -> Vec<Record> {
+    let scenarios = std::slice::from_ref(scenario);
+    Runner { scenarios, threads: 2, limit_bytes: 2 << 30, progress: &|_| () }.run(groups)
+}
+
+/// Total store order has all that three CPUs need here, and far fewer states.
+fn rules(scenario: &Scenario) -> Rules {
+    if scenario.parts.len() > 2 { Rules { memory: Memory::Tso, ..Rules::WEAK } } else { Rules::WEAK }
+}
+
+#[test]
+fn faults_that_lived_die() {
+    for &(design, is_there, wrong, name) in FAULTS {
+        let scenario = scenario(name);
+        let rules = rules(&scenario);
+        let unchanged = run(&scenario, &[vec![Job::new(design, 0, rules)]]);
+        assert_eq!(unchanged[0].found, Found::Holds, "{} {name}", design.name());
+        let points = mutate::points(&unchanged);
+        let slips = points[&design].keys().filter(|point| is_there(&point.what));
+        let slips: Vec<Slip> = slips.map(|point| Slip { point: point.clone(), wrong }).collect();
+        let job =
+            |slip: &Slip| vec![Job { slip: Some(Arc::new(slip.clone())), ..Job::new(design, 0, rules) }];
+        let records = run(&scenario, &slips.iter().map(job).collect::<Vec<_>>());
+        assert!(records.iter().any(Record::breaks), "{} {wrong} is not noticed by {name}", design.name());
+    }
+}
+
+/// The barriers of `GLOBAL` on a machine with a grace period.
+#[test]
+fn both_barriers_around_a_grace_period_are_needed() {
+    use bonfire_engine::Site;
+    use bonfire_model::machine::Change;
+    for (site, name) in [(Site::SysEntry, "AB/SB grace"), (Site::SysExit, "AB/MP grace")] {
+        let scenario = scenario(name);
+        let without =
+            Job { mutant: vec![(site, Change::Deleted)], ..Job::new(Design::Running, 0, Rules::WEAK) };
+        let records = run(&scenario, &[vec![Job::new(Design::Running, 0, Rules::WEAK)], vec![without]]);
+        assert_eq!(records[0].found, Found::Holds, "{name}");
+        assert!(
+            matches!(records[1].found, Found::Flawed(Flaw::Forbidden(_))),
+            "{name} without {}",
+            site.name()
+        );
+    }
+}
+
+/// What a call answers that is refused, and that it disturbs nobody, in every
+/// design.
+#[test]
+fn a_refused_call_says_why_and_disturbs_nobody() {
+    for name in ["no gate", "other gates", "no core sync", "no rseq", "asks", "asks less", "again"] {
+        let scenario = scenario(name);
+        let records =
+            run(&scenario, &matrix::unchanged(std::slice::from_ref(&scenario), &Design::ALL, Rules::WEAK));
+        for record in &records {
+            assert_eq!(record.found, Found::Holds, "{} {name}", record.job.design.name());
+        }
+        // The twin: where nobody is registered for it, a call that pokes is seen.
+        let global = Scenario { is_quiet: true, ..self::scenario("AB/SB") };
+        let records = run(&global, &[vec![Job::new(Design::Running, 0, Rules::WEAK)]]);
+        assert_eq!(records[0].found, Found::Flawed(Flaw::Poked));
+    }
+}
