@@ -31,7 +31,7 @@ pub const fn purpose(site: Site) -> Purpose {
     use Site::{
         ExecMb, ExitCoreSync, ExitMm, IpiCoreSync, IpiMb, MaskClear, MaskSet, MaskSwitch, MmDrop, OffPre,
         RegEntry, RegExit, RetCoreSync, SameSwitch, SchedBefore, SelfCoreSync, SwitchCoreSync, SwitchMm,
-        SysEntry, SysExit, UnuseMm, UseMm,
+        SysEntry, SysExit, Untold, UnuseMm, UseMm,
     };
     const ENTERS: &[Site] = &[SysEntry];
     const LEAVES: &[Site] = &[SysExit];
@@ -40,7 +40,7 @@ pub const fn purpose(site: Site) -> Purpose {
         SysEntry => (
             "the caller, on entry",
             "A",
-            &[SwitchMm, MmDrop, UseMm, SameSwitch, MaskSet, MaskSwitch, IpiMb] as &[Site],
+            &[SwitchMm, MmDrop, UseMm, SameSwitch, MaskSet, MaskSwitch, Untold, IpiMb] as &[Site],
             "A CPU is skipped or answers, and yet reads what was there before the call.",
         ),
         SysExit => (
@@ -73,6 +73,9 @@ pub const fn purpose(site: Site) -> Purpose {
         MaskSwitch => ("between entering one mask and leaving another", "A and B", BOTH, SKIPPED_STALE),
         SameSwitch => {
             ("on a switch between two threads of one address space", "A and B", BOTH, SKIPPED_STALE)
+        }
+        Untold => {
+            ("on a change of occupant of which the CPU was not told before", "A and B", BOTH, SKIPPED_STALE)
         }
         RegEntry => (
             "a registration, between its intent and its poke",
