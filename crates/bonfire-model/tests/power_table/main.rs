@@ -16,9 +16,25 @@ use std::sync::Mutex;
 use bonfire_model::explorer::{Fault, Memory, Rules};
 use program::{Row, rows};
 
-/// Where the explorer is known to differ, by the name of the test, and what it
-/// says there: `true` for reachable.
-const DIFFERS: &[(Memory, &str, bool)] = &[];
+/// Where the explorer is known to be stronger: it reaches less than the table
+/// allows. A load or a read-modify-write whose result the program goes on with is
+/// done at once, so all later stores are behind it, those that do not depend on it
+/// included; and `X.acq.rel` has a lightweight barrier on either side there. The
+/// engine's stores that follow its loads depend on them, so nothing hangs on it.
+const STRONGER: [&str; 12] = [
+    "LB+datas+WW",
+    "SB.Xz.acq.rel",
+    "WRC.middle=X+none+F.lw",
+    "WRC.middle=X+none+F.full",
+    "ISA2.mid=X+F.w+none+F.lw",
+    "ISA2.mid=X+F.w+none+F.full",
+    "ISA2.mid=X+F.lw+none+F.lw",
+    "ISA2.mid=X+F.lw+none+F.full",
+    "ISA2.mid=X+rel+none+F.lw",
+    "ISA2.mid=X+rel+none+F.full",
+    "ISA2.mid=X+F.full+none+F.lw",
+    "ISA2.mid=X+F.full+none+F.full",
+];
 
 /// Whether each row can be reached on the explorer's machine.
 fn explored(rows: &[Row], rules: Rules) -> BTreeMap<String, bool> {
@@ -43,24 +59,21 @@ fn differences(rows: &[Row], memory: Memory, rules: Rules) -> Vec<(String, bool)
     differs.map(|row| (row.name.clone(), found[&row.name])).collect()
 }
 
-fn agrees(memory: Memory) {
-    let rows = rows();
-    let known: Vec<(String, bool)> = DIFFERS
-        .iter()
-        .filter(|(on, ..)| *on == memory)
-        .map(|&(_, name, is_reached)| (name.to_owned(), is_reached))
-        .collect();
+fn agrees(memory: Memory, known: &[&str]) {
+    let rows: Vec<Row> = rows().into_iter().filter(|row| row.is_told(memory)).collect();
+    assert!(rows.len() > 990, "the table is whole");
+    let known: Vec<(String, bool)> = known.iter().map(|&name| (name.to_owned(), false)).collect();
     assert_eq!(differences(&rows, memory, Rules::WEAK), known, "{memory:?}, of {} rows", rows.len());
 }
 
 #[test]
 fn the_weak_machine_is_the_multi_copy_atomic_one() {
-    agrees(Memory::Weak);
+    agrees(Memory::Weak, &STRONGER);
 }
 
 #[test]
 fn total_store_order_is_that_of_x86() {
-    agrees(Memory::Tso);
+    agrees(Memory::Tso, &[]);
 }
 
 /// The twin: a machine that is wrong differs.

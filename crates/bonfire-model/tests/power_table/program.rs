@@ -12,8 +12,8 @@ pub(crate) struct Row {
     pub(crate) name: String,
     threads: Vec<Vec<Step>>,
     condition: Vec<(Place, u64)>,
-    tso: bool,
-    weak: bool,
+    tso: Option<bool>,
+    weak: Option<bool>,
 }
 
 /// Where a number is in the end.
@@ -52,13 +52,22 @@ impl Row {
             name: name.to_owned(),
             threads: program.split(" || ").map(thread).collect(),
             condition: condition.split(" & ").map(clause).collect(),
-            tso: tso == "Allowed",
-            weak: weak == "Allowed",
+            tso: verdict(tso),
+            weak: verdict(weak),
         }
     }
 
     /// What the table says.
     pub(crate) fn is_allowed(&self, memory: Memory) -> bool {
+        self.told(memory) == Some(true)
+    }
+
+    /// Whether it says anything: the machine has all the instructions.
+    pub(crate) fn is_told(&self, memory: Memory) -> bool {
+        self.told(memory).is_some()
+    }
+
+    fn told(&self, memory: Memory) -> Option<bool> {
         match memory {
             Memory::Tso => self.tso,
             _ => self.weak,
@@ -110,6 +119,14 @@ impl Row {
             }
             _ => memory.next() == Some(&wanted),
         })
+    }
+}
+
+fn verdict(text: &str) -> Option<bool> {
+    match text {
+        "Allowed" => Some(true),
+        "Forbidden" => Some(false),
+        _ => None,
     }
 }
 
