@@ -124,7 +124,9 @@ fn broken(fate: &Fate) -> String {
     match fate {
         Fate::Broken(scenario, Flaw::Hang) => format!("*{scenario}*: somebody waits for ever"),
         Fate::Broken(scenario, Flaw::Forbidden(_)) => format!("*{scenario}*: what was freed is read"),
-        Fate::Broken(scenario, Flaw::Poked) => format!("*{scenario}*: somebody is interrupted"),
+        Fate::Broken(scenario, Flaw::Poked | Flaw::PokedTwice | Flaw::Paid | Flaw::Unpinned) => {
+            format!("*{scenario}*: somebody is interrupted")
+        }
         Fate::Lives => "**nothing**".to_owned(),
         Fate::CouldNotFinish(scenario) => format!("**could not tell**: *{scenario}* takes more memory"),
     }

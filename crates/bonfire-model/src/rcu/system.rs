@@ -7,7 +7,7 @@ use bonfire_engine as engine;
 
 use super::machine;
 use crate::architecture::Architecture;
-use crate::explorer::{self, Body, Exploration, IsFlaw, Rules, Test};
+use crate::explorer::{self, Body, Exploration, IsFlaw, Pokes, Rules, Test};
 use crate::kernel::{Boot, Kernel};
 use crate::machine::{self as kernels, Capabilities, Model};
 use crate::vocabulary::{Act, On};
@@ -81,7 +81,7 @@ where
         bodies,
         handler: Rc::new(move |cpu, occupant| interrupted.interrupt(cpu, occupant)),
         registers,
-        is_quiet,
+        pokes: if is_quiet { Pokes::None } else { Pokes::Any },
         is_flaw,
     };
     explorer::explore(test, rules, limit_bytes)
