@@ -208,7 +208,7 @@ impl BadFile {
 
 /// A value as it is written.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{ value = NUMBER, unit = \"UNIT\", source = \"SOURCE\" }")]
 struct Quantity {
     value: f64,
     unit: String,

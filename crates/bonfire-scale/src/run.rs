@@ -129,7 +129,7 @@ impl Job {
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         const STACK: u64 = 40 << 10;
-        const LINE: u64 = 160;
+        const LINE: u64 = 256;
         let cpus = self.hardware.cpus as u64;
         let (callers, threads) = self.workload.threads(self.hardware.cpus);
         let (callers, threads) = ((callers as u64).min(cpus), threads as u64);
