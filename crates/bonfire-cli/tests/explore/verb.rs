@@ -263,18 +263,6 @@ fn shards_that_do_not_fit_are_refused_and_nothing_is_overwritten() {
     }
 }
 
-/// `docs/barriers.md` says what is found, and not what was once found.
-#[test]
-fn the_page_of_barriers_is_current() {
-    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/barriers.md");
-    let page = path(&folder("page"), "barriers.md");
-    fs::copy(kept, &page).unwrap();
-    let output = explore(&["--markdown", &page]);
-    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
-    let [kept, current] = [kept, &page].map(|page| fs::read_to_string(page).unwrap());
-    assert!(kept == current, "docs/barriers.md is out of date; it says how it is written");
-}
-
 #[test]
 fn a_page_without_a_place_for_tables_is_left_alone() {
     let page = path(&folder("no-place"), "page.md");
