@@ -124,7 +124,7 @@ impl<K: Modelled> Kernel<K> {
         self.vars[var as usize].load(Relaxed)
     }
 
-    fn processor(&self, on: On) -> Processor<'_, T> {
+    fn processor(&self, on: On) -> Processor<'_, K> {
         Processor { kernel: self, on, is_online: true, reads: Vec::new() }
     }
 
@@ -163,7 +163,7 @@ struct Processor<'a, K: Modelled> {
     reads: Reads,
 }
 
-impl<K: Modelled> Processor<'_, T> {
+impl<K: Modelled> Processor<'_, K> {
     fn run(&mut self, acts: &[Act], interrupted: usize) {
         let mut refused = false;
         for (number, &act) in acts.iter().enumerate() {
