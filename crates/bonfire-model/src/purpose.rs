@@ -46,7 +46,7 @@ pub const fn purpose(site: Site) -> Purpose {
         SysExit => (
             "the caller, before it returns",
             "B",
-            &[SchedBefore, ExitMm, ExecMb, UnuseMm, SameSwitch, MaskClear, MaskSwitch, OffPre, IpiMb]
+            &[SchedBefore, ExitMm, ExecMb, UnuseMm, SameSwitch, MaskClear, MaskSwitch, OffPre, Untold, IpiMb]
                 as &[Site],
             "A CPU is skipped or answers, and what it did before is not seen after the call.",
         ),
