@@ -65,12 +65,12 @@ fn every_site_is_accounted_for(unchanged: &[Record], kills: &matrix::Matrix) {
 fn the_engine_holds_with_a_third_cpu() {
     let scenarios = scenario::more_cpus();
     let is_large =
-        |name: &str| ["q4", "q6", "q7", "h7", "two", "core"].iter().any(|part| name.contains(part));
+        |name: &str| ["q4", "q6", "q7", "h7", "P6", "two", "core"].iter().any(|part| name.contains(part));
     let scenarios: Vec<Scenario> = scenarios
         .into_iter()
         .filter(|scenario| !is_large(&scenario.name) || scenario.name == "ISA2/two light")
         .collect();
-    assert_eq!(scenarios.len(), 38);
+    assert_eq!(scenarios.len(), 35);
     holds(
         &scenarios,
         &runner(&scenarios).run(&matrix::unchanged(&scenarios, &[Design::Running], Rules::WEAK)),

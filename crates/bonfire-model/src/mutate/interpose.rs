@@ -100,9 +100,7 @@ pub(crate) fn within<R>(context: Context, body: impl FnOnce() -> R) -> R {
 /// What goes wrong where the kernel calls `hook`.
 pub(crate) fn hook(hook: &'static str) -> Option<Wrong> {
     let point = Point { what: What::Hook(hook), at: Place::default() };
-    let wrong = note(point, Met::default());
-    if wrong.is_some() {}
-    wrong
+    note(point, Met::default())
 }
 
 /// The engine accesses a word of its own.
@@ -199,10 +197,7 @@ fn slipped(
             with(|this| this.late.push((op(id, access, operand, order), at)));
             0
         }
-        Wrong::Without(bit) => {
-            if operand >> bit & 1 != 0 {}
-            changed(operand & !(1 << bit))
-        }
+        Wrong::Without(bit) => changed(operand & !(1 << bit)),
         Wrong::Off(by) => {
             let unit = if access == Access::Swap { 1 << GENERATION } else { 1 };
             changed(operand.wrapping_add_signed(i64::from(by) * unit))
@@ -210,7 +205,6 @@ fn slipped(
         Wrong::Forgets(flag, beside) => {
             let answer = changed(operand);
             let both = answer >> flag & 1 != 0 && answer >> beside & 1 != 0;
-            if both {}
             if both { answer & !(1 << flag) } else { answer }
         }
         Wrong::PokesAgain => {
@@ -259,16 +253,14 @@ fn look(id: WordId, what: What, order: Ordering, at: &'static Location<'static>)
     let Some(wrong) = note(Point { what, at: Place::of(at) }, Met::default()) else { return value };
     let intents = u64::from(READY) << 1;
     let ready = value | (value & intents) >> 1;
-    let seen = match wrong {
+    match wrong {
         Wrong::Inverted(bits) if value & u64::from(bits) == 0 => value | u64::from(bits),
         Wrong::Inverted(bits) => value & !u64::from(bits),
         Wrong::GateInverted => value ^ gate(with(|this| this.context.name)),
         Wrong::TakesIntent => ready,
         Wrong::TakesIntentBehindAnother if value & u64::from(READY) != 0 => ready,
         _ => value,
-    };
-    if seen != value {}
-    seen
+    }
 }
 
 /// The engine passes a barrier.
@@ -356,7 +348,7 @@ pub(crate) fn wait(word: &Shared, at_least: u64, inbox: &Shared, wanted: u64) ->
         Some(Wrong::Off(by)) => wait(at_least.wrapping_add_signed(i64::from(by)), inbox),
         Some(Wrong::IgnoresInbox) => wait(at_least, None),
         Some(Wrong::GivesUp) => {
-            if wait(at_least, inbox) {}
+            wait(at_least, inbox);
             false
         }
         Some(Wrong::GivesUpServed) => {
