@@ -4,6 +4,10 @@ use std::cell::{Cell, RefCell};
 
 use crate::hardware::Ps;
 
+/// Until then processes register and caches fill: what bystanders compute in
+/// that time does not count.
+pub(crate) const BEGUN: Ps = 250_000 * crate::hardware::NS;
+
 /// What has been measured so far.
 #[derive(Default)]
 pub(crate) struct Measure {
@@ -55,8 +59,9 @@ impl Measure {
         self.scans.borrow_mut().push((ended, took));
     }
 
-    /// A bystander computed.
-    pub(crate) fn bystander(&self, useful: Ps) {
+    /// A bystander computed from one time to another.
+    pub(crate) fn bystander(&self, from: Ps, to: Ps) {
+        let useful = to.saturating_sub(from.max(BEGUN));
         self.useful.set(self.useful.get() + useful);
     }
 
@@ -67,7 +72,7 @@ impl Measure {
 
     /// What bystanders computed, in seconds for each second until `end`.
     pub(crate) fn useful(&self, end: Ps) -> f64 {
-        self.useful.get() as f64 / end.max(1) as f64
+        self.useful.get() as f64 / end.saturating_sub(BEGUN).max(1) as f64
     }
 
     /// The calls that returned in the last three quarters until `end`: how many a

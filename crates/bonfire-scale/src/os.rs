@@ -329,7 +329,7 @@ impl Os {
         if let Some(began) = state.computing.take()
             && self.ended.get().is_none()
         {
-            self.measure.bystander(self.clock.now() - began);
+            self.measure.bystander(began, self.clock.now());
         }
     }
 
@@ -375,7 +375,7 @@ impl Os {
     /// It is over: bystanders have computed until now.
     fn ends(&self, now: Ps) {
         for began in self.cpus.iter().filter_map(|state| state.computing.take()) {
-            self.measure.bystander(now.saturating_sub(began));
+            self.measure.bystander(began, now);
         }
         self.ended.set(Some(now));
     }

@@ -121,7 +121,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// A shorter run is all beginning: what bystanders lost in it says nothing.
-const TELLING: Ps = 300_000 * crate::hardware::NS;
+const TELLING: Ps = 2 * crate::measure::BEGUN;
 
 impl Job {
     /// How much memory a run takes at most, in bytes: a rough estimate, from
