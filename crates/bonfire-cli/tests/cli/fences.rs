@@ -10,6 +10,7 @@
 //! That the crate itself finds the liar out is shown where its self-test is.
 
 use std::process::Output;
+use std::sync::{Mutex, PoisonError};
 
 use bonfire_skip::Cause;
 
@@ -24,8 +25,12 @@ fn arguments(subject: &str) -> [&str; 6] {
     ["--subject", subject, "--filter", "ordering/SB/PRIVATE_EXPEDITED/", "--budget", "5"]
 }
 
+/// One run at a time: each has two threads that must run at once.
+static CPUS: Mutex<()> = Mutex::new(());
+
 /// What came of a run that could tell: on busy CPUs one budget may not do.
 fn told(run: impl Fn() -> Output) -> Option<(i32, String)> {
+    let _alone = CPUS.lock().unwrap_or_else(PoisonError::into_inner);
     let mut outputs = (0..3).map(|_| run());
     let told = outputs.find(|output| output.status.code() != Some(2))?;
     let text = format!("{}{}", stdout(&told), stderr(&told));
