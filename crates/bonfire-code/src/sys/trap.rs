@@ -1,0 +1,136 @@
+//! Threads that meet the trap of an instruction that is being replaced wait for it: a handler
+//! of `SIGTRAP` on x86-64.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::Fault;
+use crate::arch::TRAP;
+
+/// The address of the instruction that is being replaced, or 0.
+static WATCHED: AtomicUsize = AtomicUsize::new(0);
+
+/// What was done about `SIGTRAP` before.
+static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
+
+/// That threads which trap at an address wait there.
+pub(crate) struct Watch(());
+
+impl Watch {
+    /// Watches `address`, with a handler of `SIGTRAP` that stays. One at a time.
+    pub(crate) fn over(address: usize) -> Result<Self, Fault> {
+        install().map_err(|because| Fault::Memory { doing: "install a handler of SIGTRAP", because })?;
+        // Relaxed: whoever traps has executed what was written after this, and both ends of
+        // that are a system call.
+        WATCHED.store(address, Relaxed);
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        WATCHED.store(0, Relaxed);
+    }
+}
+
+fn install() -> io::Result<()> {
+    if BEFORE.get().is_some() {
+        return Ok(());
+    }
+    let mut before = MaybeUninit::uninit();
+    // SAFETY: all zeros is an action: the default one, with no flags.
+    let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+    action.sa_sigaction = handle as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+    // SAFETY: asks what is done now; nothing is changed.
+    let answer = unsafe { libc::sigaction(libc::SIGTRAP, std::ptr::null(), before.as_mut_ptr()) };
+    if answer != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: written by the call above.
+    let before = unsafe { before.assume_init() };
+    // One at a time patches, so nobody else is here.
+    let _ = BEFORE.set(before);
+    // SAFETY: the handler does nothing that a handler may not do, and passes on what is not
+    // its own.
+    let answer = unsafe { libc::sigaction(libc::SIGTRAP, &action, std::ptr::null_mut()) };
+    (answer == 0).then_some(()).ok_or_else(io::Error::last_os_error)
+}
+
+/// Has the thread execute the instruction again, when it is no trap any more.
+extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let context = context.cast::<libc::ucontext_t>();
+    // SAFETY: the kernel passes the state of the thread, which is this handler's to change.
+    let registers = unsafe { &mut (*context).uc_mcontext.gregs };
+    let next = &mut registers[libc::REG_RIP as usize];
+    let address = (*next as usize).wrapping_sub(1);
+    let is_ours = WATCHED.load(Relaxed) == address;
+    // SAFETY: the thread has just executed a byte there, or stands behind it; and it is
+    // read as what it is.
+    let is_code = is_a_trap_instruction(info);
+    if !is_code {
+        return pass_on(signal, info, context.cast());
+    }
+    if is_ours {
+        wait_at(address);
+        *next -= 1;
+    } else if byte_at(address) != TRAP {
+        // It was replaced while the signal was under way.
+        *next -= 1;
+    } else {
+        pass_on(signal, info, context.cast());
+    }
+}
+
+/// Whether the signal comes from the one-byte trap, and not from a debugger's hand.
+fn is_a_trap_instruction(info: *mut libc::siginfo_t) -> bool {
+    const SI_KERNEL: i32 = 0x80;
+    // SAFETY: the kernel passes it.
+    let code = unsafe { (*info).si_code };
+    code == SI_KERNEL
+}
+
+/// The byte that a thread executed.
+fn byte_at(address: usize) -> u8 {
+    // SAFETY: executed just now, so mapped, and readable as all code is here. It is written
+    // meanwhile: volatile, one byte.
+    unsafe { std::ptr::with_exposed_provenance::<u8>(address).read_volatile() }
+}
+
+/// Waits until the instruction at `address` is no trap.
+fn wait_at(address: usize) {
+    while byte_at(address) == TRAP && WATCHED.load(Relaxed) == address {
+        std::hint::spin_loop();
+        // SAFETY: lets others run; allowed in a handler.
+        unsafe { libc::sched_yield() };
+    }
+}
+
+/// Does what was done about the signal before.
+fn pass_on(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let Some(before) = BEFORE.get() else { return };
+    match before.sa_sigaction {
+        libc::SIG_IGN => {}
+        libc::SIG_DFL => {
+            // SAFETY: gives the signal its default action, and sends it again: it ends the
+            // process when this handler returns, as it would have.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+            // SAFETY: as above.
+            unsafe { libc::raise(signal) };
+        }
+        handler if before.sa_flags & libc::SA_SIGINFO != 0 => {
+            type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
+            // SAFETY: it was installed as a handler of this form.
+            let handler = unsafe { std::mem::transmute::<usize, Handler>(handler) };
+            handler(signal, info, context);
+        }
+        handler => {
+            // SAFETY: it was installed as a handler of this form.
+            let handler = unsafe { std::mem::transmute::<usize, extern "C" fn(i32)>(handler) };
+            handler(signal);
+        }
+    }
+}
