@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod architecture;
+pub mod code;
 pub mod diagram;
 pub mod excuse;
 pub mod explorer;

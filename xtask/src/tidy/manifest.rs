@@ -16,6 +16,8 @@ const WALLS: &[(&str, &[&str])] = &[
     ("bonfire-engine", &["bonfire-abi"]),
     ("bonfire-conformance", &["bonfire-abi"]),
     ("bonfire-rcu-core", &[]),
+    ("bonfire-code-core", &[]),
+    ("bonfire-code", &["bonfire", "bonfire-code-core", "bonfire-rcu", "libc", "range-alloc"]),
     ("bonfire-rcu", &["bonfire", "bonfire-rcu-core", "libc"]),
 ];
 

@@ -14,7 +14,7 @@ pub(crate) const MAX_REGISTERS: usize = 12;
 const MAX_WORDS: usize = 64;
 const MAX_WINDOW: usize = 20;
 const MAX_LOG: usize = 48;
-const MAX_CODE: usize = 2;
+const MAX_CODE: usize = 3;
 
 /// A list of limited length, in place.
 #[derive(Clone, Copy, Debug)]

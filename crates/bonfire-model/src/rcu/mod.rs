@@ -10,14 +10,14 @@
 //! and [`page`] tells what came of it.
 
 mod excuse;
-mod machine;
+pub(crate) mod machine;
 mod matrix;
 mod page;
 mod plant;
 mod scenario;
 mod sharing;
 mod stage;
-mod system;
+pub(crate) mod system;
 
 pub use excuse::{EXCUSES, Excuse, excuse};
 pub use machine::{Change, Mutant, Site};

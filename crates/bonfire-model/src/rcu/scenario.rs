@@ -7,9 +7,10 @@ use std::rc::Rc;
 use super::machine::{Mutant, become_mutant};
 use super::sharing;
 use super::stage::{Cast, NEW, OLD, POISON, Stage};
-use super::system::{self, Of, Program, System};
+use super::system::{self, Minimal, Of, Program, System};
 use crate::explorer::{Exploration, Outcome, Rules};
 use crate::vocabulary::{Act, On, user};
+use bonfire_abi::Command;
 use bonfire_engine::{Everywhere, Running};
 
 pub(crate) type Part = fn(&Cast<'_>);
@@ -327,7 +328,7 @@ pub fn explore(scenario: &Scenario, mutant: Mutant, rules: Rules, limit_bytes: u
     let (prepared, named, before) = (Rc::clone(&stage), Rc::clone(&stage), scenario.before);
     let program = Program {
         on: (0..scenario.cpus()).map(on).collect(),
-        is_registered: !scenario.registers,
+        registered: if scenario.registers { &[] } else { &[Command::RegisterPrivateExpedited] },
         bodies: bodies.collect(),
         set_up: Box::new(move |system: &Rc<dyn System>| {
             prepared.process.counts_by(prepared.readers.count_word());
@@ -340,9 +341,9 @@ pub fn explore(scenario: &Scenario, mutant: Mutant, rules: Rules, limit_bytes: u
     };
     // Every CPU that is online is interrupted, unless nobody may be.
     let exploration = if scenario.is_quiet {
-        system::explore::<Of<Running>>(program, rules, limit_bytes)
+        system::explore::<Minimal, Of<Running>>(program, rules, limit_bytes)
     } else {
-        system::explore::<Of<Everywhere>>(program, rules, limit_bytes)
+        system::explore::<Minimal, Of<Everywhere>>(program, rules, limit_bytes)
     };
     become_mutant(Mutant::None);
     let unseen = unseen(scenario, &exploration.outcomes);

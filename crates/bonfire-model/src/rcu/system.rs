@@ -35,8 +35,8 @@ pub(crate) type Of<D> = kernels::On<Minimal, D>;
 pub(crate) struct Program {
     /// What occupies each CPU.
     pub(crate) on: Vec<On>,
-    /// Whether the process has registered before.
-    pub(crate) is_registered: bool,
+    /// For what the process has registered before.
+    pub(crate) registered: &'static [Command],
     /// Runs before everything, each operation at once.
     pub(crate) set_up: Part,
     /// What each CPU runs.
@@ -54,11 +54,12 @@ pub(crate) struct Program {
 type Part = Box<dyn Fn(&Rc<dyn System>)>;
 
 /// Looks at everything that `program` can do on the kernel `K`.
-pub(crate) fn explore<K>(program: Program, rules: Rules, limit_bytes: usize) -> Exploration
+pub(crate) fn explore<C, K>(program: Program, rules: Rules, limit_bytes: usize) -> Exploration
 where
-    K: engine::Kernel<Machine = Model<Minimal>>,
+    C: Capabilities,
+    K: engine::Kernel<Machine = Model<C>>,
 {
-    let Program { on, is_registered, set_up, bodies, name_at, registers, is_quiet, is_flaw } = program;
+    let Program { on, registered, set_up, bodies, name_at, registers, is_quiet, is_flaw } = program;
     let kernel = Rc::new(Kernel::<K>::new(on.len(), Vec::new(), Architecture::Bare));
     let system: Rc<dyn System> = Rc::<Kernel<K>>::clone(&kernel);
     let bodies = bodies.into_iter().map(|body| {
@@ -74,7 +75,7 @@ where
         set_up: Box::new(move || {
             let (named, name_at) = (Rc::clone(&booted), Rc::clone(&name_at));
             explorer::name_words_by(move |address| name_at(address).or_else(|| named.name_at(address)));
-            boot(&booted, &on, is_registered);
+            boot(&booted, &on, registered);
             machine::begin();
             set_up(&system);
         }),
@@ -88,15 +89,16 @@ where
 }
 
 /// One process, a thread for each CPU.
-fn boot<K>(kernel: &Kernel<K>, on: &[On], is_registered: bool)
+fn boot<C, K>(kernel: &Kernel<K>, on: &[On], registered: &[Command])
 where
-    K: engine::Kernel<Machine = Model<Minimal>>,
+    C: Capabilities,
+    K: engine::Kernel<Machine = Model<C>>,
 {
-    let registered = [(0, Command::RegisterPrivateExpedited)];
+    let registered: Vec<_> = registered.iter().map(|&command| (0, command)).collect();
     let threads: Vec<_> = (0..on.len()).map(|thread| (thread, Some(0))).collect();
     kernel.boot(&Boot {
         cpus: &on.iter().map(|&on| Some(on)).collect::<Vec<_>>(),
-        registered: if is_registered { &registered } else { &[] },
+        registered: &registered,
         threads: &threads,
         shown: &[],
     });
