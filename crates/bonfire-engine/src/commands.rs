@@ -236,12 +236,13 @@ impl<K: Kernel> Engine<K> {
         // PAIRS(R): the intent comes before the choice of CPUs and before the
         // requests, which the handlers read before they pass IpiMb.
         self.machine.fence(Site::RegEntry);
-        let is_placed = self.is_placed(me, caller);
-        if !is_placed {
+        let mut users = users;
+        if !self.is_placed(me, caller) {
             self.is_misplaced(me);
+            users = Users::Several;
         }
         if let Some(asked) = Self::asked_by_registration(before, flavour) {
-            if users == Users::Several || !is_placed {
+            if users == Users::Several {
                 let mut others = self.online_cpus();
                 others.remove(me);
                 self.request(me, &others, asked);
@@ -254,6 +255,9 @@ impl<K: Kernel> Engine<K> {
         // PAIRS(P): behind the last answer, so what the handlers published is
         // seen by whoever finds the gate open.
         self.machine.fence(Site::RegExit);
+        if !before.fences_established() {
+            K::Design::registered(self, me, caller.space, users);
+        }
         drop(pin);
         state.finish(flavour);
     }

@@ -114,7 +114,7 @@ pub(crate) const fn bit(cpu: Cpu) -> u64 {
 }
 
 /// The numbers of the bits that are set, lowest first.
-struct Ones(u64);
+pub(crate) struct Ones(pub(crate) u64);
 
 impl Iterator for Ones {
     type Item = u32;

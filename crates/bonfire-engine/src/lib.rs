@@ -34,6 +34,7 @@ pub use site::Site;
 pub use space::{AddressSpace, Occupant, Task, Thread};
 pub use targets::{
     Everywhere, LockedMask, Mask, RunQueues, Running, SpaceMask, Targets, ThreadList, ThreadWord, Threads,
+    Visited,
 };
 
 use kernel::Slots;

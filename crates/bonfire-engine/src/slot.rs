@@ -7,7 +7,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use bonfire_abi::Cpu;
 
-use crate::cpus::{bit, group};
+use crate::cpus::{Ones, group};
 use crate::kernel::sealed::Array as _;
 use crate::kernel::{Kernel, WordOf};
 use crate::machine::{Machine, Word};
@@ -42,6 +42,9 @@ pub(crate) struct Own<W> {
     /// How often what was told turned out not to be so.
     pub(crate) mismatches: W,
 }
+
+/// Every part of the machine: see [`part`](Engine::part).
+pub(crate) const EVERY_PART: u64 = u64::MAX;
 
 /// The top bit of `done`.
 pub(crate) const OFFLINE: u64 = 1 << 63;
@@ -84,22 +87,20 @@ impl<K: Kernel> Engine<K> {
         self.slots.all().get(group(cpu))?.get((cpu.0 % 64) as usize)
     }
 
-    /// The CPUs whose slot is `picked`, of all there may ever be.
+    /// The CPUs whose slot is `picked`, of those there may ever be in `parts`.
     #[inline]
-    pub(crate) fn choose(&self, picked: impl Fn(&Slot<WordOf<K>>) -> bool) -> CpuSet<K> {
+    pub(crate) fn choose(&self, parts: u64, picked: impl Fn(&Slot<WordOf<K>>) -> bool) -> CpuSet<K> {
+        let cpus = self.machine.cpus();
         let mut chosen = CpuSet::EMPTY;
-        let mut left = self.machine.cpus();
-        for (group, slots) in self.slots.all().iter().enumerate() {
-            let mut bits = 0;
-            for (cpu, slot) in (0u32..).zip(slots.iter().take(left)) {
-                if picked(slot) {
-                    bits |= bit(Cpu(cpu));
-                }
-            }
-            chosen.add_word(group, bits);
-            left = left.saturating_sub(64);
-            if left == 0 {
+        for part in Ones(parts) {
+            let first = part * self.part_size();
+            if first as usize >= cpus {
                 break;
+            }
+            for cpu in (first..first + self.part_size()).take_while(|&cpu| (cpu as usize) < cpus).map(Cpu) {
+                if self.slot(cpu).is_some_and(&picked) {
+                    chosen.add(cpu);
+                }
             }
         }
         chosen
@@ -107,7 +108,21 @@ impl<K: Kernel> Engine<K> {
 
     /// The CPUs that are online.
     pub(crate) fn online_cpus(&self) -> CpuSet<K> {
-        self.choose(Slot::is_online)
+        self.choose(EVERY_PART, Slot::is_online)
+    }
+
+    /// The part that `cpu` is in, of 64: CPUs of neighbouring numbers are of one part.
+    #[inline]
+    pub(crate) fn part(&self, cpu: Cpu) -> u32 {
+        cpu.0 / self.part_size()
+    }
+
+    /// How many CPUs a part has. The compiler knows it: the 64th part of the
+    /// capacity.
+    #[inline]
+    fn part_size(&self) -> u32 {
+        // CAST: the slots of so many groups would fit into no memory.
+        (self.slots.all().len() as u32).max(1)
     }
 
     /// What the word at this address is, if the engine keeps it of a CPU: of

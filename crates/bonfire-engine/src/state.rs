@@ -9,7 +9,7 @@
 //! 2. *Nothing is ever taken back.* There is no unregistration, and an exec
 //!    begins with a new word.
 
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::Ordering::{Relaxed, Release};
 
 use bonfire_abi::{Flavour, Registrations};
 
@@ -94,7 +94,9 @@ impl<W: Word> State<W> {
     /// [`Site::RegExit`]: crate::Site::RegExit
     pub(crate) fn finish(&self, flavour: Flavour) {
         // INVARIANT: by the caller.
-        self.0.set(ready(flavour), Relaxed);
+        // Release: PAIRS(G), with SysEntry of whoever finds the gate open, which then
+        // sees what the design kept of this registration behind RegExit.
+        self.0.set(ready(flavour), Release);
     }
 
     /// Takes over what `parent` registered for: an address space that is being

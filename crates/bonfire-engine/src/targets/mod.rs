@@ -3,7 +3,7 @@
 //! | design | chooses | a switch pays | asks of the kernel | disturbs | when |
 //! |--------|---------|---------------|--------------------|----------|------|
 //! | [`Everywhere`] | every online CPU | nothing | nothing | everybody | the first port; few CPUs |
-//! | [`Running`] | CPUs whose published occupant is the caller's address space | one store; two barriers if registered | the switch hooks | nobody else | the default |
+//! | [`Running`] | CPUs whose published occupant is the caller's address space, in the parts of the machine that it has been in | one store; a look at one word and two barriers if registered | the switch hooks | nobody else | the default |
 //! | [`Mask`] | the address space's CPU mask, read without locks | an edit of one or two masks; one barrier if registered | the switch hooks; that a borrowed address space lives | CPUs that borrow it | the kernel keeps such masks anyway |
 //! | [`LockedMask`] | the mask, each CPU confirmed under its run-queue lock | one store; a mask edit and barrier on the first visit | [`RunQueues`]; every hook with the lock held | everybody's run queues | switches must be free of barriers |
 //! | [`Threads`] | the CPUs that the address space's threads are on | two stores; one barrier if registered, also between threads of one address space | [`ThreadList`] | nobody else | few threads |
@@ -22,7 +22,7 @@ use bonfire_abi::Cpu;
 pub use everywhere::Everywhere;
 pub use locked_mask::{LockedMask, RunQueues};
 pub use mask::{Mask, SpaceMask};
-pub use running::Running;
+pub use running::{Running, Visited};
 pub use threads::{ThreadList, ThreadWord, Threads};
 
 use crate::kernel::{Kernel, WordOf};
@@ -30,7 +30,7 @@ use crate::machine::Machine;
 use crate::slot::Slot;
 use crate::space::{AddressSpace, Occupant, Task, is_same};
 use crate::told::{GLOBAL, NOBODY};
-use crate::{CpuSet, Design, Engine, Site};
+use crate::{CpuSet, Design, Engine, Site, Users};
 
 /// A way to choose the CPUs that a barrier must reach.
 ///
@@ -114,6 +114,13 @@ pub trait Choose<K: Kernel>: Sized {
     /// what the design keeps of address spaces and threads. Interrupts are off.
     fn forget(cpu: Cpu, from: Occupant<'_, K>, to: Occupant<'_, K>) {
         let _ = (cpu, from, to);
+    }
+
+    /// `space` registers for the first time, by a call on `me`: every CPU that its
+    /// hooks do not pay for yet has answered. Behind [`Site::RegExit`], before the
+    /// gate opens.
+    fn registered(engine: &Engine<K>, me: Cpu, space: &AddressSpace<K>, users: Users) {
+        let _ = (engine, me, space, users);
     }
 
     /// This CPU may run an address space that has just registered for

@@ -7,14 +7,16 @@ use bonfire_abi::Cpu;
 use super::{Around, Choose};
 use crate::kernel::{Kernel, WordOf};
 use crate::machine::{Machine, Word};
-use crate::slot::Slot;
+use crate::slot::{EVERY_PART, Slot};
 use crate::space::{AddressSpace, Occupant, Task, is_same, wants_fences};
 use crate::state::Registered;
 use crate::told::{GLOBAL, NOBODY};
-use crate::{CpuSet, Design, Engine};
+use crate::{CpuSet, Design, Engine, Users};
 
-/// Looks at what occupies every CPU, without locks, and pokes those that run the
-/// caller's address space: the conclusion of the 2017 thread, and the default.
+/// Looks at what occupies every CPU that its process may be on, without locks, and
+/// pokes those that run it: the conclusion of the 2017 thread, and the default.
+///
+/// Which CPUs to look at, the address space says by one word: see [`Visited`].
 ///
 /// # What it owes
 /// For each CPU that is skipped, whatever the caller read:
@@ -36,10 +38,40 @@ use crate::{CpuSet, Design, Engine};
 /// every forgotten hook, at the next hook or call on that CPU.
 pub struct Running;
 
+/// The parts of the machine that an address space has been in since it registered:
+/// a bit for each 64th part of the engine's capacity, never taken out again.
+///
+/// A call looks at the CPUs of these parts and at no others, which is all of its
+/// work on a large machine whose process is in a corner of it. An address space
+/// that has been everywhere is looked for everywhere.
+///
+/// # Invariants
+/// Once a gate of the address space is open, each CPU that it occupies is in one of
+/// these parts. A hook that reads the intent to register sees to its own CPU; for
+/// what entered before, the registration looks at every CPU when each has answered.
+pub struct Visited<W>(W);
+
+impl<W: Word> Visited<W> {
+    /// Nowhere.
+    const NEW: Self = Self(W::ZERO);
+
+    /// Adds a part.
+    #[inline]
+    fn add(&self, part: u32) {
+        // Relaxed: bits only come, and whoever read this one and went on has passed a
+        // barrier behind it that is as good as that of the CPU which set it.
+        if self.0.load(Relaxed) >> part & 1 == 0 {
+            // Relaxed: a barrier follows, or the release with which a gate opens.
+            // Rotated, since a shift would move out of here, into every switch.
+            self.0.set(1_u64.rotate_left(part), Relaxed);
+        }
+    }
+}
+
 impl<K: Kernel<Design = Self>> Choose<K> for Running {
     const DESIGN: Design = Design::Running;
-    type PerSpace = ();
-    const PER_SPACE: () = ();
+    type PerSpace = Visited<WordOf<K>>;
+    const PER_SPACE: Self::PerSpace = Visited::NEW;
     type PerThread = ();
     const PER_THREAD: () = ();
     const PAYS_IF_REGISTERED: bool = true;
@@ -49,7 +81,8 @@ impl<K: Kernel<Design = Self>> Choose<K> for Running {
     fn private(engine: &Engine<K>, _: Cpu, caller: Task<'_, K>) -> CpuSet<K> {
         let token = caller.space.token();
         // Relaxed: between the caller's two barriers (edges A and B).
-        engine.choose(|slot| slot.own.told.load(Relaxed) & !GLOBAL == token)
+        let parts = caller.space.design.0.load(Relaxed);
+        engine.choose(parts, |slot| slot.own.told.load(Relaxed) & !GLOBAL == token)
     }
 
     #[inline]
@@ -61,7 +94,7 @@ impl<K: Kernel<Design = Self>> Choose<K> for Running {
 
     fn global(engine: &Engine<K>) -> CpuSet<K> {
         // Relaxed: as above.
-        engine.choose(|slot| slot.own.told.load(Relaxed) & GLOBAL != 0)
+        engine.choose(EVERY_PART, |slot| slot.own.told.load(Relaxed) & GLOBAL != 0)
     }
 
     #[inline]
@@ -92,11 +125,25 @@ impl<K: Kernel<Design = Self>> Choose<K> for Running {
         if !registered.wants_fences() {
             return told.store(space.token(), Relaxed);
         }
+        space.design.add(engine.part(cpu));
         told.store(published(space, registered), Relaxed);
-        // PAIRS(A): with SysEntry. A caller that saw the CPU occupied by another, and
-        // skipped it, has its stores seen by all that is done here.
+        // PAIRS(A): with SysEntry. A caller that saw the CPU occupied by another, or did
+        // not look at its part, and skipped it, has its stores seen by all that is done
+        // here.
         engine.machine.fence(at.after);
         engine.enter_user(cpu, from, to);
+    }
+
+    /// Behind `RegExit`, and so behind what every CPU published before it answered:
+    /// whoever enters later reads the intent.
+    fn registered(engine: &Engine<K>, me: Cpu, space: &AddressSpace<K>, users: Users) {
+        if users == Users::Sole {
+            return space.design.add(engine.part(me));
+        }
+        let token = space.token();
+        // Relaxed: as above.
+        let found = engine.choose(EVERY_PART, |slot| slot.own.told.load(Relaxed) & !GLOBAL == token);
+        found.iter().for_each(|cpu| space.design.add(engine.part(cpu)));
     }
 
     /// Whoever runs here: the handler cannot ask. Too many CPUs are targets until

@@ -149,6 +149,31 @@ fn cpus_of_every_group_are_reached_and_told_apart() {
     check::<With<Mask>>();
 }
 
+/// A registration by the only thread finds that one, and each hook from then on its
+/// own CPU: into either half of the machine, and of a part of it.
+#[test]
+fn whoever_enters_after_a_registration_is_asked() {
+    let (space, thread) = (AddressSpace::new(), Thread::new());
+    let engine: Engine<With<Running>> = Engine::new(Minimal::default());
+    let task = Task { space: &space, thread: &thread };
+    for cpu in (0..128).map(Cpu) {
+        engine.online(cpu).expect("there is room");
+        engine.switch(cpu, Occupant::Kernel, Occupant::Kernel);
+    }
+    engine.switch(Cpu(0), Occupant::Kernel, Occupant::User(task));
+    engine.membarrier(task, Users::Sole, Call::new(Command::RegisterPrivateExpedited)).unwrap();
+    assert_eq!(engine.machine().pokes.take(), []);
+    let mut entered = Vec::new();
+    for cpu in [127, 1, 126, 64] {
+        engine.switch(Cpu(cpu), Occupant::Kernel, Occupant::User(task));
+        call(&engine, &space, &thread, Command::PrivateExpedited).unwrap();
+        entered.push(cpu);
+        entered.sort_unstable();
+        assert_eq!(engine.machine().pokes.take(), entered);
+        (1..128).for_each(|cpu| engine.handle_poke(Cpu(cpu)));
+    }
+}
+
 #[test]
 fn the_caller_is_pinned_from_its_first_barrier_to_its_last() {
     let (space, thread) = (AddressSpace::new(), Thread::new());
