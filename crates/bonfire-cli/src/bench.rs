@@ -5,14 +5,14 @@
 //! machine with neighbours a single time says nothing, and a ratio within a run a
 //! lot. How small a difference may be that is still told, [`sample`] says.
 
-mod crowd;
+pub(crate) mod crowd;
 mod fences;
-mod machine;
+pub(crate) mod machine;
 mod page;
 mod plot;
-mod registration;
+pub(crate) mod registration;
 mod sample;
-mod stall;
+pub(crate) mod stall;
 mod table;
 
 use std::path::PathBuf;

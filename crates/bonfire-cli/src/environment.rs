@@ -86,7 +86,7 @@ pub(crate) fn nohz_full_cpus() -> Vec<usize> {
 }
 
 /// What a list of ranges has in it.
-fn numbers(list: &str) -> Vec<usize> {
+pub(crate) fn numbers(list: &str) -> Vec<usize> {
     let range = |range: &str| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         Some(first.parse::<usize>().ok()?..=last.parse().ok()?)

@@ -5,7 +5,9 @@
 //! report for machines and the page are all made of them.
 
 mod answers;
+mod calibrate;
 mod fit;
+mod growth;
 mod json;
 mod page;
 mod plan;
@@ -67,8 +69,14 @@ pub(crate) struct Options {
     /// Put the reports of all shards together, and run nothing
     #[arg(long, value_name = "FILES", num_args = 1.., conflicts_with_all = OF_A_RUN)]
     merge: Vec<PathBuf>,
+    /// Measure this host, in less than a minute, and write its machine file to FILE or stdout
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", conflicts_with_all = NOT_OF_THE_HOST)]
+    calibrate: Option<PathBuf>,
+    /// Hold the model to what was measured on a machine beside its costs: one of --list, or a file
+    #[arg(long, value_name = "MACHINE", conflicts_with_all = NOT_OF_THE_HOST, conflicts_with = "calibrate")]
+    validate: Option<String>,
     /// List the machines, workloads and designs
-    #[arg(long, conflicts_with_all = ["json", "html", "trace", "merge"])]
+    #[arg(long, conflicts_with_all = ["json", "html", "trace", "merge", "calibrate", "validate"])]
     list: bool,
     /// Write what came of every run to FILE, or to stdout in place of the tables
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
@@ -84,11 +92,23 @@ pub(crate) struct Options {
 /// What a run is asked for and a merge is not.
 const OF_A_RUN: [&str; 8] = ["machine", "workload", "design", "cpus", "seed", "steps", "calls", "shard"];
 
+/// What a run is asked for and a look at this host is not.
+const NOT_OF_THE_HOST: [&str; 14] = [
+    "machine", "workload", "design", "cpus", "seed", "steps", "calls", "shard", "memory", "time", "merge",
+    "json", "html", "trace",
+];
+
 /// Runs, and tells.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if options.list {
         print(&list())?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(file) = &options.calibrate {
+        return calibrate::calibrate(file);
+    }
+    if let Some(name) = &options.validate {
+        return calibrate::validate(&machine(name)?);
     }
     if !options.merge.is_empty() {
         return tell(&json::merge(&options.merge)?, open(options)?);

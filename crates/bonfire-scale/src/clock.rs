@@ -11,7 +11,7 @@
 //! the handler on the CPU's own stack.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use crate::count::Counts;
 use crate::hardware::{Hardware, Ps};
@@ -48,7 +48,21 @@ pub(crate) struct Clock {
     next: Cell<Ps>,
     now: Cell<Ps>,
     running: Cell<usize>,
-    handler: OnceCell<Box<dyn Fn(usize)>>,
+    kernel: OnceCell<Weak<dyn Kernel>>,
+}
+
+/// What runs on the machine. All is called on the CPU that it concerns.
+pub(crate) trait Kernel {
+    /// What a CPU does, from its first moment to its last.
+    fn cpu(&self, cpu: usize);
+    /// The handler of interrupts.
+    fn interrupt(&self, cpu: usize);
+    /// When the thread that has this CPU is to leave it to others; `None` if nobody
+    /// else wants it.
+    fn slice_ends(&self, cpu: usize) -> Option<Ps>;
+    /// Somebody else has the CPU for a slice, or until the thread that gave it away
+    /// is [recalled](Clock::recall).
+    fn lend(&self, cpu: usize);
 }
 
 /// A CPU, as the clock sees it.
@@ -68,6 +82,8 @@ struct Core {
     undelivered: Cell<u32>,
     /// When the loads that are under way will be done.
     loads: RefCell<Loads>,
+    /// A thread that lent it wants it back.
+    recalled: Cell<bool>,
     /// Since when it looks for the CPUs to ask.
     scanning: Cell<Option<Ps>>,
 }
@@ -99,24 +115,24 @@ impl Clock {
             next: Cell::new(Ps::MAX),
             now: Cell::new(0),
             running: Cell::new(0),
-            handler: OnceCell::new(),
+            kernel: OnceCell::new(),
         })
     }
 
-    /// Runs every CPU with `body`, and `handler` for interrupts, until nothing is
-    /// due any more. Returns the CPUs whose body has not ended.
+    /// Runs every CPU of `kernel` until nothing is due any more. Returns the CPUs
+    /// that have not ended.
     ///
     /// # Errors
     /// If there is no memory for the stacks.
     pub(crate) fn run(
         self: &Rc<Self>,
-        handler: impl Fn(usize) + 'static,
-        body: impl Fn(usize) + Clone + 'static,
+        kernel: &Rc<impl Kernel + 'static>,
         finish: impl Fn(),
     ) -> std::io::Result<Vec<usize>> {
-        let _ = self.handler.set(Box::new(handler));
+        let weak: Weak<dyn Kernel> = Rc::downgrade(kernel) as _;
+        let _ = self.kernel.set(weak);
         let before = CLOCK.replace(Some(Rc::clone(self)));
-        let contexts = self.contexts(body);
+        let contexts = self.contexts(kernel);
         if let Ok(mut contexts) = contexts {
             self.turn(&mut contexts);
             // Everybody waits: let those go who only wait for more to do.
@@ -130,11 +146,11 @@ impl Clock {
         contexts.map(|_| Vec::new())
     }
 
-    fn contexts(&self, body: impl Fn(usize) + Clone + 'static) -> std::io::Result<Vec<Context>> {
+    fn contexts(&self, kernel: &Rc<impl Kernel + 'static>) -> std::io::Result<Vec<Context>> {
         let context = |(cpu, core): (usize, &Core)| {
-            let body = body.clone();
+            let kernel = Rc::clone(kernel);
             self.put(0, Due::Resume { cpu, suspension: core.suspension.get() });
-            Context::new(Rc::clone(&core.way_back), cpu, move || body(cpu))
+            Context::new(Rc::clone(&core.way_back), cpu, move || kernel.cpu(cpu))
         };
         self.cores.iter().enumerate().map(context).collect()
     }
@@ -143,15 +159,17 @@ impl Clock {
     fn turn(&self, contexts: &mut [Context]) {
         while let Some((at, due)) = self.take() {
             self.counts.check(at >= self.now.get(), "time went backwards");
-            self.now.set(at);
             match due {
                 Due::Resume { cpu, suspension } => {
+                    // Or it was woken earlier, and nothing happens now.
                     if self.cores[cpu].suspension.get() == suspension {
+                        self.now.set(at);
                         self.resume(contexts, cpu, at);
                     }
                 }
                 Due::Interrupt { cpu, from } => {
                     let core = &self.cores[cpu];
+                    self.now.set(at);
                     core.pending.set(true);
                     self.note(at, cpu, What::Arrives { from });
                     if core.open.get() {
@@ -232,6 +250,34 @@ impl Clock {
         }
     }
 
+    fn kernel(&self) -> Option<Rc<dyn Kernel>> {
+        self.kernel.get()?.upgrade()
+    }
+
+    /// When the thread that runs here is to leave its CPU to others, if any wait.
+    pub(crate) fn slice_ends(&self) -> Option<Ps> {
+        self.kernel()?.slice_ends(self.here())
+    }
+
+    /// The thread that runs here waits off its CPU, which somebody else has meanwhile.
+    pub(crate) fn lend(&self) {
+        self.core().recalled.set(false);
+        if let Some(kernel) = self.kernel() {
+            kernel.lend(self.here());
+        }
+    }
+
+    /// What the thread that lent this CPU waits for is there: it goes on at `at`.
+    pub(crate) fn recall(&self, cpu: usize, at: Ps) {
+        self.cores[cpu].recalled.set(true);
+        self.wake_parked(cpu, at);
+    }
+
+    /// Whether the thread that lent the CPU that runs this wants it back.
+    pub(crate) fn is_recalled(&self) -> bool {
+        self.core().recalled.get()
+    }
+
     fn park(&self, at: Option<Ps>) {
         let core = self.core();
         core.parked.set(true);
@@ -286,8 +332,8 @@ impl Clock {
             self.counts.taken(core.undelivered.replace(0));
             self.drain();
             self.spend(self.hardware.interrupt.entry);
-            if let Some(handler) = self.handler.get() {
-                handler(self.here());
+            if let Some(kernel) = self.kernel() {
+                kernel.interrupt(self.here());
             }
             self.drain();
             self.spend(self.hardware.interrupt.exit);
@@ -371,6 +417,7 @@ impl Core {
             pending: Cell::new(false),
             undelivered: Cell::new(0),
             loads: RefCell::default(),
+            recalled: Cell::new(false),
             scanning: Cell::new(None),
         }
     }

@@ -22,6 +22,7 @@ mod machine;
 mod measure;
 mod os;
 mod queue;
+mod recorded;
 #[expect(unsafe_code, reason = "stacks that are suspended half-way; each block is argued for")]
 mod sys;
 mod trace;
@@ -29,5 +30,6 @@ mod word;
 
 pub use design::Design;
 pub use hardware::{BadFile, Hardware, MACHINES, MOST_CPUS, NS, Ps, SECOND};
+pub use recorded::Compared;
 pub use run::{Failure, Job, Latency, Outcome};
 pub use workload::{WORKLOADS, Workload};

@@ -1,16 +1,17 @@
 //! The kernel of this machine: a run queue for each CPU, threads that do what
 //! the workload says, and whoever makes the barriers.
 //!
-//! [`Os::cpu`] is what a CPU does: it picks a thread, switches to it, and lets
-//! it have its turn. Calls are not pre-empted; user code is interrupted at any
-//! time, and pre-empted at the end of a slice if others wait for the CPU.
+//! [`Kernel::cpu`] is what a CPU does: it picks a thread, switches to it, and lets
+//! it have its turn. Calls are not pre-empted, but for those that wait for a mutex;
+//! user code is interrupted at any time, and pre-empted at the end of a slice if
+//! others wait for the CPU.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use crate::barriers::{Ask, Barriers, Occupied, Who};
-use crate::clock::Clock;
+use crate::clock::{Clock, Kernel};
 use crate::hardware::{NS, Ps, SECOND};
 use crate::lock::Lock;
 use crate::measure::Measure;
@@ -68,6 +69,10 @@ struct CpuState {
     ready: RefCell<VecDeque<usize>>,
     occupied: Cell<Occupied>,
     registered: Cell<bool>,
+    /// When its thread is to leave it to others, if any wait.
+    slice_ends: Cell<Ps>,
+    /// Whether its thread waits in a call, and another has it meanwhile.
+    lent: Cell<bool>,
     random: RefCell<fastrand::Rng>,
     next_kernel_thread: Cell<Ps>,
     next_off: Cell<Ps>,
@@ -105,27 +110,15 @@ impl Os {
         Self { clock, barriers, run_queues, measure, cpus, tasks, limits, begun, ended, finished }
     }
 
-    /// What a CPU does, from its first moment to its last.
-    pub(crate) fn cpu(&self, cpu: usize) {
-        self.barriers.online(cpu);
-        while !self.finished.get() {
-            let Some(number) = self.pick(cpu) else {
-                self.idle(cpu);
-                continue;
-            };
-            let task = &self.tasks[number];
-            self.switch(cpu, Occupied::By(task.who), task.registered);
-            match self.turn(cpu, task) {
-                Leaves::Again => self.cpus[cpu].ready.borrow_mut().push_back(number),
-                Leaves::Moves(to) => self.moves(cpu, number, to),
-                Leaves::Done => {}
-            }
+    /// Lets the thread of this number have its turn.
+    fn runs(&self, cpu: usize, number: usize) {
+        let task = &self.tasks[number];
+        self.switch(cpu, Occupied::By(task.who), task.registered);
+        match self.turn(cpu, task) {
+            Leaves::Again => self.cpus[cpu].ready.borrow_mut().push_back(number),
+            Leaves::Moves(to) => self.moves(cpu, number, to),
+            Leaves::Done => {}
         }
-    }
-
-    /// The handler of interrupts.
-    pub(crate) fn interrupt(&self, cpu: usize) {
-        self.barriers.interrupt(cpu);
     }
 
     /// Everybody waits, and nothing will happen any more: lets the CPUs go.
@@ -140,6 +133,13 @@ impl Os {
     /// When it was over.
     pub(crate) fn ended(&self) -> Ps {
         self.ended.get().unwrap_or_else(|| self.clock.end())
+    }
+
+    /// The place in the queue of a thread that can have the CPU of one that waits in a
+    /// call: none that calls, or waits could stand on each other.
+    fn borrower(&self, cpu: usize) -> Option<usize> {
+        let ready = self.cpus[cpu].ready.borrow();
+        ready.iter().position(|&number| !self.tasks[number].does.is_call())
     }
 
     fn pick(&self, cpu: usize) -> Option<usize> {
@@ -208,7 +208,8 @@ impl Os {
         if task.first && self.begins(task) {
             return Leaves::Again;
         }
-        let slice = self.clock.now() + SLICE;
+        let state = &self.cpus[cpu];
+        state.slice_ends.set(self.clock.now() + SLICE);
         loop {
             if self.is_over() {
                 return Leaves::Done;
@@ -216,7 +217,9 @@ impl Os {
             if let Some(leaves) = self.does(cpu, task) {
                 return leaves;
             }
-            if self.clock.now() >= slice && !self.cpus[cpu].ready.borrow().is_empty() {
+            let is_lent = state.lent.get();
+            let over = self.clock.now() >= state.slice_ends.get();
+            if is_lent && (over || self.clock.is_recalled()) || over && !state.ready.borrow().is_empty() {
                 return Leaves::Again;
             }
         }
@@ -248,7 +251,8 @@ impl Os {
     fn does(&self, cpu: usize, task: &Task) -> Option<Leaves> {
         match task.does {
             Does::Compute {} => {
-                let shares = !self.cpus[cpu].ready.borrow().is_empty();
+                let state = &self.cpus[cpu];
+                let shares = state.lent.get() || !state.ready.borrow().is_empty();
                 self.user(cpu, task, STRETCHES[usize::from(shares)]);
             }
             Does::Call { think_us } => {
@@ -320,6 +324,9 @@ impl Os {
             self.computed(state);
             self.clock.take_interrupts();
             self.noise(cpu);
+            if state.lent.get() && self.clock.is_recalled() {
+                break;
+            }
         }
     }
 
@@ -371,6 +378,38 @@ impl Os {
     }
 }
 
+impl Kernel for Os {
+    fn cpu(&self, cpu: usize) {
+        self.barriers.online(cpu);
+        while !self.finished.get() {
+            match self.pick(cpu) {
+                Some(number) => self.runs(cpu, number),
+                None => self.idle(cpu),
+            }
+        }
+    }
+
+    fn interrupt(&self, cpu: usize) {
+        self.barriers.interrupt(cpu);
+    }
+
+    fn slice_ends(&self, cpu: usize) -> Option<Ps> {
+        self.borrower(cpu).map(|_| self.cpus[cpu].slice_ends.get())
+    }
+
+    fn lend(&self, cpu: usize) {
+        let state = &self.cpus[cpu];
+        let number = self.borrower(cpu).and_then(|place| state.ready.borrow_mut().remove(place));
+        let Some(number) = number else { return };
+        let (occupied, registered) = (state.occupied.get(), state.registered.get());
+        state.lent.set(true);
+        self.runs(cpu, number);
+        state.lent.set(false);
+        self.switch(cpu, occupied, registered);
+        state.slice_ends.set(self.clock.now() + SLICE);
+    }
+}
+
 impl Os {
     /// It is over: bystanders have computed until now.
     fn ends(&self, now: Ps) {
@@ -387,6 +426,8 @@ impl CpuState {
             ready: RefCell::default(),
             occupied: Cell::new(Occupied::Idle),
             registered: Cell::new(false),
+            slice_ends: Cell::new(0),
+            lent: Cell::new(false),
             random: RefCell::new(fastrand::Rng::with_seed(
                 seed.wrapping_mul(0x9e37_79b9).wrapping_add(cpu as u64),
             )),

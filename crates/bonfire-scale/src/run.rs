@@ -180,13 +180,7 @@ impl Job {
         let os =
             Os::new(Rc::clone(&clock), barriers, run_queues, tasks, limits, Rc::clone(&measure), self.seed);
         let os = Rc::new(os);
-        let (handler, body) = (Rc::downgrade(&os), Rc::clone(&os));
-        let handler = move |cpu| {
-            if let Some(os) = handler.upgrade() {
-                os.interrupt(cpu);
-            }
-        };
-        let stuck = clock.run(handler, move |cpu| body.cpu(cpu), || os.finish());
+        let stuck = clock.run(&os, || os.finish());
         let stuck = stuck.map_err(|error| Failure::Memory(error.to_string()))?;
         if !stuck.is_empty() {
             return Err(Failure::Stuck(stuck));
@@ -304,8 +298,10 @@ impl Placed {
                 let first = own.is_some() && place == 0;
                 self.task(group, process, home, first, &homes, barriers);
             }
+            // Spread over the CPUs, from the one beside the first that runs.
+            let first = homes.first().map_or(0, |home| home + 1);
             for sleeper in 0..asleep {
-                self.thread(process, sleeper % self.cpus, barriers);
+                self.thread(process, (first + sleeper) % self.cpus, barriers);
             }
         }
     }

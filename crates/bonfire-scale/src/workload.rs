@@ -8,11 +8,12 @@ use toml::Spanned;
 use crate::hardware::{BadFile, NS, Ps};
 
 /// The workloads that come with the crate: the name and the text of each file.
-pub const WORKLOADS: [(&str, &str); 11] = [
+pub const WORKLOADS: [(&str, &str); 12] = [
     ("one-caller", include_str!("../workloads/one-caller.toml")),
     ("two-threads", include_str!("../workloads/two-threads.toml")),
     ("hammer-all", include_str!("../workloads/hammer-all.toml")),
     ("hammer-threads", include_str!("../workloads/hammer-threads.toml")),
+    ("hammer-shared", include_str!("../workloads/hammer-shared.toml")),
     ("hammer-processes", include_str!("../workloads/hammer-processes.toml")),
     ("sleepers", include_str!("../workloads/sleepers.toml")),
     ("migrants", include_str!("../workloads/migrants.toml")),
@@ -299,7 +300,7 @@ impl Workload {
 }
 
 impl Does {
-    fn is_call(self) -> bool {
+    pub(crate) fn is_call(self) -> bool {
         matches!(self, Self::Call { .. } | Self::Target { .. } | Self::Start { .. })
     }
 

@@ -54,6 +54,22 @@ fn a_machine_that_makes_no_sense_is_refused() {
 }
 
 #[test]
+fn measurements_beside_the_costs_are_read_as_strictly() {
+    let (_, text) = MACHINES.into_iter().find(|(name, _)| *name == "guest-2").expect("in the list");
+    let line = text.lines().find(|line| line.starts_with("alone = ")).expect("it was measured");
+    let place = text.lines().position(|other| other == line).expect("it is there") + 1;
+    for (changed, said) in [
+        (line.replace("\"ns\"", "\"calls\""), "alone: expected a unit of time (ns, us, ms), not \"calls\""),
+        (line.replace("alone", "lonely"), "lonely: unknown field `lonely`"),
+        (String::new(), "measured: missing field `alone`"),
+    ] {
+        let bad = Hardware::parse("m.toml", &text.replacen(line, &changed, 1)).map(|_| ()).expect_err(said);
+        assert!(bad.to_string().contains(said), "{bad}");
+        assert!(changed.is_empty() || bad.line == place, "{bad}");
+    }
+}
+
+#[test]
 fn a_workload_that_makes_no_sense_is_refused() {
     let (_, text) = WORKLOADS[0];
     for (from, to, said) in [

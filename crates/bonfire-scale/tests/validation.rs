@@ -1,11 +1,14 @@
 //! The machine against what was published. `docs/scale.md` has the sources, and
 //! says which of them the costs were fitted to.
 
-use bonfire_scale::{Design, Hardware, Job, Outcome, Workload};
+use bonfire_scale::{Design, Hardware, Job, MACHINES, Outcome, Workload};
 
 fn run(machine: &str, workload: &str, design: Design, steps: u64) -> Outcome {
     let hardware = Hardware::named(machine).expect("a machine of the crate");
-    let workload = Workload::named(workload).expect("a workload of the crate");
+    let mut workload = Workload::named(workload).expect("a workload of the crate");
+    if hardware.cpus > 1_000 {
+        workload = workload.with_calls(10);
+    }
     let job = Job { hardware, workload, design, seed: 1, steps, loses: None };
     job.run().unwrap_or_else(|failure| panic!("{machine} {}: {failure}", design.name()))
 }
@@ -13,6 +16,48 @@ fn run(machine: &str, workload: &str, design: Design, steps: u64) -> Outcome {
 /// Whether a ratio is within 1.5 times of 1, either way.
 fn is_near(ratio: f64) -> bool {
     (1.0 / 1.5..=1.5).contains(&ratio)
+}
+
+/// What was measured on machines when their files were written, within 1.5 times: a
+/// call with no and with one running target, and signals to 1 to 1,000 threads.
+#[test]
+fn machines_that_were_measured_take_as_long_here() {
+    let mut held = 0;
+    for (name, _) in MACHINES {
+        let machine = Hardware::named(name).expect("a machine of the crate");
+        let compared = machine.compared().unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        for one in &compared {
+            assert!(one.is_near(), "{name}: {one:?}");
+        }
+        held += compared.len();
+    }
+    assert!(held >= 6, "there is at least one such machine");
+}
+
+/// The twin: a machine whose interrupts take ten times as long is told from it.
+#[test]
+fn a_machine_that_was_measured_wrongly_is_found_out() {
+    let (_, text) = MACHINES.into_iter().find(|(name, _)| *name == "guest-2").expect("in the list");
+    for key in ["deliver", "call", "signal"] {
+        let line = text.lines().find(|line| line.starts_with(&format!("{key} = "))).expect("a line of it");
+        let value = line.split("value = ").nth(1).and_then(|rest| rest.split(',').next()).expect("a value");
+        let ten = value.parse::<f64>().expect("a number") * 10.0;
+        let changed = text.replacen(line, &line.replacen(value, &ten.to_string(), 1), 1);
+        let compared = Hardware::parse("changed", &changed).expect("a machine").compared().expect("it runs");
+        assert!(compared.iter().any(|one| !one.is_near()), "{key} ten times as long: {compared:?}");
+    }
+}
+
+/// A call on 4,096 CPUs does not spend most of its time with looking for one of them,
+/// whether the caller's process has two threads or is on every CPU.
+#[test]
+fn looking_for_the_cpus_is_at_most_half_of_a_call_on_4096() {
+    for workload in ["two-threads", "one-caller"] {
+        let outcome = run("large-4096", workload, Design::Running, 4_000_000);
+        let (scan, call) =
+            (outcome.scan_ns.expect("seen"), outcome.latency_ns.expect("calls returned").median);
+        assert!(scan <= call / 2.0, "{workload}: {scan} of {call} ns");
+    }
 }
 
 /// 198, 93 and 76 us for an interrupt to 79 others and back, by how interrupts

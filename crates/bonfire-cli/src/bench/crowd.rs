@@ -7,7 +7,7 @@ use std::thread::{self, Builder, JoinHandle};
 use anyhow::{Context, Result};
 
 /// Threads that sleep, and at most one that runs.
-pub(super) struct Crowd {
+pub(crate) struct Crowd {
     over: Arc<AtomicBool>,
     /// Moves while the running thread runs.
     heartbeat: Option<Arc<AtomicU64>>,
@@ -16,7 +16,7 @@ pub(super) struct Crowd {
 
 impl Crowd {
     /// Starts `asleep` threads that sleep, and one that spins if asked for.
-    pub(super) fn start(asleep: usize, running: bool) -> Result<Self> {
+    pub(crate) fn start(asleep: usize, running: bool) -> Result<Self> {
         let over = Arc::new(AtomicBool::new(false));
         let mut crowd = Self { over, heartbeat: None, threads: Vec::new() };
         for _ in 0..asleep {
@@ -47,7 +47,7 @@ impl Crowd {
 
     /// Does `work`; what it returns, if the running thread, where there is one,
     /// ran just before and just after.
-    pub(super) fn observed<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+    pub(crate) fn observed<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         let before = self.is_running();
         let result = work();
         (before && self.is_running()).then_some(result)

@@ -3,7 +3,7 @@
 use std::fs;
 
 /// Name, and family and model where it has them: what a figure belongs to.
-pub(super) fn processor() -> Option<String> {
+pub(crate) fn processor() -> Option<String> {
     named(&fs::read_to_string("/proc/cpuinfo").ok()?)
 }
 
@@ -32,13 +32,13 @@ fn named(cpuinfo: &str) -> Option<String> {
 }
 
 /// How many tasks wanted a CPU in the last minute, on average.
-pub(super) fn load() -> Option<f64> {
+pub(crate) fn load() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
 }
 
 /// How many CPUs this process may run on. A quota of time, as a container may
 /// have, is no number of CPUs: two threads still run at once.
-pub(super) fn cpus() -> usize {
+pub(crate) fn cpus() -> usize {
     rustix::thread::sched_getaffinity(None).map_or(1, |cpus| cpus.count() as usize)
 }
 

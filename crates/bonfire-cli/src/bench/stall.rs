@@ -20,13 +20,24 @@ pub(super) fn measure(bench: &mut Bench, rounds: usize, tokens: &Tokens) {
         return bench.not_measured.push("the stall of a fenced thread: there is one CPU".into());
     }
     let memory = tokens.memory;
-    let mut storms: Vec<Storm> = vec![
+    let mut storms: Vec<Storm<'_>> = vec![
         ("QUERY (no fence)", Box::new(|| _ = raw::membarrier(Call::new(Command::Query)))),
         ("heavy", Box::new(move || memory.heavy())),
     ];
     if let Ok(core) = tokens.sync_core {
         storms.push(("SyncCore::serialise", Box::new(move || core.serialise())));
     }
+    let losses = losses(rounds, &storms);
+    let named: Vec<_> = storms.iter().map(|(name, _)| *name).zip(losses).collect();
+    for (name, _) in named.iter().filter(|(_, losses)| losses.is_empty()) {
+        bench.not_measured.push(format!("the stall by {name}: others kept the CPUs busy"));
+    }
+    bench.costs.extend(costs("stall of a fenced thread", None, named));
+}
+
+/// What the victim lost to each call of each storm, in nanoseconds, in each round in
+/// which it had its CPU throughout.
+pub(crate) fn losses(rounds: usize, storms: &[Storm<'_>]) -> Vec<Vec<f64>> {
     let mut losses = vec![Vec::new(); storms.len()];
     let desk = Desk::default();
     thread::scope(|scope| {
@@ -42,11 +53,7 @@ pub(super) fn measure(bench: &mut Bench, rounds: usize, tokens: &Tokens) {
         // Relaxed: it ends the work and publishes nothing.
         desk.asked.store(OVER, Relaxed);
     });
-    let named: Vec<_> = storms.iter().map(|(name, _)| *name).zip(losses).collect();
-    for (name, _) in named.iter().filter(|(_, losses)| losses.is_empty()) {
-        bench.not_measured.push(format!("the stall by {name}: others kept the CPUs busy"));
-    }
-    bench.costs.extend(costs("stall of a fenced thread", None, named));
+    losses
 }
 
 /// Calls within a piece of work without which its time says nothing: if there
@@ -54,7 +61,7 @@ pub(super) fn measure(bench: &mut Bench, rounds: usize, tokens: &Tokens) {
 const ENOUGH: u64 = 5;
 
 /// What is called while the victim works, by name.
-type Storm = (&'static str, Box<dyn Fn()>);
+pub(crate) type Storm<'a> = (&'static str, Box<dyn Fn() + 'a>);
 
 const OVER: u64 = u64::MAX;
 
@@ -124,7 +131,7 @@ impl Desk {
 const INTERRUPTED: u64 = u64::MAX;
 
 /// How often this thread had to give up its CPU so far.
-fn switches() -> Option<u64> {
+pub(crate) fn switches() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
     status.lines().find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:")?.trim().parse().ok())
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use bonfire_scale::{Design, Outcome};
 
-use super::fit;
+use super::growth::{Growth, growths};
 use super::json::Results;
 use super::plan::Part;
 use super::table::{count, human};
@@ -204,29 +204,19 @@ fn registering(results: &Results) -> Option<String> {
 }
 
 fn growth(results: &Results) -> Option<String> {
-    let mut text = Vec::new();
-    for workload in ["one-caller", "two-threads", "hammer-all", "hammer-processes"] {
-        for design in [Design::Running, Design::Linux2024] {
-            if let Some(exponent) = exponent(results, workload, design) {
-                let name = design.name();
-                text.push(format!("{workload} {name} {:.2} (within {:.2})", exponent.value, exponent.within));
-            }
-        }
-    }
+    let all = growths(results);
+    let told = |growth: &&Growth| {
+        matches!(growth.design, Design::Running | Design::Linux2024)
+            && matches!(
+                growth.workload.as_str(),
+                "one-caller" | "two-threads" | "hammer-all" | "hammer-processes"
+            )
+    };
+    let text = all
+        .iter()
+        .filter(told)
+        .map(|growth| format!("{} {} {}", growth.workload, growth.design.name(), growth.exponent()))
+        .collect::<Vec<_>>();
     (!text.is_empty())
         .then(|| format!("A call grows with this power of them, with 95 % intervals: {}.", text.join(", ")))
-}
-
-/// How the median call grows with the CPUs.
-pub(super) fn exponent(results: &Results, workload: &str, design: Design) -> Option<fit::Exponent> {
-    let ours = |outcome: &&Outcome| {
-        outcome.workload == workload && outcome.design == design && outcome.machine == "server-384"
-    };
-    let runs = results
-        .runs
-        .iter()
-        .filter(|run| matches!(run.part, Part::Designs | Part::Cpus))
-        .map(|run| &run.outcome);
-    let points = runs.filter(ours).filter_map(|outcome| Some((outcome.cpus as f64, median(outcome)?)));
-    fit::exponent(&points.collect::<Vec<_>>())
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use bonfire_scale::Outcome;
 use serde::{Deserialize, Serialize};
 
+use super::growth::{self, Growth};
 use super::plan::Part;
 use crate::shard::Shard;
 
@@ -51,12 +52,16 @@ struct Document<R> {
     bonfire: String,
     #[serde(flatten)]
     results: R,
+    /// Computed of the runs: not read again.
+    #[serde(default, skip_deserializing)]
+    growth: Vec<Growth>,
 }
 
 /// The report as JSON.
 pub(super) fn report(results: &Results) -> Result<String> {
     let bonfire = env!("CARGO_PKG_VERSION").to_owned();
-    let document = Document { schema: SCHEMA.to_owned(), version: VERSION, bonfire, results };
+    let growth = growth::growths(results);
+    let document = Document { schema: SCHEMA.to_owned(), version: VERSION, bonfire, results, growth };
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 

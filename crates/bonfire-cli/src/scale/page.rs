@@ -7,10 +7,11 @@ use anyhow::Result;
 use bonfire_scale::{Design, Outcome, Workload};
 
 use super::answers;
+use super::growth::{Growth, growths};
 use super::json::{Ran, Results};
 use super::plan::Part;
 use super::plot::{Axes, Series, key, lines};
-use super::table::{COLUMNS, count, human, tables};
+use super::table::{self, COLUMNS, GROWTH, count, human, tables};
 
 const STYLE: &str = "\
 body{font:16px/1.5 system-ui,sans-serif;max-width:68rem;margin:0 auto;padding:0 1rem;color:#111;background:#fff}\
@@ -40,6 +41,8 @@ pub(super) fn page(results: &Results) -> Result<String> {
     html.push_str("<h2>How costs grow</h2>");
     html.push_str(&keys()?);
     html.push_str(&plots(results)?);
+    html.push_str(&growth(results));
+    html.push_str(&switches(results));
     html.push_str("<h2>All designs</h2>");
     for table in tables(results) {
         html.push_str(&as_table(results, &table));
@@ -58,6 +61,48 @@ fn questions(results: &Results) -> String {
         let _ = write!(html, "<dt>{}</dt><dd>{}</dd>", escape(answer.question), escape(&answer.answer));
     }
     html + "</dl>"
+}
+
+/// The exponents: a row for each workload, a column for each design.
+fn growth(results: &Results) -> String {
+    let growths = growths(results);
+    let mut workloads = growths.iter().map(|growth| &growth.workload).collect::<Vec<_>>();
+    workloads.dedup();
+    let designs =
+        Design::ALL.into_iter().filter(|&design| growths.iter().any(|growth| growth.design == design));
+    let designs = designs.collect::<Vec<_>>();
+    let heads = designs.iter().map(|design| design.name()).collect::<Vec<_>>();
+    let rows = workloads.into_iter().map(|workload| {
+        let of = |design: &Design| {
+            let ours = growths.iter().find(|growth| growth.workload == *workload && growth.design == *design);
+            ours.map_or_else(|| "-".to_owned(), Growth::exponent)
+        };
+        (workload.clone(), designs.iter().map(of).collect())
+    });
+    plain_table(GROWTH, "workload", &heads, rows.collect())
+}
+
+/// What a switch pays: a row for each design.
+fn switches(results: &Results) -> String {
+    let rows = table::switches(results)
+        .into_iter()
+        .map(|(design, pays)| (design.name().to_owned(), pays.map(table::or_dash).to_vec()));
+    plain_table(table::SWITCHES, "design", &["registered", "other"], rows.collect())
+}
+
+fn plain_table(title: &str, first: &str, heads: &[&str], rows: Vec<(String, Vec<String>)>) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut html = format!("<h3>{}</h3><div class=\"wide\"><table><tr><th>{first}</th>", escape(title));
+    heads.iter().for_each(|head| html.push_str(&format!("<th>{}</th>", escape(head))));
+    html.push_str("</tr>");
+    for (name, cells) in rows {
+        let _ = write!(html, "<tr><td>{}</td>", escape(&name));
+        cells.iter().for_each(|cell| html.push_str(&format!("<td>{}</td>", escape(cell))));
+        html.push_str("</tr>");
+    }
+    html + "</table></div>"
 }
 
 /// Which mark is which design.

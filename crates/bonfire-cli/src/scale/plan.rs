@@ -127,7 +127,10 @@ impl Usual {
         for (name, _) in bonfire_scale::WORKLOADS {
             for design in Design::ALL {
                 // A round of all callers takes that many steps.
-                let is_crowded = matches!(name, "hammer-all" | "hammer-threads" | "targeted" | "run-queues");
+                let is_crowded = matches!(
+                    name,
+                    "hammer-all" | "hammer-threads" | "hammer-shared" | "targeted" | "run-queues"
+                );
                 let steps = if is_crowded { self.steps } else { self.steps / 4 };
                 self.add(Part::Designs, 384, workload(name), design, steps)?;
             }

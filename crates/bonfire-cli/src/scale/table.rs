@@ -5,6 +5,7 @@ use std::fmt::Write;
 use bonfire_scale::{Design, Outcome, Workload};
 
 use super::answers;
+use super::growth;
 use super::json::{Ran, Results};
 use super::plan::Part;
 
@@ -40,7 +41,8 @@ pub(super) fn report(results: &Results) -> String {
         let _ = writeln!(text, "\n{workload} on {machine}, {cpus} CPUs{}", says(&workload));
         text.push_str(&table(results.runs.iter().filter(ours).map(|run| &run.outcome)));
     }
-    text.push_str(&switches(results));
+    text.push_str(&switches_text(results));
+    text.push_str(&growth_text(results));
     text.push_str(&answers::text(results));
     let measured = &results.measured;
     let speed = measured.steps as f64 / measured.seconds.max(1e-9);
@@ -87,25 +89,61 @@ fn table<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> String {
     text
 }
 
-/// What a context switch pays, over all workloads of the comparison.
-fn switches(results: &Results) -> String {
-    let mut text = String::new();
-    for design in Design::ALL {
-        let mean = |of: fn(&Outcome) -> Option<f64>| {
-            let all =
-                results.runs.iter().filter(|run| run.part == Part::Designs && run.outcome.design == design);
-            let all = all.filter_map(|run| of(&run.outcome)).collect::<Vec<_>>();
-            (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
-        };
-        if let Some(registered) = mean(|outcome| outcome.switch_registered_ns) {
-            let _ = writeln!(text, "  {:12} {:>10}", design.name(), human(registered));
+/// What a context switch pays in its hook with each design, on average over all
+/// workloads of the comparison: of a process that registered, of another.
+pub(super) fn switches(results: &Results) -> Vec<(Design, [Option<f64>; 2])> {
+    let of = |design: Design, of: fn(&Outcome) -> Option<f64>| {
+        let ours = |run: &&Ran| run.part == Part::Designs && run.outcome.design == design;
+        let all = results.runs.iter().filter(ours).filter_map(|run| of(&run.outcome)).collect::<Vec<_>>();
+        (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+    };
+    let pays = |design| {
+        let registered = of(design, |outcome| outcome.switch_registered_ns);
+        (design, [registered, of(design, |outcome| outcome.switch_other_ns)])
+    };
+    Design::ALL.map(pays).into_iter().filter(|(_, pays)| pays.iter().any(Option::is_some)).collect()
+}
+
+fn switches_text(results: &Results) -> String {
+    let pays = switches(results);
+    if pays.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{SWITCHES}\n  {:12} {:>10} {:>10}\n", "", "registered", "other");
+    for (design, pays) in pays {
+        let [registered, other] = pays.map(or_dash);
+        let _ = writeln!(text, "  {:12} {registered:>10} {other:>10}", design.name());
+    }
+    text
+}
+
+/// A time, or that there is none.
+pub(super) fn or_dash(ns: Option<f64>) -> String {
+    ns.map_or_else(|| "-".into(), human)
+}
+
+/// What is said above them.
+pub(super) const SWITCHES: &str =
+    "What a context switch pays in its hook, by what its process registered for";
+/// What is said above the exponents.
+pub(super) const GROWTH: &str =
+    "How the median call grows: with this power of the number of CPUs (± half of the 95 % interval)";
+
+fn growth_text(results: &Results) -> String {
+    let growths = growth::growths(results);
+    let mut workloads = growths.iter().map(|growth| growth.workload.as_str()).collect::<Vec<_>>();
+    workloads.dedup();
+    if workloads.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{GROWTH}\n");
+    for workload in workloads {
+        let _ = writeln!(text, "  {workload}");
+        for growth in growths.iter().filter(|growth| growth.workload == workload) {
+            let _ = writeln!(text, "    {:12} {}", growth.design.name(), growth.exponent());
         }
     }
-    if text.is_empty() {
-        text
-    } else {
-        format!("\nWhat a context switch pays in its hook, process registered\n{text}")
-    }
+    text
 }
 
 fn latency(outcome: &Outcome, of: fn(&bonfire_scale::Latency) -> f64) -> String {

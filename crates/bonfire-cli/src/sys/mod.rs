@@ -1,5 +1,6 @@
 //! The few things that no safe library does: births, mappings, the raw call.
 
+mod guarded;
 mod rseq;
 
 use std::ffi::CString;
@@ -14,6 +15,7 @@ use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, set_parent_process_death_signal, waitpid};
 
+pub(crate) use guarded::Guarded;
 pub(crate) use rseq::rseq_area;
 
 /// `membarrier` with these registers, and the raw value that it returned.

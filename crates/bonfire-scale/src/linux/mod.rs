@@ -10,8 +10,8 @@
 //!
 //! A call looks at what each CPU runs and at the memory of that task, enqueues a
 //! request at each target, sends an interrupt where the queue was empty, and
-//! waits for every answer. A mutex is modelled as a queue of spinning waiters,
-//! as Linux's is while its owner runs.
+//! waits for every answer. Who waits for a mutex spins while its slice lasts, as in
+//! Linux while the owner runs, and then leaves its CPU to others.
 
 mod cross_call;
 
@@ -63,8 +63,9 @@ impl Linux {
             current: (0..cpus).map(|_| Alone(Word::ZERO)).collect(),
             memory: RefCell::default(),
             cross_call: CrossCall::new(Rc::clone(clock)),
-            one: Lock::new(),
-            per_cpu: (0..cpus).map(|_| Lock::new()).collect(),
+            // The RFC's lock is held with pre-emption off.
+            one: if serialised == Serialised::CrossCall { Lock::new() } else { Lock::mutex() },
+            per_cpu: (0..cpus).map(|_| Lock::mutex()).collect(),
         })
     }
 
