@@ -165,7 +165,7 @@ impl Job {
             self.once(&alone.with_time(ran.ended).with_calls(u64::MAX), u64::MAX, false)
         });
         let alone = alone.transpose()?.filter(|_| ran.ended >= TELLING);
-        let loss = alone.map(|alone| 1.0 - ran.useful() / alone.useful());
+        let loss = alone.map(|alone| 1.0 - ran.useful() / alone.useful()).filter(|loss| loss.is_finite());
         let trace = ran.clock.trace.as_ref().map(crate::trace::Trace::json).unwrap_or_default();
         Ok((self.outcome(&ran, loss), trace))
     }

@@ -8,7 +8,7 @@ use toml::Spanned;
 use crate::hardware::{BadFile, NS, Ps};
 
 /// The workloads that come with the crate: the name and the text of each file.
-pub const WORKLOADS: [(&str, &str); 12] = [
+pub const WORKLOADS: [(&str, &str); 13] = [
     ("one-caller", include_str!("../workloads/one-caller.toml")),
     ("two-threads", include_str!("../workloads/two-threads.toml")),
     ("hammer-all", include_str!("../workloads/hammer-all.toml")),
@@ -18,6 +18,7 @@ pub const WORKLOADS: [(&str, &str); 12] = [
     ("sleepers", include_str!("../workloads/sleepers.toml")),
     ("migrants", include_str!("../workloads/migrants.toml")),
     ("run-queues", include_str!("../workloads/run-queues.toml")),
+    ("turns", include_str!("../workloads/turns.toml")),
     ("targeted", include_str!("../workloads/targeted.toml")),
     ("starts", include_str!("../workloads/starts.toml")),
     ("rcu", include_str!("../workloads/rcu.toml")),

@@ -124,13 +124,27 @@ fn knees(results: &Results) -> Option<String> {
         (find(Design::Everywhere)?, find(Design::Running)?, find(Design::Linux2024)?);
     Some(format!(
         "Only where it may interrupt others: with {} threads calling, a bystander on a CPU of its own loses {} to \
-         a design that asks every CPU, {} to one that looks first, {} under the mutex. At most {} interrupt is \
+         a design that asks every CPU, {} to one that looks first, {} under the mutex.{} At most {} interrupt is \
          ever under way to a CPU.",
         running.callers,
         loss(everywhere)?,
         loss(running)?,
         loss(mutex)?,
+        shared(results).unwrap_or_default(),
         running.most_pending.max(everywhere.most_pending)
+    ))
+}
+
+/// What those lose who share their CPUs with callers.
+fn shared(results: &Results) -> Option<String> {
+    let find = |design| of(results, "hammer-shared", design);
+    let (running, free, mutex) = (find(Design::Running)?, find(Design::Linux2017)?, find(Design::Linux2024)?);
+    Some(format!(
+        " Who shares a CPU with a caller loses {} of what another thread that computes would leave it, {} to Linux \
+         without a mutex, {} with it.",
+        loss(running)?,
+        loss(free)?,
+        loss(mutex)?
     ))
 }
 
@@ -190,12 +204,13 @@ fn targeted(results: &Results) -> Option<String> {
 fn registering(results: &Results) -> Option<String> {
     let [running, linux] = [Design::Running, Design::Linux2024].map(|design| of(results, "starts", design));
     let (running, linux) = (running?, linux?);
-    let other = of(results, "migrants", Design::Running)?;
+    let turns = of(results, "turns", Design::Running)?;
     Some(format!(
-        "A switch pays {} for a process that registered. Registering with a second thread takes {} in the engine \
+        "A switch pays {} for a process that registered, {} for another. Registering with a second thread takes {} in the engine \
          (one poke of every CPU), {} in Linux (a grace period); bystanders lose {} to {} processes that start over \
          and over.",
-        human(other.switch_registered_ns?),
+        human(turns.switch_registered_ns?),
+        human(turns.switch_other_ns?),
         human(median(running)?),
         human(median(linux)?),
         loss(running)?,

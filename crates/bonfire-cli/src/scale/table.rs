@@ -89,11 +89,14 @@ fn table<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> String {
     text
 }
 
-/// What a context switch pays in its hook with each design, on average over all
-/// workloads of the comparison: of a process that registered, of another.
+/// What a context switch pays in its hook with each design where processes take turns:
+/// of a process that registered, of another.
 pub(super) fn switches(results: &Results) -> Vec<(Design, [Option<f64>; 2])> {
     let of = |design: Design, of: fn(&Outcome) -> Option<f64>| {
-        let ours = |run: &&Ran| run.part == Part::Designs && run.outcome.design == design;
+        let ours = |run: &&Ran| {
+            let outcome = &run.outcome;
+            run.part == Part::Designs && outcome.workload == "turns" && outcome.design == design
+        };
         let all = results.runs.iter().filter(ours).filter_map(|run| of(&run.outcome)).collect::<Vec<_>>();
         (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
     };

@@ -7,4 +7,6 @@ mod fences;
 mod filters;
 mod needs;
 mod report;
+#[cfg(not(target_arch = "s390x"))]
+mod scale;
 mod support;
