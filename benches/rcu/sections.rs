@@ -25,9 +25,9 @@ fn repeat(mut section: impl FnMut() -> u64) -> u64 {
 }
 
 fn rows() -> Vec<Row> {
-    let floor = [AtomicU64::new(0), AtomicU64::new(1)];
-    let (by_handle, by_local, by_load, by_owned) =
-        (Cell::from_pointee(1), Cell::from_pointee(1), Cell::from_pointee(1), Cell::from_pointee(1));
+    let (word, shared) = (AtomicU64::new(0), sys::leaked());
+    let (by_solo, by_handle, by_local, by_load, by_owned) =
+        (Cell::from_pointee(1), Cell::from_pointee(1), Cell::from_pointee(1), Cell::from_pointee(1), Cell::from_pointee(1));
     let mut cache = Cache::new(Arc::new(Cell::from_pointee(1)));
     let (std_lock, parking_lock) = (RwLock::new(1), parking_lot::RwLock::new(1));
     let swap = arc_swap::ArcSwap::from_pointee(1);
@@ -39,7 +39,15 @@ fn rows() -> Vec<Row> {
     let of_sdd = sdd::AtomicShared::new(1);
     let of_kovan = kovan::Atom::new(1_u64);
     let mut rows: Vec<Row> = vec![
-        ("bare: store, light, load, store", Box::new(move || repeat(|| bare(&floor)))),
+        ("bare: store, light, load, store", Box::new(move || repeat(|| sys::bare(&word, &shared)))),
+        (
+            "bonfire-rcu, one at a time",
+            Box::new(move || {
+                let (mut handle, cell) = (Global::handle(), &by_solo);
+                let mut solo = handle.solo().expect("fences are light");
+                repeat(|| *cell.see(&solo.read()))
+            }),
+        ),
         (
             "bonfire-rcu, by handle",
             Box::new(move || {
@@ -78,15 +86,6 @@ fn rows() -> Vec<Row> {
         ));
     }
     rows
-}
-
-#[inline(always)]
-fn bare(words: &[AtomicU64; 2]) -> u64 {
-    words[0].store(1, Relaxed);
-    bonfire::light();
-    let seen = words[1].load(Acquire);
-    words[0].store(0, Release);
-    seen
 }
 
 /// Measures all rows in turn, and prints them.

@@ -2,7 +2,19 @@
 #![expect(unsafe_code, reason = "peers whose read sides are unsafe, and C")]
 
 use std::hint::black_box;
-use std::sync::atomic::{AtomicPtr, Ordering::*};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::*};
+
+/// The floor: what every section does that is read by a light fence, and no more. It reads
+/// through a pointer, as all the others do.
+#[inline(always)]
+pub(crate) fn bare(word: &AtomicU64, shared: &AtomicPtr<u64>) -> u64 {
+    word.store(1, Relaxed);
+    bonfire::light();
+    // SAFETY: the value is never freed, and is not null.
+    let seen = unsafe { *shared.load(Acquire) };
+    word.store(0, Release);
+    seen
+}
 
 /// A section of crossbeam's.
 #[inline(always)]

@@ -54,6 +54,13 @@ impl<M: Machine> Grace<M> {
         [("epoch", epoch), ("line", &updaters.line), ("done", &updaters.done)]
     }
 
+    /// The lock of whoever begins or ends a grace period; for a machine on which its holder
+    /// can be gone. Whoever frees it then makes a heavy fence: the one of a grace period that
+    /// was begun may be missing.
+    pub fn lock(&self) -> &M::Lock {
+        &self.updaters.lock
+    }
+
     /// The epoch that a reader takes.
     #[inline(always)]
     pub(crate) fn epoch(&self) -> u64 {

@@ -30,6 +30,15 @@ impl<M: Machine> Slot<M> {
         [("held", &self.held), ("taken", &self.taken)]
     }
 
+    /// Gives the slot back if it says [`ANY`]; for a machine on which its owner can be gone
+    /// that was loading a pointer.
+    pub fn give_back_if_any(&self) {
+        if self.held.load(Site::Scan) == ANY {
+            let_go(self);
+            self.give_back();
+        }
+    }
+
     /// Gives the slot back.
     pub fn give_back(&self) {
         vacate::<M>(self);

@@ -59,9 +59,7 @@ impl<M: Machine> Record<M> {
 
     /// Leaves all sections and gives the record back.
     pub fn give_back(&self, machine: &M) {
-        // PAIRS(left): as in `leave`.
-        self.section.store(OUTSIDE_FULL, Site::Leave);
-        self.look_for_sleeper(machine);
+        self.leave_all(machine);
         vacate::<M>(self);
     }
 
@@ -121,9 +119,11 @@ impl<M: Machine> Record<M> {
         self.quiet.store(u64::MAX, Site::Asleep);
     }
 
-    /// Wakes whoever sleeps until the owner has left, with the fence that it takes to see
-    /// that.
-    fn look_for_sleeper(&self, machine: &M) {
+    /// Leaves all sections, and wakes whoever sleeps until then, with the fence that it
+    /// takes to see that. Behind it the owner counts as not told of light fences.
+    fn leave_all(&self, machine: &M) {
+        // PAIRS(left): as in `leave_alone`.
+        self.section.store(OUTSIDE_FULL, Site::Leave);
         // PAIRS(sleep): with the heavy fence in `sleep`, which may be a full one.
         machine.full(Site::LeaveFull);
         if self.quiet.load(Site::LeaveQuiet) == 0 {
@@ -146,8 +146,16 @@ impl<M: Machine> Claimable<M> for Record<M> {
 
 /// How many sections a thread has open beside the first, and whether that one was entered
 /// with a full fence.
+///
+/// A signal handler may enter and leave between any two steps of its thread: it leaves the
+/// count as it was, and `is_deep` set rather than not.
 #[derive(Debug, Default)]
-pub struct Depth(Cell<u32>);
+pub struct Depth {
+    count: Cell<u32>,
+    /// Whether to look at the count when a section is left. Of the owner's last section only
+    /// it may be set with a count of 0.
+    is_deep: Cell<bool>,
+}
 
 /// The first section was entered with a full fence, and is left with one.
 const WITH_FULL: u32 = 1 << 31;
@@ -156,7 +164,7 @@ impl Depth {
     /// No section.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Cell::new(0))
+        Self { count: Cell::new(0), is_deep: Cell::new(false) }
     }
 }
 
@@ -166,8 +174,18 @@ impl Depth {
 #[inline(always)]
 pub fn enter<M: Machine>(machine: &M, grace: &Grace<M>, record: &Record<M>, depth: &Depth) {
     if record.section.load(Site::Own) != OUTSIDE {
-        return enter_slowly(machine, grace, record, depth);
+        // The count goes by value, here and in `leave`: its address, once known to a call,
+        // would keep a handle in memory where it can be in registers.
+        depth.count.set(enter_slowly(machine, grace, record, depth.count.get()));
+        return depth.is_deep.set(depth.count.get() != 0);
     }
+    enter_alone(machine, grace, record);
+}
+
+/// Enters a section where [`may_be_alone`] has said that there is nothing to look at, and
+/// each section since has been left by [`leave_alone`].
+#[inline(always)]
+pub fn enter_alone<M: Machine>(machine: &M, grace: &Grace<M>, record: &Record<M>) {
     announce(grace, record);
     // PAIRS(section): with the heavy fence of a grace period. Either its updater sees that
     // we are inside, or we see what it published.
@@ -184,31 +202,40 @@ fn announce<M: Machine>(grace: &Grace<M>, record: &Record<M>) {
     record.section.store(epoch, Site::Enter);
 }
 
-/// Enters inside another section, or before the machine was known to be ready.
+/// Enters inside another section, or before the machine was known to be ready; the count
+/// that comes of it.
 #[cold]
-fn enter_slowly<M: Machine>(machine: &M, grace: &Grace<M>, record: &Record<M>, depth: &Depth) {
+fn enter_slowly<M: Machine>(machine: &M, grace: &Grace<M>, record: &Record<M>, count: u32) -> u32 {
     if record.is_inside() {
-        depth.0.set(depth.0.get() + 1);
-        assert!(depth.0.get() & !WITH_FULL < u32::MAX >> 2, "a billion read sections of one thread are open");
-        return;
+        assert!(count & !WITH_FULL < u32::MAX >> 2, "a billion read sections of one thread are open");
+        return count + 1;
     }
     announce(grace, record);
     if machine.is_ready() {
         // PAIRS(section): as in `enter`.
         machine.light(Site::EnterLight);
+        0
     } else {
         // PAIRS(section): with the heavy fence, which may be a full one.
         machine.full(Site::EnterFull);
-        depth.0.set(WITH_FULL);
+        WITH_FULL
     }
 }
 
 /// Leaves a section: the last one that is open, or one of several.
 #[inline(always)]
 pub fn leave<M: Machine>(machine: &M, record: &Record<M>, depth: &Depth) {
-    if depth.0.get() != 0 {
-        return leave_slowly(machine, record, depth);
+    if depth.is_deep.get() {
+        let left = leave_slowly(machine, record, depth.count.get());
+        depth.count.set(left.unwrap_or(0));
+        return depth.is_deep.set(left.is_some());
     }
+    leave_alone(machine, record);
+}
+
+/// Leaves a section that was entered by [`enter_alone`].
+#[inline(always)]
+pub fn leave_alone<M: Machine>(machine: &M, record: &Record<M>) {
     // PAIRS(left): with `has_left`. Our reads are done.
     record.section.store(OUTSIDE, Site::Leave);
     // PAIRS(sleep): with the heavy fence in `sleep`.
@@ -218,14 +245,28 @@ pub fn leave<M: Machine>(machine: &M, record: &Record<M>, depth: &Depth) {
     }
 }
 
+/// Leaves one of several, or the last one if there were several or it was entered with a
+/// full fence; the count that is left if a section is.
 #[cold]
-fn leave_slowly<M: Machine>(machine: &M, record: &Record<M>, depth: &Depth) {
-    let open = depth.0.get();
-    if open & !WITH_FULL != 0 {
-        return depth.0.set(open - 1);
+fn leave_slowly<M: Machine>(machine: &M, record: &Record<M>, count: u32) -> Option<u32> {
+    match count {
+        0 => leave_alone(machine, record),
+        WITH_FULL => record.leave_all(machine),
+        deeper => return Some(deeper - 1),
     }
-    depth.0.set(0);
-    // PAIRS(left): as in `leave`.
-    record.section.store(OUTSIDE_FULL, Site::Leave);
-    record.look_for_sleeper(machine);
+    None
+}
+
+/// Whether light fences are enough from here on; if so, leaves every section of the owner's,
+/// which then enters and leaves by [`enter_alone`] and [`leave_alone`].
+pub fn may_be_alone<M: Machine>(machine: &M, record: &Record<M>, depth: &Depth) -> bool {
+    let is_ready = machine.is_ready();
+    if is_ready {
+        record.leave_all(machine);
+        depth.count.set(0);
+        depth.is_deep.set(false);
+        // PAIRS(left): one word, as in `leave_all`: it is outside, and told.
+        record.section.store(OUTSIDE, Site::Leave);
+    }
+    is_ready
 }

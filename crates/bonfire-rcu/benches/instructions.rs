@@ -15,14 +15,18 @@ use std::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use bonfire_rcu::{Cache, Cell, Global, Handle};
+use bonfire_rcu::{Cache, Cell, Global, Handle, Solo};
 use callgrind::{CALLS, Counted, count_all};
 
-const COUNTED: [Counted; 6] = [
+const COUNTED: [Counted; 7] = [
     ("a turn: load, add, count, branch", None, || _ = counted_turns(&AtomicU64::new(1))),
     ("with a bare section: two stores more", None, || {
         let words = [AtomicU64::new(0), AtomicU64::new(1)];
         _ = counted_bare(black_box(&words[0]), black_box(&words[1]));
+    }),
+    ("with a section, one at a time", Some(12), || {
+        let (cell, mut handle) = ready();
+        _ = counted_solo(black_box(&mut handle.solo().expect("fences are light")), black_box(&cell));
     }),
     ("with a section by handle", Some(15), || {
         let (cell, handle) = ready();
@@ -54,7 +58,7 @@ fn ready() -> (Cell<u64>, Handle) {
 
 /// [`CALLS`] turns, each of which looks and adds.
 #[inline(always)]
-fn turns(look: impl Fn() -> u64) -> u64 {
+fn turns(mut look: impl FnMut() -> u64) -> u64 {
     let mut sum = 0_u64;
     for _ in 0..CALLS {
         sum = sum.wrapping_add(look());
@@ -79,6 +83,11 @@ fn counted_bare(word: &AtomicU64, shared: &AtomicU64) -> u64 {
         word.store(0, Release);
         seen
     })
+}
+
+#[inline(never)]
+fn counted_solo(solo: &mut Solo<'_>, cell: &Cell<u64>) -> u64 {
+    turns(|| *cell.see(&solo.read()))
 }
 
 #[inline(never)]

@@ -10,7 +10,7 @@ use crate::fences::{self, Program};
 use crate::garbage::Garbage;
 use crate::guard::Visit;
 use crate::stall::{Patience, Stall};
-use crate::sys::{self, Segments};
+use crate::sys::{self, Home, Segments};
 use crate::{Guard, Handle};
 
 /// Readers, and updaters that wait for them.
@@ -39,12 +39,23 @@ use crate::{Guard, Handle};
 /// TABLES.barrier(); // what was retired is dropped
 /// assert_eq!(TABLES.unreclaimed_bytes(), 0);
 /// ```
+///
+/// It cannot go while somebody reads: handles borrow it, or share it by an `Arc`.
+///
+/// ```compile_fail,E0505
+/// let domain = bonfire_rcu::Domain::new();
+/// let handle = domain.handle();
+/// let guard = handle.read();
+/// drop(domain);
+/// drop(guard);
+/// ```
 pub struct Domain {
     pub(crate) grace: Grace<Program>,
     pub(crate) readers: Roster<Program, Segments<Record<Program>>>,
     pub(crate) slots: Roster<Program, Segments<Slot<Program>>>,
     pub(crate) garbage: Garbage,
-    patience: Patience,
+    pub(crate) patience: Patience,
+    home: Home,
 }
 
 static GLOBAL: Domain = Domain::new();
@@ -59,7 +70,16 @@ impl Domain {
             slots: Roster::new(Segments::none()),
             garbage: Garbage::new(),
             patience: Patience::new(),
+            home: Home::new(),
         }
+    }
+
+    /// This domain, as it is in this process: a forked child first takes it over from the
+    /// threads that it does not have. So whatever claims, retires, waits or collects comes here.
+    #[inline]
+    fn here(&self) -> &Self {
+        self.home.enter(self);
+        self
     }
 
     /// Takes a record, for sections without a look-up.
@@ -75,7 +95,7 @@ impl Domain {
     /// # Panics
     /// Inside a section of the same domain: it would wait for itself.
     pub fn synchronize(&self) {
-        self.refuse_to_wait_for_myself();
+        self.here().refuse_to_wait_for_myself();
         let mut patience = self.patience.begin();
         self.grace.synchronize(&Program, &self.readers, &mut |record| patience.ends(record));
         self.collect();
@@ -105,14 +125,14 @@ impl Domain {
     /// # Panics
     /// Inside a section of the same domain, and in a destructor of what was retired.
     pub fn barrier(&self) {
-        self.refuse_to_wait_for_myself();
+        self.here().refuse_to_wait_for_myself();
         assert!(!sys::local().collects.get(), "barrier was called by a destructor that it would wait for");
         self.garbage.finish(self);
     }
 
     /// Drops what can be dropped without waiting.
     pub fn collect(&self) {
-        self.garbage.collect(self);
+        self.garbage.collect(self.here());
     }
 
     /// About how much memory is kept by what was retired and is not dropped: what it takes
@@ -132,13 +152,14 @@ impl Domain {
     /// and twice that, and four times, and so on. Without it the first sentence of the
     /// report is written to standard error after a second.
     ///
-    /// `report` is called by the updater that waits.
+    /// `report` is called by the updater that waits, which holds up the others meanwhile: it
+    /// may not wait for readers of this domain itself, which panics.
     pub fn set_stall_report(&self, patience: Duration, report: fn(&Stall)) {
-        self.patience.set(patience, report);
+        self.here().patience.set(patience, report);
     }
 
     pub(crate) fn discard(&self, retired: sys::Retired) {
-        self.garbage.discard(retired, self);
+        self.garbage.discard(retired, self.here());
     }
 
     /// Waits for the grace period of `ticket`.
@@ -158,12 +179,19 @@ impl Domain {
             !self.am_i_inside(),
             "an updater must not wait inside a read section of its own thread: drop the guard first"
         );
+        assert!(!sys::local().reports.get(), "a report of a reader that stays must not wait for readers");
+    }
+
+    /// Takes a slot.
+    pub(crate) fn take_slot(&self) -> &Slot<Program> {
+        fences::register_in_background();
+        self.here().slots.claim().expect("a domain has room for a hundred million guards")
     }
 
     /// Takes a record for the calling thread.
     pub(crate) fn take_record(&self) -> &Record<Program> {
         fences::register_in_background();
-        let record = self.readers.claim().expect("a domain has room for a hundred million threads");
+        let record = self.here().readers.claim().expect("a domain has room for a hundred million threads");
         record.prepare(sys::local().number());
         record
     }
@@ -178,6 +206,7 @@ impl Default for Domain {
 impl Drop for Domain {
     fn drop(&mut self) {
         // Nobody reads any more: readers borrow the domain. What is left is dropped.
+        self.here();
         self.garbage.empty();
     }
 }

@@ -79,12 +79,18 @@ pub fn register(policy: bonfire::Policy) -> Result<(), bonfire::Refusal> {
     }
 }
 
-/// Has the process registered in the background, once.
+/// Has the process registered in the background, once; and a child that was forked before
+/// that was done.
 #[cfg(feature = "std")]
 pub(crate) fn register_in_background() {
-    static STARTED: std::sync::Once = std::sync::Once::new();
-    STARTED.call_once(|| {
+    use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    /// In which process it was begun last: its forks and 1.
+    static BEGUN: AtomicU64 = AtomicU64::new(0);
+
+    let here = sys::forks() + 1;
+    // Relaxed: it says who begins, and publishes nothing.
+    if BEGUN.load(Relaxed) != here && BEGUN.swap(here, Relaxed) != here && !process::is_registered() {
         // If it is refused, fences stay full: nobody needs to hear of it.
         drop(process::register_in_background());
-    });
+    }
 }

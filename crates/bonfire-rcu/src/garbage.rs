@@ -8,13 +8,13 @@
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, MutexGuard, PoisonError};
 use std::vec::Vec;
 
 use bonfire_rcu_core::{ANY, Ticket, scan};
 
 use crate::Domain;
-use crate::sys::{self, Retired};
+use crate::sys::{self, Lock, Retired};
 
 /// A batch is full with this many things …
 const FULL: usize = 2048;
@@ -23,14 +23,14 @@ const FULL_BYTES: usize = 2 << 20;
 const BOUND_BYTES: usize = 32 << 20;
 
 pub(crate) struct Garbage {
-    queue: Mutex<Queue>,
+    pub(crate) queue: Lock<Queue>,
     /// Somebody is done with a batch.
     dropped: Condvar,
     bytes: AtomicUsize,
     bound: AtomicUsize,
 }
 
-struct Queue {
+pub(crate) struct Queue {
     open: Batch,
     sealed: VecDeque<(Ticket, Batch)>,
     /// The numbers of the batches that were taken out to be dropped, and are not yet.
@@ -58,6 +58,9 @@ impl Batch {
 }
 
 impl Queue {
+    pub(crate) const EMPTY: Self =
+        Self { open: Batch::EMPTY, sealed: VecDeque::new(), in_hand: Vec::new(), next: 0 };
+
     /// The open batch joins the line.
     fn seal(&mut self, domain: &Domain) {
         if !self.open.things.is_empty() {
@@ -70,9 +73,8 @@ impl Queue {
 
 impl Garbage {
     pub(crate) const fn new() -> Self {
-        let queue = Queue { open: Batch::EMPTY, sealed: VecDeque::new(), in_hand: Vec::new(), next: 0 };
         Self {
-            queue: Mutex::new(queue),
+            queue: Lock::new(Queue::EMPTY),
             dropped: Condvar::new(),
             bytes: AtomicUsize::new(0),
             bound: AtomicUsize::new(BOUND_BYTES),
@@ -88,7 +90,16 @@ impl Garbage {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
+    }
+
+    /// Forgets the batches that other threads had taken out to drop: in a forked child, which
+    /// does not have them. What was in them stays.
+    pub(crate) fn forget_hands(&self) {
+        let mut queue = self.queue();
+        queue.in_hand.clear();
+        let sealed: usize = queue.sealed.iter().map(|(_, batch)| batch.bytes).sum();
+        self.bytes.store(sealed + queue.open.bytes, Relaxed);
     }
 
     /// Takes `thing`, and now and then takes care of what was taken before.
@@ -195,7 +206,8 @@ impl Garbage {
                 panicked.get_or_insert(panic);
             }
         }
-        self.bytes.fetch_sub(freed, Relaxed);
+        // Not below 0: a child that was forked by a destructor has forgotten the batch.
+        let _ = self.bytes.fetch_update(Relaxed, Relaxed, |bytes| Some(bytes.saturating_sub(freed)));
         if let Some(panic) = panicked {
             resume_unwind(panic);
         }
@@ -205,7 +217,7 @@ impl Garbage {
     pub(crate) fn empty(&mut self) {
         // A destructor may retire more, in a domain that is going.
         loop {
-            let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let queue = self.queue.get_mut();
             let mut batches: Vec<Batch> = queue.sealed.drain(..).map(|(_, batch)| batch).collect();
             batches.push(core::mem::replace(&mut queue.open, Batch::EMPTY));
             if batches.iter().all(|batch| batch.things.is_empty()) {

@@ -16,7 +16,7 @@ pub use domain::{Domain, Global, Reach};
 #[cfg(feature = "std")]
 mod guard;
 #[cfg(feature = "std")]
-pub use guard::{Guard, Handle};
+pub use guard::{Guard, Handle, Solo};
 
 #[cfg(feature = "std")]
 mod cell;

@@ -5,7 +5,7 @@ use core::ops::Deref;
 
 use bonfire_rcu_core::Slot;
 
-use crate::fences::{self, Program};
+use crate::fences::Program;
 use crate::sys::{Hold, Place, Pointer, Shared};
 use crate::{Global, Reach};
 
@@ -30,8 +30,7 @@ pub struct OwnedGuard<P: Pointer, D: Reach = Global> {
 
 impl<P: Pointer, D: Reach> OwnedGuard<P, D> {
     pub(crate) fn load(shared: &Shared<P>, domain: D) -> Self {
-        fences::register_in_background();
-        let slot = Place::take(domain, |domain| domain.slots.claim().expect("room for a hundred million"));
+        let slot = Place::take(domain, |domain| domain.take_slot());
         Self { value: shared.hold(&slot), slot }
     }
 

@@ -3,14 +3,12 @@
 use core::fmt;
 use core::panic::Location;
 use std::io::Write;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use bonfire_rcu_core::Record;
 
 use crate::fences::Program;
-use crate::sys;
+use crate::sys::{self, Lock};
 
 /// A reader that an updater waits for.
 #[derive(Clone, Debug)]
@@ -44,15 +42,18 @@ impl fmt::Display for Stall {
 type Report = fn(&Stall);
 
 /// How long updaters wait before they say so, and to whom.
-pub(crate) struct Patience(Mutex<(Duration, Report)>);
+pub(crate) struct Patience(pub(crate) Lock<(Duration, Report)>);
 
 impl Patience {
+    /// What is done if nobody said what to do.
+    pub(crate) const COMPLAINS: (Duration, Report) = (Duration::from_secs(1), complain);
+
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new((Duration::from_secs(1), complain)))
+        Self(Lock::new(Self::COMPLAINS))
     }
 
     pub(crate) fn set(&self, patience: Duration, report: Report) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (patience, report);
+        *self.0.lock() = (patience, report);
     }
 
     /// An updater begins to wait.
@@ -72,7 +73,7 @@ pub(crate) struct Waiting<'a> {
 impl Waiting<'_> {
     /// It has slept for `record` once more.
     pub(crate) fn ends(&mut self, record: &Record<Program>) {
-        let (patience, report) = *self.patience.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (patience, report) = *self.patience.0.lock();
         let since = match self.since {
             Some((since, of)) if core::ptr::eq(of, record) => since,
             _ => {
@@ -83,12 +84,29 @@ impl Waiting<'_> {
         let waited = since.elapsed();
         if waited >= self.next {
             self.next = waited * 2;
+            let _reporting = Reporting::begin();
             report(&Stall { thread: record.who(), waited, place: sys::to_place(record.place()) });
         }
     }
 }
 
-/// What is done if nobody said what to do.
+/// While this lives, the calling thread reports a reader, under the lock of the domain.
+struct Reporting;
+
+impl Reporting {
+    fn begin() -> Self {
+        sys::local().reports.set(true);
+        Self
+    }
+}
+
+impl Drop for Reporting {
+    fn drop(&mut self) {
+        sys::local().reports.set(false);
+    }
+}
+
+/// Says it on standard error.
 fn complain(stall: &Stall) {
     // That it cannot be written is not to be helped.
     let _ = writeln!(std::io::stderr(), "bonfire-rcu: {stall}");

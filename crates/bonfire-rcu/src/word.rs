@@ -41,25 +41,19 @@ impl Word for AtomicWord {
 
 /// The lock of a program: one that sleeps.
 #[cfg(feature = "std")]
-pub(crate) struct SystemLock(std::sync::Mutex<()>);
+pub(crate) struct SystemLock(pub(crate) sys::Lock<()>);
 
 #[cfg(feature = "std")]
 impl Lock for SystemLock {
-    const FREE: Self = Self(std::sync::Mutex::new(()));
+    const FREE: Self = Self(sys::Lock::new(()));
 
     fn with<R>(&self, body: impl FnOnce() -> R) -> R {
-        // What the lock guards is whole after each step, also if a report panicked.
-        let _held = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _held = self.0.lock();
         body()
     }
 
     fn try_with<R>(&self, body: impl FnOnce() -> R) -> Option<R> {
-        use std::sync::TryLockError;
-        let _held = match self.0.try_lock() {
-            Ok(held) => held,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
+        let _held = self.0.try_lock()?;
         Some(body())
     }
 }

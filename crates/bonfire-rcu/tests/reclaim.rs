@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use bonfire_rcu::{Cell, Domain, Global, OptionCell};
+use bonfire_rcu::{Cell, Domain, Global, Handle, OptionCell};
 
 /// Counts itself when it is dropped.
 struct Counted(Arc<AtomicUsize>);
@@ -57,6 +57,39 @@ fn sections_nest_and_end_in_any_order() {
     }
     updater.join().unwrap();
     assert_eq!(count.load(SeqCst), 1);
+}
+
+#[test]
+fn sections_one_at_a_time_hold_too() {
+    bonfire_rcu::register(bonfire::Policy::Refuse).unwrap();
+    let domain = Arc::new(Domain::new());
+    let (count, counted) = dropped();
+    let cell = Cell::new_in(Arc::new(counted()), Arc::clone(&domain));
+    let mut handle = Handle::new(Arc::clone(&domain));
+    // A section that was forgotten is over when nothing borrows the handle any more.
+    std::mem::forget(handle.read());
+    std::mem::forget(handle.read());
+    let mut solo = handle.solo().expect("the process is registered");
+    domain.synchronize();
+    for round in 1..3 {
+        let guard = solo.read();
+        let seen = cell.see(&guard);
+        cell.store(Arc::new(counted()));
+        let updater = thread::spawn({
+            let domain = Arc::clone(&domain);
+            move || domain.barrier()
+        });
+        (0..100).for_each(|_| thread::yield_now());
+        assert_eq!(seen.0.load(SeqCst), round - 1, "dropped in a section that sees it");
+        drop(guard);
+        updater.join().unwrap();
+        assert_eq!(count.load(SeqCst), round);
+    }
+    // Back to sections that nest.
+    let (outer, inner) = (handle.read(), handle.read());
+    drop(outer);
+    drop(inner);
+    domain.synchronize();
 }
 
 #[test]

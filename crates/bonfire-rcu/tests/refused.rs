@@ -88,3 +88,51 @@ fn a_reader_that_stays_is_reported() {
     });
     assert_ne!(REPORTED.load(SeqCst), 0);
 }
+
+/// As one that was killed there: what it forgot is open for ever. It is reported, again and
+/// again, and nothing is freed under it.
+#[test]
+fn a_thread_that_ended_in_a_section_is_reported() {
+    static REPORTS: AtomicU64 = AtomicU64::new(0);
+    static DOMAIN: Domain = Domain::new();
+    DOMAIN.set_stall_report(Duration::from_millis(1), |_| _ = REPORTS.fetch_add(1, SeqCst));
+    let ended = thread::spawn(|| {
+        let handle = DOMAIN.handle();
+        std::mem::forget(handle.read());
+        std::mem::forget(handle);
+    });
+    ended.join().unwrap();
+    // It waits until this process ends.
+    thread::spawn(|| DOMAIN.synchronize());
+    while REPORTS.load(SeqCst) < 2 {
+        thread::yield_now();
+    }
+    let dropped = Arc::new(());
+    DOMAIN.retire_arc(Arc::clone(&dropped));
+    DOMAIN.collect();
+    assert_eq!(Arc::strong_count(&dropped), 2);
+}
+
+#[test]
+fn a_report_does_not_wait_for_readers() {
+    static REFUSED: AtomicU64 = AtomicU64::new(0);
+    static DOMAIN: Domain = Domain::new();
+    DOMAIN.set_stall_report(Duration::ZERO, |_| {
+        let refused = panics(|| DOMAIN.synchronize()).contains("a report of a reader");
+        REFUSED.fetch_add(u64::from(refused), SeqCst);
+    });
+    let inside = std::sync::Barrier::new(2);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let handle = DOMAIN.handle();
+            let guard = handle.read();
+            inside.wait();
+            while REFUSED.load(SeqCst) == 0 {
+                thread::yield_now();
+            }
+            drop(guard);
+        });
+        inside.wait();
+        DOMAIN.synchronize();
+    });
+}

@@ -10,6 +10,7 @@
 //! and [`page`] tells what came of it.
 
 mod excuse;
+mod hazards;
 pub(crate) mod machine;
 mod matrix;
 mod page;

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::machine::{Mutant, become_mutant};
-use super::sharing;
 use super::stage::{Cast, NEW, OLD, POISON, Stage};
 use super::system::{self, Minimal, Of, Program, System};
+use super::{hazards, sharing};
 use crate::explorer::{Exploration, Outcome, Rules};
 use crate::vocabulary::{Act, On, user};
 use bonfire_abi::Command;
 use bonfire_engine::{Everywhere, Running};
+use bonfire_rcu_core::may_be_alone;
 
 pub(crate) type Part = fn(&Cast<'_>);
 
@@ -88,6 +89,20 @@ pub fn scenarios() -> Vec<Scenario> {
                 |reader| {
                     reader.section(reader.record(0), 0);
                     reader.section(reader.record(0), 1);
+                },
+                REPLACES,
+            ],
+            2,
+        ),
+        Scenario::new(
+            "one at a time",
+            "the same, of a reader that asked once whether there is anything to look at",
+            &[
+                |reader| {
+                    let record = reader.record(0);
+                    assert!(may_be_alone(&reader.machine, record, &reader.depth));
+                    reader.section_alone(record, 0);
+                    reader.section_alone(record, 1);
                 },
                 REPLACES,
             ],
@@ -249,59 +264,8 @@ pub fn scenarios() -> Vec<Scenario> {
             ],
             1,
         ),
-        Scenario {
-            before: |cast| cast.take_slot(),
-            ..Scenario::new(
-                "hazard",
-                "a reader holds a pointer in a slot, while an updater replaces it, scans, and frees",
-                &[
-                    |reader| reader.hazard(0),
-                    |updater| {
-                        updater.unpublish();
-                        updater.synchronize();
-                        updater.free_unless_held();
-                    },
-                ],
-                1,
-            )
-        },
-        Scenario {
-            before: |cast| cast.take_slot(),
-            ..Scenario::new(
-                "hazard, again",
-                "a reader lets go and holds again, while an updater scans",
-                &[
-                    |reader| {
-                        reader.hazard(0);
-                        reader.hazard(1);
-                    },
-                    |updater| {
-                        updater.unpublish();
-                        updater.synchronize();
-                        updater.free_unless_held();
-                    },
-                ],
-                2,
-            )
-        },
-        Scenario {
-            before: |cast| cast.take_slot(),
-            registers: true,
-            ..Scenario::new(
-                "hazard, not registered",
-                "the same in a process that never registers",
-                &[
-                    |reader| reader.hazard(0),
-                    |updater| {
-                        updater.unpublish();
-                        updater.synchronize();
-                        updater.free_unless_held();
-                    },
-                ],
-                1,
-            )
-        },
     ];
+    all.extend(hazards::scenarios());
     all.extend(sharing::scenarios());
     all
 }

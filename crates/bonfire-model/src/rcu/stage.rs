@@ -7,7 +7,10 @@
 use std::rc::Rc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use bonfire_rcu_core::{ANY, Depth, Grace, Record, Roster, Slot, Ticket, enter, hold, leave, let_go, scan};
+use bonfire_rcu_core::{
+    ANY, Depth, Grace, Machine, Record, Roster, Site, Slot, Ticket, Word, enter, enter_alone, hold, leave,
+    leave_alone, let_go, scan,
+};
 
 use super::machine::{Process, Readers, after_load, is_planted};
 use super::plant::Plant;
@@ -81,7 +84,7 @@ impl Stage {
 pub(crate) struct Cast<'a> {
     pub(crate) stage: &'a Stage,
     pub(crate) machine: Readers,
-    depth: Depth,
+    pub(crate) depth: Depth,
 }
 
 /// The reader's part.
@@ -153,11 +156,39 @@ impl Cast<'_> {
         self.leave(record);
     }
 
+    /// The same, of a reader that has nothing to look at.
+    #[track_caller]
+    pub(crate) fn section_alone(&self, record: &Record<Readers>, register: Register) {
+        enter_alone(&self.machine, &self.stage.grace, record);
+        self.look(self.load(), register);
+        leave_alone(&self.machine, record);
+    }
+
     /// Holds the pointer in a slot, and reads.
     #[track_caller]
     pub(crate) fn hazard(&self, register: Register) {
         let slot = &self.stage.slots.table()[0];
         let loaded = hold(&self.machine, slot, || self.load());
+        self.look(loaded, register);
+        let_go::<Readers>(slot);
+    }
+
+    /// The same, as most hazard pointers do it: without saying that the slot holds anything
+    /// while the pointer is loaded, so that it must be loaded again.
+    #[track_caller]
+    pub(crate) fn hazard_by_reloading(&self, register: Register) {
+        let slot = &self.stage.slots.table()[0];
+        let [(_, held), _] = slot.words();
+        let mut loaded = self.load();
+        loop {
+            Word::store(held, loaded, Site::Hold);
+            self.machine.light(Site::HoldLight);
+            let again = self.load();
+            if again == loaded {
+                break;
+            }
+            loaded = again;
+        }
         self.look(loaded, register);
         let_go::<Readers>(slot);
     }

@@ -18,6 +18,8 @@ pub(crate) struct Local {
     pub(crate) depth: Depth,
     /// Whether this thread is running destructors of what was retired.
     pub(crate) collects: Cell<bool>,
+    /// Whether this thread is reporting a reader.
+    pub(crate) reports: Cell<bool>,
     /// What the system calls the thread; 0 if it was not asked yet.
     number: Cell<u64>,
     /// Not to be sent: there is one for each thread.
@@ -25,7 +27,8 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// What the system calls the thread.
+    /// What the system calls the thread, or called it when it was asked first: a thread that
+    /// forks goes on under its old number.
     pub(crate) fn number(&self) -> u64 {
         if self.number.get() == 0 {
             self.number.set(this_thread());
@@ -48,6 +51,7 @@ std::thread_local! {
             record: Cell::new(None),
             depth: Depth::new(),
             collects: Cell::new(false),
+            reports: Cell::new(false),
             number: Cell::new(0),
             _thread: core::marker::PhantomData,
         }
@@ -80,23 +84,41 @@ pub(crate) fn global_domain() -> &'static Domain {
 /// reads after that.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn at_thread_exit() {
-    use std::sync::OnceLock;
-    static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
+    if let Some(key) = key() {
+        let some = core::ptr::without_provenance(1);
+        // SAFETY: the key was made; the value is never followed. If there is no memory for
+        // it, the record stays taken: no harm but its 128 bytes.
+        unsafe { libc::pthread_setspecific(key, some) };
+    }
+}
+
+/// The key; `None` if there is no room for one more.
+///
+/// Made without a lock: a child that was forked meanwhile would wait for it for ever.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn key() -> Option<libc::pthread_key_t> {
+    use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    /// The key and 1, or 0. Its number is all that is passed on.
+    static KEY: AtomicU64 = AtomicU64::new(0);
 
     extern "C" fn end(_: *mut libc::c_void) {
         local().end();
     }
-    let create = || {
+    let mut made = KEY.load(Relaxed);
+    if made == 0 {
         let mut key = 0;
         // SAFETY: the key is written here, and `end` may be called with anything.
-        (unsafe { libc::pthread_key_create(&raw mut key, Some(end)) } == 0).then_some(key)
-    };
-    if let Some(key) = *KEY.get_or_init(create) {
-        let some = core::ptr::without_provenance(1);
-        // SAFETY: the key is from above; the value is never followed. If there is no memory
-        // for it, the record stays taken: no harm but its 128 bytes.
-        unsafe { libc::pthread_setspecific(key, some) };
+        if unsafe { libc::pthread_key_create(&raw mut key, Some(end)) } != 0 {
+            return None;
+        }
+        made = u64::from(key) + 1;
+        if let Err(other) = KEY.compare_exchange(0, made, Relaxed, Relaxed) {
+            // SAFETY: the key is from above, and nobody has used it.
+            unsafe { libc::pthread_key_delete(key) };
+            made = other;
+        }
     }
+    libc::pthread_key_t::try_from(made - 1).ok()
 }
 
 /// Has the calling thread give its record back when it ends. One that it takes after that,

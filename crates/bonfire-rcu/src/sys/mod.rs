@@ -16,11 +16,17 @@ mod own;
 pub(crate) use own::load_own;
 
 #[cfg(feature = "std")]
+mod fork;
+#[cfg(feature = "std")]
+mod home;
+#[cfg(feature = "std")]
 mod local;
 #[cfg(feature = "std")]
 mod place;
 #[cfg(feature = "std")]
 mod pointer;
+#[cfg(feature = "std")]
+mod renew;
 #[cfg(feature = "std")]
 mod retired;
 #[cfg(feature = "std")]
@@ -34,8 +40,11 @@ mod thread;
 pub(crate) use self::thread::to_number;
 #[cfg(feature = "std")]
 pub(crate) use self::{
+    fork::forks,
+    home::Home,
     local::{Local, at_thread_exit, global_domain, local},
     place::Place,
+    renew::Lock,
     retired::Retired,
     segments::Segments,
     shared::{Hold, Shared, SharedBorrow},
