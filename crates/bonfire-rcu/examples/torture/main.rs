@@ -11,11 +11,14 @@
 //! retired is not dropped in the end.
 //!
 //! The second part is the algorithms with one thing taken out, each for up to ten seconds.
-//! It fails if a fault is *not* found: then the first part proves nothing.
+//! It fails if a fault is *not* found: then the first part proves nothing. One of them is
+//! the processor's to show, and where it does not, that could not be told.
 
 mod planted;
 mod shipped;
+mod sys;
 
+use planted::Expected;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -30,8 +33,16 @@ fn main() -> ExitCode {
     for fault in planted::FAULTS {
         let start = Instant::now();
         let found = (fault.torture)(Duration::from_secs(10));
-        let verdict = if found == fault.must_be_found { "as it must be" } else { "WRONG" };
-        is_bad |= found != fault.must_be_found;
+        let verdict = match (fault.expected, found) {
+            (Expected::Holds, false) | (Expected::Breaks | Expected::BreaksIfStoresWait, true) => {
+                "as it must be"
+            }
+            (Expected::BreaksIfStoresWait, false) => {
+                "could not tell: no store waited for long enough; docs/rcu-proof.md shows what it breaks"
+            }
+            _ => "WRONG",
+        };
+        is_bad |= verdict == "WRONG";
         let what = if found { "violated" } else { "not violated" };
         println!("{}: {what} after {:.2} s: {verdict}", fault.name, start.elapsed().as_secs_f64());
     }

@@ -5,8 +5,13 @@
 //! processors that do not reorder stores: the compiler may move the last read behind it.
 //! These two faults are planted as that.
 //!
-//! Without the heavy fence it takes a store that is seen late. So each section is entered
-//! behind stores that miss every cache, and what is read in it is read for a while.
+//! These, and the grace period, are a matter of logic: whoever does the wrong thing does it
+//! slowly here, asleep now and then, so that they are found on any machine, however busy.
+//!
+//! Without the heavy fence it takes a store that is seen late, and that is the processor's to
+//! do. So each section is entered behind stores to lines that were evicted, and what is read
+//! in it is read for a while. A machine that never does it is one that cannot tell; the
+//! explorer can (`docs/rcu-proof.md`).
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::*};
@@ -21,8 +26,21 @@ use crate::Random;
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
     pub(crate) torture: fn(Duration) -> bool,
-    pub(crate) must_be_found: bool,
+    pub(crate) expected: Expected,
 }
+
+/// What must come of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// Nobody reads what was freed.
+    Holds,
+    /// Somebody does.
+    Breaks,
+    /// Somebody does, if this processor lets a store wait for long enough.
+    BreaksIfStoresWait,
+}
+
+use Expected::{Breaks, BreaksIfStoresWait, Holds};
 
 const NOTHING: u8 = 0;
 const LIGHT: u8 = 1;
@@ -32,11 +50,11 @@ const LEAVE: u8 = 4;
 
 /// The twin without a fault first: what is found in the others is theirs.
 pub(crate) const FAULTS: [Fault; 5] = [
-    Fault { name: "nothing taken out", torture: torture::<NOTHING>, must_be_found: false },
-    Fault { name: "light fence taken out", torture: torture::<LIGHT>, must_be_found: true },
-    Fault { name: "heavy fence taken out", torture: torture::<HEAVY>, must_be_found: true },
-    Fault { name: "grace period taken out", torture: torture::<GRACE>, must_be_found: true },
-    Fault { name: "release of leave taken out", torture: torture::<LEAVE>, must_be_found: true },
+    Fault { name: "nothing taken out", torture: torture::<NOTHING>, expected: Holds },
+    Fault { name: "light fence taken out", torture: torture::<LIGHT>, expected: Breaks },
+    Fault { name: "heavy fence taken out", torture: torture::<HEAVY>, expected: BreaksIfStoresWait },
+    Fault { name: "grace period taken out", torture: torture::<GRACE>, expected: Breaks },
+    Fault { name: "release of leave taken out", torture: torture::<LEAVE>, expected: Breaks },
 ];
 
 struct Faulty<const FAULT: u8>;
@@ -110,10 +128,14 @@ const OBJECTS: usize = 64;
 #[repr(align(128))]
 struct Lined(AtomicU64);
 
-/// Stores that the next one waits behind.
-const QUEUED: usize = 24;
+/// Stores that the next one waits behind, at most.
+const QUEUED: usize = 16;
 /// Lines of memory that no cache holds all of.
 const LINES: usize = 1 << 19;
+/// A section in so many is slow.
+const SLOW: u64 = 64;
+/// How long it sleeps.
+const NAP: Duration = Duration::from_micros(100);
 
 struct Stage<const FAULT: u8> {
     grace: Grace<Faulty<FAULT>>,
@@ -156,6 +178,12 @@ fn torture<const FAULT: u8>(limit: Duration) -> bool {
     stage.violated.load(Relaxed)
 }
 
+fn nap(is_slow: bool) {
+    if is_slow {
+        thread::sleep(NAP);
+    }
+}
+
 impl<const FAULT: u8> Stage<FAULT> {
     fn read(&self, mut random: Random) {
         let (machine, depth) = (Faulty::<FAULT>, Depth::new());
@@ -163,17 +191,20 @@ impl<const FAULT: u8> Stage<FAULT> {
         record.prepare(0);
         while !self.over.load(Relaxed) {
             for _ in 0..100 {
-                if FAULT == HEAVY || FAULT == NOTHING {
-                    let lines = (0..QUEUED).map(|_| &self.far[random.below(LINES as u64) as usize]);
-                    lines.for_each(|line| line.0.store(1, Relaxed));
-                }
+                let is_slow = FAULT != HEAVY && random.below(SLOW) == 0;
+                let looks = 1 << (6 + random.below(7));
                 let early = (FAULT == LIGHT).then(|| self.current.0.load(Acquire));
+                if FAULT == HEAVY || FAULT == NOTHING {
+                    self.let_stores_wait(&mut random);
+                }
+                nap(is_slow && FAULT == LIGHT);
                 enter(&machine, &self.grace, record, &depth);
                 let object = early.unwrap_or_else(|| self.current.0.load(Acquire));
                 if FAULT == LEAVE {
                     leave(&machine, record, &depth);
                 }
-                for _ in 0..200 {
+                nap(is_slow && FAULT != LIGHT);
+                for _ in 0..looks {
                     if self.poisoned[object as usize].0.load(Relaxed) != 0 {
                         self.violated.store(true, Relaxed);
                     }
@@ -184,6 +215,16 @@ impl<const FAULT: u8> Stage<FAULT> {
             }
         }
         record.give_back(&machine);
+    }
+
+    /// Fills the queue of stores with some that take long.
+    fn let_stores_wait(&self, random: &mut Random) {
+        let first = random.below((LINES - QUEUED) as u64) as usize;
+        let count = 1 + random.below(QUEUED as u64) as usize;
+        self.far[first..first + count].iter().for_each(|line| {
+            crate::sys::evict(&line.0);
+            line.0.store(1, Relaxed);
+        });
     }
 
     fn update(&self) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bonfire_rcu::{Cell, Domain, Guard, Handle, OwnedGuard, Reach};
 
-use crate::Random;
+use crate::{Random, sys};
 
 const CELLS: usize = 4;
 const ALIVE: u64 = 0x00a1_1fe0;
@@ -185,7 +185,3 @@ fn move_to_another_cpu(random: &mut Random) {
 
 #[cfg(not(target_os = "linux"))]
 fn move_to_another_cpu(_: &mut Random) {}
-
-#[cfg(target_os = "linux")]
-#[path = "sys/mod.rs"]
-mod sys;

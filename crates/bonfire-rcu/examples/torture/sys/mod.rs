@@ -1,8 +1,24 @@
-//! Forking, and moving to a CPU.
-#![expect(unsafe_code, reason = "system calls")]
+//! Forking, moving to a CPU, and evicting a line.
+#![expect(unsafe_code, reason = "system calls and an instruction")]
 
+use std::sync::atomic::AtomicU64;
+
+#[cfg(target_os = "linux")]
 use std::mem;
 
+/// Evicts the line of `word` from every cache, where there is an instruction for that.
+#[inline(always)]
+pub(super) fn evict(word: &AtomicU64) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the line is there, and is written back first; every x86-64 has the instruction.
+    unsafe {
+        core::arch::x86_64::_mm_clflush(word.as_ptr().cast());
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = word;
+}
+
+#[cfg(target_os = "linux")]
 /// Runs `body` in a child of this process, which ends with it; whether it returned `true`.
 pub(super) fn in_a_child(body: impl FnOnce() -> bool) -> Option<bool> {
     // SAFETY: the child reads words of this program and ends; it takes no lock that another
@@ -19,6 +35,7 @@ pub(super) fn in_a_child(body: impl FnOnce() -> bool) -> Option<bool> {
     (child > 0 && ended == child).then_some(status == 0)
 }
 
+#[cfg(target_os = "linux")]
 /// Moves the calling thread to the CPU of this number, if there is such a one.
 pub(super) fn run_on(cpu: usize) {
     // SAFETY: a set of CPUs is plain bits, all of which may be 0.
