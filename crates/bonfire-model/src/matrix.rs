@@ -72,6 +72,8 @@ pub struct Record {
     pub points: Points,
     /// A number made of all that the engine was seen to do.
     pub fingerprint: u64,
+    /// Whether what was to wait for a barrier or an access met one.
+    pub crossed: bool,
     /// How many states were looked at.
     pub states: u64,
 }
@@ -145,7 +147,16 @@ impl Runner<'_> {
         };
         let points = if job.slip.is_none() && mutant.is_empty() { made.points } else { Points::new() };
         let Exploration { states, fingerprint, .. } = made.exploration;
-        Record { job: job.clone(), found, trace, passed: made.passed, points, fingerprint, states }
+        Record {
+            job: job.clone(),
+            found,
+            trace,
+            passed: made.passed,
+            points,
+            fingerprint,
+            crossed: made.crossed,
+            states,
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Run {
     pub points: Points,
     /// Whether the engine did something unpinned for which it must be pinned.
     pub unpinned: bool,
+    /// Whether what was to wait for a barrier or an access met one.
+    pub crossed: bool,
     /// The outcomes that were expected and never seen. Of no account if a flaw
     /// ended the run.
     pub missing: Vec<Outcome>,
@@ -115,8 +117,8 @@ impl Setting<'_> {
         };
         let exploration = explorer::explore(test, rules, limit_bytes);
         let missing = scenario.expected.difference(&exploration.outcomes).cloned().collect();
-        let Seen { points, unpinned } = interpose::seen();
-        Run { exploration, passed: kernel.engine.machine().passed(), points, unpinned, missing }
+        let Seen { points, unpinned, crossed } = interpose::seen();
+        Run { exploration, passed: kernel.engine.machine().passed(), points, unpinned, crossed, missing }
     }
 }
 

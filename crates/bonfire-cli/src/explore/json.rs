@@ -182,6 +182,7 @@ impl Run {
             passed,
             points,
             fingerprint,
+            crossed: false,
             states: self.states,
         })
     }

@@ -217,6 +217,7 @@ mod tests {
             passed: vec![],
             points: Default::default(),
             fingerprint: 0,
+            crossed: false,
             states: 1,
         };
         let unchanged = vec![record(&[], shipped)];

@@ -23,30 +23,46 @@ type Excuses = &'static [(&'static str, &'static [(&'static [Design], &'static s
 
 /// In every design.
 const ALL: &[Design] = &Design::ALL;
+/// Where no hook depends on a registration.
+const GATED: &[Design] = &[Design::Everywhere, Design::LockedMask];
+const EVERYWHERE: &[Design] = &[Design::Everywhere];
+const RUNNING: &[Design] = &[Design::Running];
+const MASK: &[Design] = &[Design::Mask];
+/// Where no registration is published.
+const UNPUBLISHED: &[Design] = &[Design::Everywhere, Design::Mask, Design::LockedMask, Design::Threads];
+/// Where the hooks tell the engine who runs.
+const TOLD: &[Design] = &[Design::Running, Design::Mask, Design::LockedMask, Design::Threads];
 
-const OWN_WORD: &str = "only its own CPU looks at the word, in program order, and interrupts are off";
 const TOO_OFTEN: &str = "a core is serialised once more than is owed, which is slow and not wrong";
 const NOBODY_ASKS: &str = "while a CPU comes or goes it runs no user thread and passes its barrier, so a generation \
                            that nobody asked for answers nobody too early";
 const REPORTED: &str = "no hook looks at this intent, and the gate behind it says the same to who asks";
-const NOT_ORDERED: &str = "the next access looks at what the address space registered for, or at a word that only \
-                           this CPU writes, and neither is ordered by this barrier: it still stands before all \
-                           that the thread does";
+const NOT_ORDERED: &str = "the next access is of a word that only this CPU writes, or looks at what the address \
+                           space registered for, which this barrier does not order: it still stands before all that \
+                           the thread does";
 const GATE_BEHIND_A_WAIT: &str = "the gate opens behind a wait that decides whether it opens at all, and what the \
                                   handlers did before they answered is visible to all at once; a machine without \
                                   one order of writes needs it where it stands";
 const PINNED: &str = "the thread is pinned, and a handler that comes in between leaves the word as it would be; that \
                       interrupts are off there is a promise to the machine";
+const GATE_ONLY: &str = "no hook depends on a registration here: it opens a gate and changes nothing else";
+const EDGE_P: &str = "only edge P needs the order, and this design publishes nobody's registration";
+const AGAIN: &str =
+    "registering again asks nothing of anybody here, so a gate that is thought closed costs nothing";
+const ANSWER_RELEASES: &str = "the answer releases, so what ran here stands before it, and the barrier still stands \
+                               before all that runs here next";
+const DOUBTED_LONGER: &str = "a CPU that is doubted for longer, or thought to run somebody, is asked for nothing, \
+                              and never missed";
+const A_COUNT: &str = "it is a count for people, and nobody waits for it";
+const DOUBTED_MEANWHILE: &str = "the CPU is doubted until it is believed, behind this barrier, and every call asks it \
+                                 meanwhile";
+const NOT_NEEDED: &str = "nothing needs this second barrier, as is said where it stands";
+const ALIKE: &str =
+    "for this design a kernel thread is the same with page tables of the address space and without";
+const LONGER_IN_MASK: &str = "a CPU that stays in a mask for longer is poked for nothing, and never missed";
 
 const EXCUSES: Excuses = &[
-    (
-        OWN_WORD,
-        &[
-            (ALL, "request.rs: owed.store #1: behind the next barrier"),
-            (ALL, "request.rs: owed.store #2: behind the next barrier"),
-        ],
-    ),
-    (TOO_OFTEN, &[(ALL, "request.rs: owed.store #2: left out")]),
+    (TOO_OFTEN, &[(ALL, "core_sync.rs: owed.store #2: left out")]),
     (
         NOBODY_ASKS,
         &[
@@ -61,10 +77,9 @@ const EXCUSES: Excuses = &[
     (
         NOT_ORDERED,
         &[
-            (&[Design::Running], "targets/running.rs: SwitchMm: behind the next access"),
-            (&[Design::Running], "targets/running.rs: MmDrop: behind the next access"),
-            (&[Design::Running], "targets/running.rs: ExecMb: behind the next access"),
-            (&[Design::Running], "targets/running.rs: UseMm: behind the next access"),
+            (RUNNING, "targets/running.rs: ExecMb: behind the next access"),
+            (RUNNING, "targets/running.rs: UseMm: behind the next access"),
+            (RUNNING, "commands.rs: RegEntry: behind the next access"),
             (ALL, "hooks.rs: OffPre: behind the next access"),
         ],
     ),
@@ -75,6 +90,65 @@ const EXCUSES: Excuses = &[
             (ALL, "commands.rs: interrupts off #1: left out"),
             (ALL, "commands.rs: interrupts off #2: left out"),
             (ALL, "commands.rs: interrupts off #3: left out"),
+            (TOLD, "told.rs: interrupts off: left out"),
+        ],
+    ),
+    (
+        GATE_ONLY,
+        &[
+            (GATED, "state.rs: state.set #1: left out"),
+            (GATED, "state.rs: state.set #1: behind the next barrier"),
+            (GATED, "state.rs: state.set #1: without bit 1"),
+            (GATED, "state.rs: state.set #1: without bit 3"),
+            (GATED, "state.rs: state.store: without bit 1"),
+            (GATED, "state.rs: state.store: without bit 3"),
+            (EVERYWHERE, "state.rs: state.set #1: without bit 5"),
+            (EVERYWHERE, "state.rs: state.store: without bit 5"),
+            (GATED, "state.rs: fork: choice 1 left: inverted (is global)"),
+            (GATED, "state.rs: fork: choice 1 left: inverted (wants fences)"),
+            (EVERYWHERE, "state.rs: fork: choice 1 left: inverted (wants core sync)"),
+            (GATED, "state.rs: gate: choice 1: takes the intent for the gate"),
+            (GATED, "commands.rs: RegEntry: behind the next access"),
+        ],
+    ),
+    (EDGE_P, &[(UNPUBLISHED, "request.rs: done.store #1: relaxed")]),
+    (
+        AGAIN,
+        &[
+            (UNPUBLISHED, "state.rs: state.set #2: without bit 2"),
+            (UNPUBLISHED, "state.rs: state.store: without bit 2"),
+        ],
+    ),
+    (ANSWER_RELEASES, &[(ALL, "request.rs: IpiMb: behind the next access")]),
+    (
+        DOUBTED_LONGER,
+        &[
+            (TOLD, "told.rs: doubted.clear: left out"),
+            (TOLD, "told.rs: doubted.clear: behind the next barrier"),
+            (TOLD, "told.rs: told.store #1: left out"),
+            (TOLD, "told.rs: told.store #1: behind the next barrier"),
+            (TOLD, "told.rs: told.store #2: left out"),
+            (RUNNING, "targets/running.rs: told.store #2: behind the next barrier"),
+        ],
+    ),
+    (A_COUNT, &[(TOLD, "told.rs: mismatches.store: behind the next barrier")]),
+    (DOUBTED_MEANWHILE, &[(TOLD, "told.rs: Untold #1: behind the next access")]),
+    (
+        NOT_NEEDED,
+        &[(TOLD, "told.rs: Untold #2: left out"), (TOLD, "told.rs: Untold #2: not if both registered")],
+    ),
+    (
+        ALIKE,
+        &[
+            (RUNNING, "port: hook exit: to a kernel thread"),
+            (RUNNING, "port: hook return_space: to a kernel thread"),
+        ],
+    ),
+    (
+        LONGER_IN_MASK,
+        &[
+            (MASK, "targets/mask.rs: mask.clear: behind the next barrier"),
+            (MASK, "port: hook borrow_space: from a kernel thread"),
         ],
     ),
 ];

@@ -33,6 +33,8 @@ struct Interposer {
     looked: [u8; 8],
     /// Stores that wait for a barrier.
     late: Vec<(Op, &'static Location<'static>)>,
+    /// Whether one crossed a barrier, or a barrier an access.
+    crossed: bool,
     /// A barrier that waits for an access.
     barrier: Option<(Op, Site, &'static Location<'static>)>,
     /// How many pins there are, and whether something was done without one.
@@ -66,11 +68,17 @@ pub(crate) struct Seen {
     pub(crate) points: Points,
     /// Whether the engine did something unpinned for which it must be pinned.
     pub(crate) unpinned: bool,
+    /// Whether what was to wait for a barrier or an access met one.
+    pub(crate) crossed: bool,
 }
 
 /// What was seen since [`start`].
 pub(crate) fn seen() -> Seen {
-    with(|this| Seen { points: std::mem::take(&mut this.points), unpinned: this.unpinned })
+    with(|this| Seen {
+        points: std::mem::take(&mut this.points),
+        unpinned: this.unpinned,
+        crossed: this.crossed,
+    })
 }
 
 /// A program begins.
@@ -124,6 +132,7 @@ pub(crate) fn access(word: &Shared, access: Access, operand: u64, order: Orderin
         None => word_access(id, &name, access, operand, order, at),
     };
     if let Some((op, site, at)) = with(|this| this.barrier.take()) {
+        with(|this| this.crossed = true);
         perform_at(op, site.name(), at);
     }
     answer
@@ -287,7 +296,10 @@ pub(crate) fn fence(barrier: Barrier, site: Site) {
             perform_at(Op::Fence(barrier), name, at);
         }
     }
-    let late = with(|this| std::mem::take(&mut this.late));
+    let late = with(|this| {
+        this.crossed |= !this.late.is_empty();
+        std::mem::take(&mut this.late)
+    });
     for (op, at) in late {
         perform_at(op, "", at);
     }

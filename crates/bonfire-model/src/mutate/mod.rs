@@ -99,7 +99,7 @@ fn of_word(word: &str, access: Access, met: Met) -> Vec<Wrong> {
                 flags.into_iter().flat_map(|flag| beside(flag).map(move |other| Wrong::Forgets(flag, other))),
             );
         }
-        ("done", Store) => all.extend([Wrong::Off(1), Wrong::Off(-1), Wrong::Without(63)]),
+        ("done", Store) => all.extend([Wrong::Off(1), Wrong::Off(-1)]),
         ("state", Set | Store) => all.extend(without(met.bits)),
         ("occupant", Store) => all.extend(without(met.bits & 1)),
         _ => {}
@@ -206,7 +206,7 @@ pub fn unchanged(scenarios: &[Scenario], two_cpus: usize, designs: &[Design], ru
 
 fn rules_of(scenarios: &[Scenario], two_cpus: usize, place: usize, rules: Rules) -> Rules {
     let memory = match scenarios[place].name.ends_with("/SB") {
-        _ if place < two_cpus => rules.memory,
+        _ if place < two_cpus || scenarios[place].name == "P2/SB" => rules.memory,
         true => Memory::Tso,
         false => Memory::Sc,
     };
@@ -247,7 +247,12 @@ pub fn tried(unchanged: &[Record], records: &[Record]) -> Vec<Tried> {
         unchanged.iter().map(|one| ((one.job.design, one.job.scenario), one.fingerprint)).collect();
     let differs = |record: &&Record| {
         let known = as_it_ships.get(&(record.job.design, record.job.scenario));
-        record.breaks() || known.is_some_and(|&known| known != record.fingerprint)
+        // What waits for something that does not come is done as it would have been.
+        let is_done = match record.job.slip.as_ref().map(|slip| slip.wrong) {
+            Some(Wrong::Late | Wrong::BehindAccess) => record.crossed,
+            _ => true,
+        };
+        record.breaks() || is_done && known.is_some_and(|&known| known != record.fingerprint)
     };
     let mut by_slip: BTreeMap<(Design, Arc<Slip>), Vec<&Record>> = BTreeMap::new();
     for record in records {

@@ -88,6 +88,7 @@ fn forks(shape: Shape) -> Vec<Scenario> {
     let (mine, theirs) = shape.sides(0);
     let child = [Fork(1), Signal(0), Switch(NEW), mine[0], CALL, mine[1]];
     let enters = [Await(0), Switch(NEW_FAST), theirs[0], theirs[1]];
+    let registers = [Fork(1), Signal(0), Switch(NEW), Call(RegisterPrivateExpedited), mine[0], CALL, mine[1]];
     let becomes = [Fork(1), Switch(NEW_FAST), theirs[0], theirs[1]];
     vec![
         Scenario::of_shape(
@@ -96,6 +97,14 @@ fn forks(shape: Shape) -> Vec<Scenario> {
             shape,
             vec![part(CALLER, &child), part(On::Kernel, &enters)],
         ),
+        Scenario::of_shape(
+            "F4",
+            "a child whose parent registered for GLOBAL_EXPEDITED registers for the plain barrier, and calls while \
+             another thread of it enters",
+            shape,
+            vec![part(CALLER, &registers), part(On::Kernel, &enters)],
+        )
+        .registered(&[(0, RegisterGlobalExpedited)]),
         Scenario::of_shape(
             "F2",
             "a child is a target by what its parent registered for",

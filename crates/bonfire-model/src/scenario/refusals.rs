@@ -76,6 +76,11 @@ pub(super) fn two_cpus() -> Vec<Scenario> {
             designs: Design::ALL[1..].to_vec(),
             ..child("calls", &[PrivateExpedited, SyncCore, Rseq])
         },
+        Scenario {
+            designs: vec![Design::Everywhere],
+            is_quiet: false,
+            ..child("calls all", &[PrivateExpedited, SyncCore, Rseq])
+        },
     ]
 }
 

@@ -179,6 +179,12 @@ fn going_on() -> Vec<Scenario> {
             &[borrow, First, Second, Do(Return), stranger],
         ),
         situation(
+            "E2/C1",
+            "a kernel thread stops using the address space, and a thread of it follows",
+            On::Lazy(1),
+            &[borrow, Do(Return), to(FAST), First, Second],
+        ),
+        situation(
             "C3/C4",
             "out to a kernel thread, and from it to another address space",
             FAST,

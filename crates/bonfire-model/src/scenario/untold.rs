@@ -1,7 +1,7 @@
 //! Hooks that a kernel forgets: a CPU of which nothing is known, and one of which
 //! what was told is not so. A call reaches both.
 
-use bonfire_abi::Command::PrivateExpedited;
+use bonfire_abi::Command::{PrivateExpedited, RegisterPrivateExpedited};
 
 use super::shape::Shape;
 use super::situation::{CALLER, FAST, STRANGER};
@@ -37,6 +37,20 @@ fn of_shape(shape: Shape) -> Vec<Scenario> {
             "the fast side's CPU is not told that it is left to the kernel, and is then switched to a stranger",
             calls(),
             part(FAST, &lazily),
+        ),
+        two(
+            "u2+both",
+            "the fast side's CPU is not told that it is left to the kernel, and is then switched to a stranger, \
+             which is registered, too",
+            calls(),
+            part(FAST, &lazily),
+        )
+        .registered(&[(0, RegisterPrivateExpedited), (1, RegisterPrivateExpedited)]),
+        two(
+            "u6",
+            "both CPUs come online at once; the caller's is told who runs, and the fast side's is not",
+            part(None, &[Online, Switch(CALLER), mine[0], CALL, mine[1]]),
+            part(None, &[Online, Forget(FAST), theirs[0], theirs[1]]),
         ),
         two(
             "u3",
