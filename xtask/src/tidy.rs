@@ -1,7 +1,7 @@
 //! `cargo xtask tidy`: the rules of the house that the compiler does not know.
 //!
 //! Each check looks at one kind of thing (Rust tokens, any text, manifests, the
-//! two set-up commands, the engine's barriers, other crates' orderings) and
+//! two set-up commands, the engine's barriers, other crates' orderings, litmus shapes) and
 //! returns findings. The rules are data where they can be, and each has a test
 //! in which it finds something: a check that cannot fail checks nothing.
 
@@ -9,6 +9,7 @@ mod edges;
 mod manifest;
 mod rust;
 mod setup;
+mod shapes;
 mod sites;
 mod text;
 
@@ -56,6 +57,7 @@ pub(crate) fn run() -> Result<()> {
         findings.extend(text::check(file, &text, &text::machine_paths(&root)));
         if file.extension().is_some_and(|extension| extension == "rs") {
             findings.extend(rust::check(file, &text));
+            findings.extend(shapes::check(file, &text));
             if sites::concerns(file) {
                 engine.push((file.clone(), text));
             } else if edges::concerns(file) {

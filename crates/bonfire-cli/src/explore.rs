@@ -23,10 +23,12 @@ use std::time::Instant;
 
 use anyhow::Result;
 use bonfire_engine::Site;
+use bonfire_model::answer::Answer;
 use bonfire_model::architecture::Architecture;
 use bonfire_model::machine::Change;
-use bonfire_model::matrix::{self, Found, Group, Record, Runner};
+use bonfire_model::matrix::{Found, Group, Record, Runner};
 use bonfire_model::minimal::{Minimal, minimal};
+use bonfire_model::question::{Changes, Question};
 use bonfire_model::run::Design;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -35,7 +37,7 @@ use crate::environment;
 use crate::output::Output;
 use crate::report::text::print;
 use crate::shard::Shard;
-use question::{Changes, Model, Question};
+use question::{Asked, Model};
 use results::{Measured, Results};
 
 /// Explore every interleaving of the engine under a weak memory model, with and without its barriers
@@ -63,9 +65,10 @@ pub(crate) struct Options {
     /// Weaken each barrier, too, and try every scenario on each change
     #[arg(long, conflicts_with = "mutant")]
     all_mutants: bool,
-    /// Change one access or choice of the engine after the other; each must be noticed
-    #[arg(long, conflicts_with_all = ["mutant", "all_mutants", "shard", "merge", "list", "draw", "svg", "model", "cpus", "scenario"])]
-    mutate: bool,
+    /// Change one access or choice of the engine after the other; each must be noticed. With TEXT,
+    /// only changes whose names contain it
+    #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["mutant", "all_mutants", "shard", "merge", "list", "draw", "svg", "model", "cpus", "scenario"])]
+    mutate: Option<String>,
     /// How much memory the states may take
     #[arg(long, value_name = "MIB", default_value = "2048", value_parser = memory)]
     memory: u64,
@@ -104,16 +107,16 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if !options.merge.is_empty() {
         return tell(&shard::merge(&options.merge)?, options, open(options)?);
     }
-    if options.mutate {
-        return mutants::run(options);
+    if let Some(part) = &options.mutate {
+        return mutants::run(options, part);
     }
-    let question = options.question()?;
+    let (asked, question) = options.question()?;
     if options.list {
         print(&text::list(&question))?;
         return Ok(ExitCode::SUCCESS);
     }
     if options.draw {
-        let unchanged = unchanged(&question, options.memory);
+        let unchanged = runner(&question, options.memory, &|_| ()).run(&question.unchanged());
         print(&text::drawn(&question, &unchanged))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -122,7 +125,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if let Some(page) = &options.markdown {
         markdown::check(page)?;
     }
-    let results = explore(question, options.shard, options.memory);
+    let results = explore((asked, question), options.shard, options.memory);
     tell(&results, options, outputs)
 }
 
@@ -140,26 +143,23 @@ fn tell(results: &Results, options: &Options, (json, svg): Outputs) -> Result<Ex
     if let Some(output) = json {
         let _ = output.write(&json::report(results)?)?;
     }
-    let mut report = text::report(results);
-    if let Some(found) = counterexample::of(results, options.memory) {
-        report.push_str(&found.text());
-        if let Some(output) = svg {
-            let _ = output.write(&found.svg())?;
-        }
+    let found = counterexample::of(results, options.memory);
+    if let (Some(output), Some(found)) = (svg, &found) {
+        let _ = output.write(&found.svg())?;
     }
+    let report = text::report(results, found.map(|found| found.text()).as_deref());
     if let Some(page) = &options.markdown {
         markdown::write(page, results, options.memory)?;
     }
     if !taken {
         print(&report)?;
     }
-    Ok(ExitCode::from(results.verdict().status()))
+    Ok(ExitCode::from(results.answer.verdict.status()))
 }
 
-/// Makes the runs that answer `question`, or the part of them that is `shard`.
-fn explore(question: Question, shard: Option<Shard>, memory_mib: u64) -> Results {
+/// Makes the runs that answer a question, or the part of them that is `shard`.
+fn explore((asked, question): (Asked, Question), shard: Option<Shard>, memory_mib: u64) -> Results {
     let began = Instant::now();
-    let scenarios = question.scenarios();
     let make = |what: &str, groups: Vec<Group>| {
         let bar = bar(what, &groups);
         let progress = |record: &Record| {
@@ -170,7 +170,7 @@ fn explore(question: Question, shard: Option<Shard>, memory_mib: u64) -> Results
         bar.finish_and_clear();
         records
     };
-    let mut groups = matrix::unchanged(scenarios, &question.designs(), question.rules());
+    let mut groups = question.unchanged();
     groups
         .retain(|group| group.iter().all(|job| shard.is_none_or(|shard| shard::has(shard, &question, job))));
     let unchanged = make("as it ships", groups);
@@ -180,23 +180,15 @@ fn explore(question: Question, shard: Option<Shard>, memory_mib: u64) -> Results
         peak_memory_bytes: environment::peak_memory_bytes(),
         memory_limit_mib: memory_mib,
     };
-    Results::new(question, shard, unchanged, changed, measured)
+    let answer = Answer::new(question, shard.is_none(), unchanged, changed);
+    Results { asked, answer, shard, measured }
 }
 
 /// All CPUs, and this much memory.
 fn runner<'a>(question: &'a Question, memory_mib: u64, progress: &'a (dyn Fn(&Record) + Sync)) -> Runner<'a> {
     let threads = available_parallelism().map_or(1, usize::from);
     let limit_bytes = usize::try_from(memory_mib << 20).unwrap_or(usize::MAX);
-    Runner { scenarios: question.scenarios(), threads, limit_bytes, progress }
-}
-
-/// The runs of the engine as it ships, and nothing else.
-fn unchanged(question: &Question, memory_mib: u64) -> Vec<Record> {
-    runner(question, memory_mib, &|_| ()).run(&matrix::unchanged(
-        question.scenarios(),
-        &question.designs(),
-        question.rules(),
-    ))
+    Runner { scenarios: &question.scenarios, threads, limit_bytes, progress }
 }
 
 /// For each design, on each architecture, a set of sites that suffices.
@@ -204,7 +196,7 @@ fn minimal_sets(question: &Question, memory_mib: u64) -> Vec<(Design, [Minimal; 
     let bar = ProgressBar::new_spinner();
     let progress = |_: &Record| bar.inc(1);
     let runner = runner(question, memory_mib, &progress);
-    let sets = question.designs().into_iter().map(|design| {
+    let sets = question.designs.iter().map(|&design| {
         let on = |architecture: Architecture| {
             bar.set_message(format!("what suffices: {} on {}", design.name(), architecture.name()));
             minimal(&runner, design, architecture)
@@ -237,14 +229,21 @@ fn settled(groups: &[Group], record: &Record) -> u64 {
 }
 
 impl Options {
-    fn question(&self) -> Result<Question> {
-        let designs = if self.design.is_empty() { Design::ALL.to_vec() } else { self.design.clone() };
+    /// Each design once, in their order.
+    fn designs(&self) -> Vec<Design> {
+        Design::ALL
+            .into_iter()
+            .filter(|design| self.design.is_empty() || self.design.contains(design))
+            .collect()
+    }
+
+    fn question(&self) -> Result<(Asked, Question)> {
         let changes = match self.mutant {
             Some(change) => Changes::One(change),
             None if self.all_mutants => Changes::All,
             None => Changes::Deletions,
         };
-        Question::new(self.model, self.cpus, &designs, &self.scenario, changes)
+        Asked::new(self.model, self.cpus, &self.designs(), &self.scenario, changes)
     }
 }
 

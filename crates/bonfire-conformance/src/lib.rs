@@ -28,7 +28,7 @@ pub use abilities::Abilities;
 pub use arch::{CodePage, RseqArea, light};
 pub use arena::Arena;
 pub use case::{Case, Diagram, Explanation, Group, cases};
-pub use litmus::Page;
+pub use litmus::{Page, shape};
 pub use run::{Observer, Options, Summary, run};
 pub use simulation::Memory;
 pub use subject::{Ending, Fetch, MemoryOrder, Restartable, Start, Subject, Task, World, enter};

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use bonfire_model::explorer::Rules;
+use bonfire_model::explorer::{Plan, Rules};
 use bonfire_model::run::{Design, run};
 use bonfire_model::scenario;
 
@@ -23,7 +23,7 @@ fn main() {
                 continue;
             }
             let before = Instant::now();
-            let made = run(design, scenario, &vec![], Rules::WEAK, limit);
+            let made = run(design, scenario, &vec![], Rules::WEAK, Plan::within(limit));
             let took = before.elapsed().as_secs_f64();
             states += made.exploration.states;
             seconds += took;

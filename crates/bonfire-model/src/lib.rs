@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod answer;
 pub mod architecture;
 pub mod code;
 pub mod diagram;
@@ -13,6 +14,7 @@ pub mod minimal;
 pub mod mutate;
 pub mod planted;
 pub mod purpose;
+pub mod question;
 pub mod rcu;
 pub mod run;
 pub mod scenario;

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use bonfire_engine::Site;
 
 use crate::architecture::Architecture;
-use crate::explorer::{Barrier, Exploration, Flaw, Rules, Trace, Verdict};
+use crate::explorer::{Barrier, Exploration, Flaw, Plan, Rules, Trace, Verdict};
 use crate::machine::{Change, Mutant};
 use crate::mutate::interpose::Points;
 use crate::mutate::slip::Slip;
@@ -134,7 +134,8 @@ impl Runner<'_> {
         let limit = self.limit_bytes / self.threads.max(1);
         let Job { architecture, ref mutant, ref slip, rules, .. } = *job;
         let slip = slip.as_deref();
-        let setting = Setting { architecture, scenario, mutant, slip, rules, limit_bytes: limit };
+        let plan = Plan::within(limit);
+        let setting = Setting { architecture, scenario, mutant, slip, rules, plan };
         let made = run_in(job.design, &setting);
         let is_free = !scenario.is_free || made.passed.is_empty();
         let (found, trace) = match made.exploration.verdict.clone() {

@@ -1,5 +1,6 @@
 //! One run: a scenario, a design, an engine with or without its sites.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 pub use bonfire_engine::Design;
@@ -7,7 +8,7 @@ use bonfire_engine::core_sync::{RISCV, Row, Settle, X86};
 use bonfire_engine::{self as engine, Site, for_design};
 
 use crate::architecture::Architecture;
-use crate::explorer::{self, Body, Exploration, Flaw, Outcome, Rules, Test, Trace, Verdict};
+use crate::explorer::{self, Body, Exploration, Flaw, Outcome, Plan, Rules, Test, Trace, Verdict};
 use crate::kernel::{Boot, Kernel};
 use crate::machine::{Capabilities, Model, Mutant, On};
 use crate::mutate::interpose::{self, Points, Seen};
@@ -45,14 +46,27 @@ impl Run {
 
 /// Explores `scenario` on an engine of `design`, with some sites changed.
 #[must_use]
-pub fn run(design: Design, scenario: &Scenario, mutant: &Mutant, rules: Rules, limit_bytes: usize) -> Run {
+pub fn run(design: Design, scenario: &Scenario, mutant: &Mutant, rules: Rules, plan: Plan) -> Run {
     let architecture = Architecture::Bare;
-    run_in(design, &Setting { architecture, scenario, mutant, slip: None, rules, limit_bytes })
+    run_in(design, &Setting { architecture, scenario, mutant, slip: None, rules, plan })
 }
 
 /// The same in any setting.
+///
+/// # Panics
+/// If a scenario asks for what cannot be, such as a call by a kernel thread; the
+/// message names the design and the scenario.
 #[must_use]
 pub fn run_in(design: Design, setting: &Setting<'_>) -> Run {
+    catch_unwind(AssertUnwindSafe(|| explore_in(design, setting))).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said =
+            said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message");
+        panic!("{} in {}: {said}", design.name(), setting.scenario.name)
+    })
+}
+
+fn explore_in(design: Design, setting: &Setting<'_>) -> Run {
     match setting.scenario.needs {
         Needs::Nothing => setting.explore_on::<Minimal>(design),
         Needs::CoreSync => setting.explore_on::<CoreSync>(design),
@@ -76,10 +90,10 @@ pub struct Setting<'a> {
     pub mutant: &'a Mutant,
     /// What goes otherwise besides.
     pub slip: Option<&'a Slip>,
-    /// The machine, and the search.
+    /// The machine.
     pub rules: Rules,
-    /// How much memory the states may take.
-    pub limit_bytes: usize,
+    /// The search.
+    pub plan: Plan,
 }
 
 impl Setting<'_> {
@@ -88,7 +102,7 @@ impl Setting<'_> {
     }
 
     fn explore<C: Capabilities, K: engine::Kernel<Machine = Model<C>>>(&self) -> Run {
-        let Self { architecture, scenario, mutant, slip, rules, limit_bytes } = *self;
+        let Self { architecture, scenario, mutant, slip, rules, plan } = *self;
         interpose::start(slip.cloned());
         let kernel = Rc::new(Kernel::<K>::new(scenario.parts.len(), mutant.clone(), architecture));
         let bodies = scenario.parts.iter().map(|part| {
@@ -115,7 +129,7 @@ impl Setting<'_> {
             pokes: scenario.pokes(),
             is_flaw: Box::new(move |outcome| forbidden.contains(outcome)),
         };
-        let exploration = explorer::explore(test, rules, limit_bytes);
+        let exploration = explorer::explore(test, rules, plan);
         let missing = scenario.expected.difference(&exploration.outcomes).cloned().collect();
         let Seen { points, unpinned, crossed } = interpose::seen();
         Run { exploration, passed: kernel.engine.machine().passed(), points, unpinned, crossed, missing }
@@ -154,4 +168,21 @@ impl Capabilities for CoreSyncAndRseq {
 struct Grace;
 impl Capabilities for Grace {
     const GRACE: bool = true;
+}
+
+#[cfg(test)]
+mod tests {
+    use bonfire_abi::Command;
+
+    use super::*;
+    use crate::scenario::Part;
+    use crate::vocabulary::Act;
+
+    #[test]
+    #[should_panic(expected = "mask in nobody: only a thread can call")]
+    fn a_scenario_that_cannot_be_is_named() {
+        let part = Part { on: Some(crate::vocabulary::On::Kernel), acts: vec![Act::Call(Command::Global)] };
+        let scenario = Scenario::bare("nobody", "a kernel thread calls", vec![part]);
+        let _ = run(Design::Mask, &scenario, &Mutant::new(), Rules::WEAK, Plan::within(1 << 20));
+    }
 }

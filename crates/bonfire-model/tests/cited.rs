@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use bonfire_model::mutate::{self, UnitTest};
 use bonfire_model::scenario;
 
 /// The names after "Scenario" or "Scenarios", up to the end of the sentence:
@@ -40,6 +41,16 @@ fn every_scenario_that_the_engine_cites_is_explored() {
         }
     }
     assert!(found >= 15, "{found} names were read: does the documentation cite none any more?");
+}
+
+#[test]
+fn every_unit_test_that_stands_for_exploration_exists() {
+    let engine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bonfire-engine");
+    for UnitTest { fault, file, test } in mutate::UNIT_TESTS {
+        let text = fs::read_to_string(engine.join(file)).expect("the engine is beside the model");
+        let is_there = text.contains(&format!("#[test]\nfn {test}()"));
+        assert!(is_there, "{file} has no test {test}, which is to notice that {fault}");
+    }
 }
 
 #[test]

@@ -40,10 +40,10 @@ fn taken(what: &What) -> bool {
 /// By the hole that each fault came through.
 const FAULTS: &[Fault] = &[
     // Two registered address spaces.
-    (Design::Running, barrier, Wrong::NotIfBoth, "C4+both/MP"),
+    (Design::Running, barrier, Wrong::NotIfBoth, "C4+both/MP+P1"),
     (Design::Running, barrier, Wrong::NotIfBoth, "C2+both/SB"),
     (Design::Mask, barrier, Wrong::NotIfBoth, "C2+both/SB"),
-    (Design::Threads, barrier, Wrong::NotIfBoth, "C4+both/MP"),
+    (Design::Threads, barrier, Wrong::NotIfBoth, "C4+both/MP+P1"),
     // Two registrations at once.
     (Design::Running, state_set, Wrong::Split, "P5"),
     (Design::Mask, state_set, Wrong::Split, "P5/global"),
@@ -104,7 +104,9 @@ fn faults_that_lived_die() {
 /// the engine doubts what it was not told.
 #[test]
 fn a_forgotten_hook_loses_no_barrier() {
-    for (name, forgotten) in [("D/C4/MP", "exit"), ("E2/C4/MP", "return_space"), ("C3/C4/MP", "switch")] {
+    for (name, forgotten) in
+        [("D/C4/MP+P1", "exit"), ("E2/C4/MP+P1", "return_space"), ("C3/C4/MP+P1", "switch")]
+    {
         let scenario = scenario(name);
         for design in Design::ALL {
             let point = Point { what: What::Hook(forgotten), at: Default::default() };
@@ -126,7 +128,7 @@ fn a_forgotten_hook_loses_no_barrier() {
 fn both_barriers_around_a_grace_period_are_needed() {
     use bonfire_engine::Site;
     use bonfire_model::machine::Change;
-    for (site, name) in [(Site::SysEntry, "AB/SB grace"), (Site::SysExit, "AB/MP grace")] {
+    for (site, name) in [(Site::SysEntry, "AB/SB grace"), (Site::SysExit, "AB/MP+P1 grace")] {
         let scenario = scenario(name);
         let without =
             Job { mutant: vec![(site, Change::Deleted)], ..Job::new(Design::Running, 0, Rules::WEAK) };

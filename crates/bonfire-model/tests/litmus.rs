@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use bonfire_conformance::shape::{Op, SHAPES, Seen, Shape, Var};
 use bonfire_model::explorer::{
-    Barrier, Body, Memory, Outcome, Pokes, Rules, Shared, Test, Verdict, explore, fence, name_word,
+    Barrier, Body, Memory, Outcome, Plan, Pokes, Rules, Shared, Test, Verdict, explore, fence, name_word,
     observe_memory,
 };
 
@@ -24,8 +25,6 @@ use Barrier::{Acquire, Full, Release, Write};
 use Do::{F, R, W};
 
 const X: usize = 0;
-const Y: usize = 1;
-const Z: usize = 2;
 
 struct Litmus {
     name: &'static str,
@@ -37,7 +36,7 @@ struct Litmus {
     weak: Outcome,
 }
 
-fn run(litmus: &Litmus, rules: Rules) -> BTreeSet<Outcome> {
+fn run(litmus: &Litmus, (rules, plan): (Rules, Plan)) -> BTreeSet<Outcome> {
     let words = Rc::new([Shared::new(0), Shared::new(0), Shared::new(0)]);
     let bodies = litmus.threads.iter().map(|thread| {
         let (words, thread) = (Rc::clone(&words), thread.clone());
@@ -67,53 +66,72 @@ fn run(litmus: &Litmus, rules: Rules) -> BTreeSet<Outcome> {
         pokes: Pokes::Any,
         is_flaw: Box::new(|_| false),
     };
-    let found = explore(test, rules, 1 << 30);
+    let found = explore(test, rules, plan);
     assert!(matches!(found.verdict, Verdict::Holds), "{}: {:?}", litmus.name, found.verdict);
     found.outcomes
 }
 
-fn rules(memory: Memory, reduce: bool) -> Rules {
-    Rules { memory, reduce, ..Rules::WEAK }
+fn on(memory: Memory, reduce: bool) -> (Rules, Plan) {
+    (Rules { memory, ..Rules::WEAK }, Plan { reduce, ..Plan::within(1 << 30) })
 }
 
-/// The shape with a fence between the two accesses of each thread, or none.
+/// The shape with a fence where each thread has one, or none; or a test of coherence.
 fn shape(name: &'static str, fences: &[Option<Barrier>]) -> Litmus {
-    let between = |thread: usize, first: Do, second: Do| {
-        let fence = fences.get(thread).copied().flatten();
-        [Some(first), fence.map(F), Some(second)].into_iter().flatten().collect::<Vec<_>>()
+    let coherence = |threads: &[&[Do]], registers, memory, weak: &[u64]| Litmus {
+        name,
+        threads: threads.iter().map(|thread| thread.to_vec()).collect(),
+        registers,
+        memory,
+        weak: weak.to_vec(),
     };
-    let (threads, registers, memory, weak) = match name {
-        "SB" => (vec![between(0, W(X, 1), R(Y, 0)), between(1, W(Y, 1), R(X, 1))], 2, false, vec![0, 0]),
-        "MP" => (vec![between(0, W(X, 1), W(Y, 1)), between(1, R(Y, 0), R(X, 1))], 2, false, vec![1, 0]),
-        "LB" => (vec![between(0, R(X, 0), W(Y, 1)), between(1, R(Y, 1), W(X, 1))], 2, false, vec![1, 1]),
-        "S" => (vec![between(0, W(X, 2), W(Y, 1)), between(1, R(Y, 0), W(X, 1))], 1, true, vec![1, 2, 1, 0]),
-        "R" => (vec![between(0, W(X, 1), W(Y, 1)), between(1, W(Y, 2), R(X, 0))], 1, true, vec![0, 1, 2, 0]),
-        "2+2W" => (vec![between(0, W(X, 1), W(Y, 2)), between(1, W(Y, 1), W(X, 2))], 0, true, vec![1, 1, 0]),
-        "IRIW" => (
-            vec![vec![W(X, 1)], vec![W(Y, 1)], between(0, R(X, 0), R(Y, 1)), between(1, R(Y, 2), R(X, 3))],
-            4,
-            false,
-            vec![1, 0, 1, 0],
-        ),
-        "WRC" => (
-            vec![vec![W(X, 1)], between(0, R(X, 0), W(Y, 1)), between(1, R(Y, 1), R(X, 2))],
-            3,
-            false,
-            vec![1, 1, 0],
-        ),
-        "ISA2" => (
-            vec![between(0, W(X, 1), W(Y, 1)), between(1, R(Y, 0), W(Z, 1)), between(2, R(Z, 1), R(X, 2))],
-            3,
-            false,
-            vec![1, 1, 0],
-        ),
-        "CoRR" => (vec![vec![W(X, 1)], vec![R(X, 0), R(X, 1)]], 2, false, vec![1, 0]),
-        "CoWR" => (vec![vec![W(X, 1), R(X, 0)], vec![W(X, 2)]], 1, true, vec![0, 1, 0, 0]),
-        "CoRW" => (vec![vec![R(X, 0), W(X, 1)]], 1, false, vec![1]),
-        "CoWW" => (vec![vec![W(X, 1), W(X, 2)]], 0, true, vec![1, 0, 0]),
-        _ => unreachable!("{name} is no shape"),
+    match name {
+        "CoRR" => coherence(&[&[W(X, 1)], &[R(X, 0), R(X, 1)]], 2, false, &[1, 0]),
+        "CoWR" => coherence(&[&[W(X, 1), R(X, 0)], &[W(X, 2)]], 1, true, &[0, 1, 0, 0]),
+        "CoRW" => coherence(&[&[R(X, 0), W(X, 1)]], 1, false, &[1]),
+        "CoWW" => coherence(&[&[W(X, 1), W(X, 2)]], 0, true, &[1, 0, 0]),
+        _ => of_table(SHAPES.iter().find(|shape| shape.name == name).expect("a shape"), fences),
+    }
+}
+
+/// A shape of the table, with these fences in the threads that have one.
+fn of_table(shape: &Shape, fences: &[Option<Barrier>]) -> Litmus {
+    let mut fences = fences.iter().copied().chain(std::iter::repeat(None));
+    let mut registers = 0;
+    let mut thread = |ops: &&[Op]| {
+        let step = |op: &Op| match *op {
+            Op::Store(var, value) => Some(W(var as usize, value)),
+            Op::Load(var) => {
+                registers += 1;
+                Some(R(var as usize, registers - 1))
+            }
+            Op::Fence | Op::FullFence => fences.next().flatten().map(F),
+        };
+        ops.iter().filter_map(step).collect::<Vec<_>>()
     };
-    Litmus { name, threads, registers, memory, weak }
+    let threads: Vec<Vec<Do>> = shape.threads.iter().map(&mut thread).collect();
+    let reads = shape.forbidden.iter().filter_map(|seen| match *seen {
+        Seen::Read(.., value) => Some(value),
+        Seen::Last(..) => None,
+    });
+    let memory = shape.forbidden.iter().any(|seen| matches!(seen, Seen::Last(..)));
+    let last = [Var::X, Var::Y, Var::Z].map(|var| ends(shape, var));
+    let weak = reads.chain(last.into_iter().filter(|_| memory)).collect();
+    Litmus { name: shape.name, threads, registers: registers.into(), memory, weak }
+}
+
+/// What a variable holds at the end of the outcome in question: what the table says,
+/// or the only value that is stored to it.
+fn ends(shape: &Shape, var: Var) -> u64 {
+    let told = shape.forbidden.iter().find_map(|seen| match *seen {
+        Seen::Last(of, value) if of == var => Some(value),
+        Seen::Last(..) | Seen::Read(..) => None,
+    });
+    let ops = shape.threads.iter().copied().flatten();
+    let stored = ops.filter_map(|op| match *op {
+        Op::Store(to, value) if to == var => Some(value),
+        _ => None,
+    });
+    told.or(stored.max()).unwrap_or(0)
 }
 
 type Row = (&'static str, Vec<Option<Barrier>>, [bool; 4]);
@@ -190,7 +208,7 @@ fn every_machine_allows_what_the_table_says_and_nothing_else() {
         let litmus = shape(name, &fences);
         let machines = [Memory::Weak, Memory::NoLoadBuffering, Memory::Tso, Memory::Sc];
         for (memory, allowed) in machines.into_iter().zip(allowed) {
-            let outcomes = run(&litmus, rules(memory, true));
+            let outcomes = run(&litmus, on(memory, true));
             let weak = litmus.weak.clone();
             assert_eq!(outcomes.contains(&weak), allowed, "{name} {fences:?} on {memory:?}: {outcomes:?}");
         }
@@ -202,8 +220,8 @@ fn reduction_loses_no_outcome() {
     for (name, fences, _) in table() {
         let litmus = shape(name, &fences);
         for memory in [Memory::Weak, Memory::NoLoadBuffering, Memory::Tso, Memory::Sc] {
-            let reduced = run(&litmus, rules(memory, true));
-            let whole = run(&litmus, rules(memory, false));
+            let reduced = run(&litmus, on(memory, true));
+            let whole = run(&litmus, on(memory, false));
             assert_eq!(reduced, whole, "{name} {fences:?} on {memory:?}");
         }
     }
@@ -214,7 +232,7 @@ fn weaker_machines_reach_more() {
     for (name, fences, _) in table() {
         let litmus = shape(name, &fences);
         let machines = [Memory::Sc, Memory::Tso, Memory::NoLoadBuffering, Memory::Weak];
-        let outcomes = machines.map(|memory| run(&litmus, rules(memory, true)));
+        let outcomes = machines.map(|memory| run(&litmus, on(memory, true)));
         for pair in outcomes.windows(2) {
             assert!(pair[0].is_subset(&pair[1]), "{name} {fences:?}: {pair:?}");
         }

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bonfire_model::explorer::{
-    Barrier, Body, Exploration, Fault, Outcome, Pokes, Rules, Shared, Test, Verdict, drop_pokes, explore,
-    fence, observe_memory, poke,
+    Barrier, Body, Exploration, Fault, Outcome, Plan, Pokes, Rules, Shared, Test, Verdict, drop_pokes,
+    explore, fence, observe_memory, poke,
 };
 use bonfire_model::matrix::{Found, Job, Runner};
 use bonfire_model::run::Design;
@@ -46,7 +46,7 @@ fn explored(program: &Program, fault: Option<Fault>) -> Exploration {
         pokes: Pokes::Any,
         is_flaw: Box::new(|_| false),
     };
-    explore(test, Rules { fault, ..Rules::WEAK }, 1 << 30)
+    explore(test, Rules { fault, ..Rules::WEAK }, Plan::within(1 << 30))
 }
 
 #[test]

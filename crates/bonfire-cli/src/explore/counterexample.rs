@@ -1,7 +1,7 @@
 //! A way to a flaw, for people: a short one, in words and as a picture.
 
 use bonfire_model::diagram;
-use bonfire_model::explorer::{Order, Rules, Trace};
+use bonfire_model::explorer::{Plan, Trace};
 use bonfire_model::matrix::Record;
 use bonfire_model::run::run;
 
@@ -15,14 +15,14 @@ pub(super) struct Counterexample {
     trace: Trace,
 }
 
-/// A shortest way to the first flaw of an engine that must have none. It is
-/// looked for again, breadth first, unless that takes more memory than allowed.
+/// A shortest way to the flaw of an engine that must have none; of several flaws, to
+/// the one with the shortest way so far. It is looked for again, breadth first, unless
+/// that takes more memory than allowed.
 pub(super) fn of(results: &Results, memory_mib: u64) -> Option<Counterexample> {
-    let record = results.flaw()?;
-    let scenario = &results.question.scenarios()[record.job.scenario];
-    let rules = Rules { order: Order::BreadthFirst, ..record.job.rules };
+    let record = results.answer.flaw()?;
+    let scenario = &results.answer.question.scenarios[record.job.scenario];
     let limit = usize::try_from(memory_mib << 20).unwrap_or(usize::MAX);
-    let again = run(record.job.design, scenario, &record.job.mutant, rules, limit);
+    let again = run(record.job.design, scenario, &record.job.mutant, record.job.rules, Plan::shortest(limit));
     let shortest = again.flaw().map(|(_, trace)| trace.clone());
     let trace = shortest.or_else(|| record.trace.as_deref().cloned())?;
     Some(Counterexample { title: title(results, record), trace })
@@ -30,7 +30,7 @@ pub(super) fn of(results: &Results, memory_mib: u64) -> Option<Counterexample> {
 
 fn title(results: &Results, record: &Record) -> String {
     let engine = format!("{} {}", record.job.design.name(), told(&record.job.mutant));
-    format!("{engine}: {} {}", results.question.name_of(record), found(results, record))
+    format!("{engine}: {} {}", results.answer.question.name_of(record), found(&results.answer, record))
 }
 
 impl Counterexample {

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 
 use bonfire_engine::Site;
 use bonfire_model::diagram;
-use bonfire_model::explorer::{Order, Rules};
+use bonfire_model::explorer::{Plan, Rules};
 use bonfire_model::machine::Change;
 use bonfire_model::matrix::{self, Found, Job, Record, Runner};
 use bonfire_model::purpose::purpose;
 use bonfire_model::run::{Design, run};
+use bonfire_model::scenario::shape::Told as _;
 use bonfire_model::scenario::{self, Scenario};
 
 use super::text::wrapped;
@@ -47,9 +48,8 @@ fn of_site(site: Site, scenarios: &[Scenario]) -> String {
     };
     let _ = writeln!(text, "\nWithout it, {} fails:\n", design.name());
     let _ = write!(text, "{scenario}");
-    let rules = Rules { order: Order::BreadthFirst, ..Rules::WEAK };
     let without = vec![(site, Change::Deleted)];
-    if let Some((_, trace)) = run(design, scenario, &without, rules, LIMIT).flaw() {
+    if let Some((_, trace)) = run(design, scenario, &without, Rules::WEAK, Plan::shortest(LIMIT)).flaw() {
         let _ = write!(text, "\n{}", diagram::text(trace, 24));
     }
     text
@@ -74,6 +74,9 @@ fn of_scenario(scenario: &Scenario) -> String {
     let about = Design::ALL.into_iter().filter(|&design| scenario.is_about(design));
     let jobs: Vec<Vec<Job>> = about.map(|design| vec![Job::new(design, 0, Rules::WEAK)]).collect();
     let mut text = scenario.to_string();
+    if let Some(shape) = scenario.shape.filter(|shape| shape.threads.len() == 2) {
+        text.push_str(&wrapped(&shape.why(), "  why: ", "    "));
+    }
     for Record { job, passed, found, .. } in runner.run(&jobs) {
         let sites: Vec<&str> = passed.iter().map(|site| site.name()).collect();
         let sites = if sites.is_empty() { "no barrier".to_owned() } else { sites.join(", ") };
@@ -96,8 +99,9 @@ mod tests {
 
     #[test]
     fn a_scenario_is_explained_by_what_it_tells_and_what_it_passes() {
-        let said = of("D/MP").expect("a scenario");
+        let said = of("D/MP+P1").expect("a scenario");
         assert!(said.contains("the thread exits") && said.contains("running passes: SysEntry"), "{said}");
+        assert!(said.contains("why: The caller saw y before the call"), "{said}");
         assert_eq!(of("no such thing"), None);
         assert_eq!(nearest("MnDrop").as_deref(), Some("MmDrop"));
     }

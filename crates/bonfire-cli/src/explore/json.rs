@@ -5,17 +5,19 @@
 
 use anyhow::{Context, Result, ensure};
 use bonfire_engine::Site;
+use bonfire_model::answer::Judged;
 use bonfire_model::architecture::Architecture;
 use bonfire_model::excuse::{Excuse, Judgement};
 use bonfire_model::explorer::Flaw;
 use bonfire_model::matrix::{self, Job, Record};
 use bonfire_model::mutate::interpose::Points;
+use bonfire_model::question::Question;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::names;
-use super::question::{Asked, Question};
-use super::results::{Judged, Measured, Results};
+use super::question::Asked;
+use super::results::{Measured, Results};
 use crate::shard::Shard;
 
 const SCHEMA: &str = "bonfire-explore";
@@ -108,23 +110,24 @@ struct Excused {
 
 /// The report as one JSON object and a newline.
 pub(super) fn report(results: &Results) -> Result<String> {
-    let verdict = results.verdict();
-    let records = results.unchanged.iter().chain(&results.changed);
+    let answer = &results.answer;
+    let verdict = answer.verdict;
+    let records = answer.unchanged.iter().chain(&answer.changed);
     let document = Document {
         schema: SCHEMA,
         version: VERSION,
         bonfire: BONFIRE,
-        question: &results.question.asked,
+        question: &results.asked,
         shard: results.shard,
         verdict: verdict.name(),
         exit_status: verdict.status(),
         counts: Counts {
-            unchanged: results.unchanged.len(),
-            changed: results.changed.len(),
-            states: results.states(),
+            unchanged: answer.unchanged.len(),
+            changed: answer.changed.len(),
+            states: answer.states(),
         },
-        judgements: results.judged().iter().map(|judged| judgement(results, judged)).collect(),
-        runs: records.map(|record| Run::of(&results.question, record)).collect(),
+        judgements: answer.judged.iter().map(|judged| judgement(results, judged)).collect(),
+        runs: records.map(|record| Run::of(&answer.question, record)).collect(),
         measured: &results.measured,
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")
@@ -164,13 +167,13 @@ impl Run {
         let change = |text: &String| names::change(text).map_err(anyhow::Error::msg);
         let site =
             |name: &String| Site::ALL.into_iter().find(|site| site.name() == name).context("no such site");
-        let scenario = question.scenarios().iter().position(|scenario| scenario.name == self.scenario);
+        let scenario = question.scenarios.iter().position(|scenario| scenario.name == self.scenario);
         let job = Job {
             design: names::design(&self.design).context("no such design")?,
             scenario: scenario.context("no such scenario")?,
             mutant: self.changes.iter().map(change).collect::<Result<_>>()?,
             slip: None,
-            rules: question.rules(),
+            rules: question.rules,
             architecture: Architecture::Bare,
         };
         let passed = self.passed.iter().map(site).collect::<Result<_>>()?;
@@ -220,12 +223,12 @@ fn judgement<'a>(results: &'a Results, judged: &Judged) -> Judgment<'a> {
     let (kind, excuse) = match judged.judgement {
         Judgement::Needed => ("needed", None),
         Judgement::Excused(excuse) => ("excused", Some(excuse)),
-        Judgement::Unexplained if results.is_judged() => ("unexplained", None),
+        Judgement::Unexplained if results.answer.is_judged() => ("unexplained", None),
         Judgement::Unexplained => ("not judged", None),
         Judgement::Outdated(excuse) => ("outdated", Some(excuse)),
         Judgement::Unfinished => ("unfinished", None),
     };
-    let scenarios = results.question.scenarios();
+    let scenarios = &results.answer.question.scenarios;
     Judgment {
         design: judged.design.name(),
         change: names::spelled((judged.site, judged.change)),

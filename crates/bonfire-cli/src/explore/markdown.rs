@@ -10,6 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use bonfire_engine::Site;
+use bonfire_model::answer::{Answer, Judged};
 use bonfire_model::architecture::Architecture;
 use bonfire_model::excuse::{self, Judgement};
 use bonfire_model::minimal::Minimal;
@@ -17,7 +18,7 @@ use bonfire_model::run::Design;
 
 use super::explore;
 use super::question::Model;
-use super::results::{Judged, Results};
+use super::results::Results;
 use crate::output::Output;
 
 const BEGIN: &str = "<!-- begin: written by `bonfire explore --markdown` -->\n";
@@ -33,9 +34,9 @@ pub(super) fn check(page: &Path) -> Result<()> {
 /// Writes what came of it between the marks, and what comes of it on stronger
 /// machines.
 pub(super) fn write(page: &Path, weak: &Results, memory_mib: u64) -> Result<()> {
-    let on = |memory| weak.question.on(memory).map(|question| explore(question, None, memory_mib));
-    let tables = tables(weak, &on(Model::Tso)?, &on(Model::Sc)?);
-    let suffices = suffices(&super::minimal_sets(&weak.question, memory_mib));
+    let on = |memory| weak.asked.on(memory).map(|asked| explore(asked, None, memory_mib).answer);
+    let tables = tables(&weak.answer, &on(Model::Tso)?, &on(Model::Sc)?);
+    let suffices = suffices(&super::minimal_sets(&weak.answer.question, memory_mib));
     replace(page, &format!("{tables}\n{suffices}"))
 }
 
@@ -57,30 +58,30 @@ fn around(page: &Path) -> Result<(String, String)> {
     Ok((before.to_owned(), after.to_owned()))
 }
 
-fn tables(weak: &Results, tso: &Results, sc: &Results) -> String {
-    let judged = [weak.judged(), tso.judged(), sc.judged()];
+fn tables(weak: &Answer, tso: &Answer, sc: &Answer) -> String {
+    let judged = [&weak.judged[..], &tso.judged, &sc.judged];
     let mut text = String::from(
         "| design | scenarios | sites | needed | excused | needed under TSO | needed under SC |\n\
          |---|---|---|---|---|---|---|\n",
     );
-    for design in weak.question.designs() {
+    for &design in &weak.question.designs {
         let count = |judged: &[Judged], counts: fn(&Judged) -> bool| {
             judged.iter().filter(|judged| judged.design == design && counts(judged)).count()
         };
         let scenarios = weak.unchanged.iter().filter(|record| record.job.design == design).count();
         let needed = |judged: &[Judged]| count(judged, is_needed);
-        let excused = count(&judged[0], |judged| matches!(judged.judgement, Judgement::Excused(_)));
+        let excused = count(judged[0], |judged| matches!(judged.judgement, Judgement::Excused(_)));
         let _ = writeln!(
             text,
             "| {} | {scenarios} | {} | {} | {excused} | {} | {} |",
             design.name(),
-            count(&judged[0], |_| true),
-            needed(&judged[0]),
-            needed(&judged[1]),
-            needed(&judged[2])
+            count(judged[0], |_| true),
+            needed(judged[0]),
+            needed(judged[1]),
+            needed(judged[2])
         );
     }
-    for design in weak.question.designs() {
+    for &design in &weak.question.designs {
         text.push_str(&of_design(weak, design, &judged));
     }
     text.push_str(&told(weak, &judged));
@@ -88,10 +89,15 @@ fn tables(weak: &Results, tso: &Results, sc: &Results) -> String {
 }
 
 /// What the scenarios tell that the tables name.
-fn told(weak: &Results, judged: &[Vec<Judged>; 3]) -> String {
-    let named: BTreeSet<usize> =
-        judged.iter().flatten().filter_map(|judged| judged.cell.killed_by.first()).copied().collect();
-    let scenarios = weak.question.scenarios();
+fn told(weak: &Answer, judged: &[&[Judged]; 3]) -> String {
+    let named: BTreeSet<usize> = judged
+        .iter()
+        .copied()
+        .flatten()
+        .filter_map(|judged| judged.cell.killed_by.first())
+        .copied()
+        .collect();
+    let scenarios = &weak.question.scenarios;
     let lines = named.into_iter().map(|place| {
         let scenario = &scenarios[place];
         format!("| {} | {} |\n", scenario.name, scenario.about)
@@ -102,14 +108,14 @@ fn told(weak: &Results, judged: &[Vec<Judged>; 3]) -> String {
     )
 }
 
-fn of_design(weak: &Results, design: Design, judged: &[Vec<Judged>; 3]) -> String {
+fn of_design(weak: &Answer, design: Design, judged: &[&[Judged]; 3]) -> String {
     let name = design.name();
     let mut text =
         format!("\n### {name}\n\n| site taken out | weak memory | TSO | SC |\n|---|---|---|---|\n");
     for site in Site::ALL {
         let of =
             |judged: &'_ [Judged]| judged.iter().position(|one| one.design == design && one.site == site);
-        let Some(place) = of(&judged[0]) else { continue };
+        let Some(place) = of(judged[0]) else { continue };
         let on = |judged: &[Judged]| match of(judged).map(|place| &judged[place]) {
             Some(judged) if is_needed(judged) => format!("needed: {}", first(weak, judged)),
             Some(judged) if judged.judgement == Judgement::Unfinished => "unfinished".to_owned(),
@@ -117,7 +123,7 @@ fn of_design(weak: &Results, design: Design, judged: &[Vec<Judged>; 3]) -> Strin
             None => "not passed".to_owned(),
         };
         let here = weak_verdict(weak, &judged[0][place]);
-        let _ = writeln!(text, "| {} | {here} | {} | {} |", site.name(), on(&judged[1]), on(&judged[2]));
+        let _ = writeln!(text, "| {} | {here} | {} | {} |", site.name(), on(judged[1]), on(judged[2]));
     }
     for (why, sites) in not_passed(design) {
         let _ = writeln!(text, "\nNot passed by {name}, since {why}: {}.", sites.join(", "));
@@ -147,7 +153,7 @@ fn suffices(sets: &[(Design, [Minimal; 3])]) -> String {
     text
 }
 
-fn weak_verdict(weak: &Results, judged: &Judged) -> String {
+fn weak_verdict(weak: &Answer, judged: &Judged) -> String {
     match judged.judgement {
         Judgement::Needed => format!("needed: {}", first(weak, judged)),
         Judgement::Excused(excuse) => format!("excused: {}", excuse.why()),
@@ -163,8 +169,8 @@ fn is_needed(judged: &Judged) -> bool {
     !judged.cell.killed_by.is_empty()
 }
 
-fn first<'a>(weak: &'a Results, judged: &Judged) -> &'a str {
-    judged.cell.killed_by.first().map_or("", |&place| weak.question.scenarios()[place].name.as_str())
+fn first<'a>(weak: &'a Answer, judged: &Judged) -> &'a str {
+    judged.cell.killed_by.first().map_or("", |&place| weak.question.scenarios[place].name.as_str())
 }
 
 /// The sites that a design does not pass, by the reason.

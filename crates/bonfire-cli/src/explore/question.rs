@@ -1,18 +1,14 @@
-//! What is explored: everything on which the answer depends.
+//! What is explored, as it is typed and as reports say it.
 
 use anyhow::{Context, Result, bail};
-use bonfire_engine::Site;
-use bonfire_model::excuse;
 use bonfire_model::explorer::{Memory, Rules};
-use bonfire_model::machine::Change;
-use bonfire_model::matrix::{self, Group, Record};
+use bonfire_model::question::{Changes, Question};
 use bonfire_model::run::Design;
 use bonfire_model::scenario::{self, Scenario};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::names;
-use crate::shard::fnv1a;
 
 /// How weak the machine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -26,17 +22,6 @@ pub(super) enum Model {
     Tso,
     /// Sequential consistency
     Sc,
-}
-
-/// Which engines are tried beside the one that ships.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Changes {
-    /// Each site taken out.
-    Deletions,
-    /// Each site taken out, and weakened in each way.
-    All,
-    /// One.
-    One((Site, Change)),
 }
 
 /// What is explored, by its names, as reports say it.
@@ -56,140 +41,68 @@ pub(super) struct Asked {
     pub(super) suite: String,
 }
 
-/// What is explored.
-pub(super) struct Question {
-    pub(super) asked: Asked,
-    pub(super) changes: Changes,
-    designs: Vec<Design>,
-    scenarios: Vec<Scenario>,
-}
-
-impl Question {
+impl Asked {
+    /// A question, and how reports say it.
     pub(super) fn new(
         memory: Model,
         cpus: u8,
         designs: &[Design],
         scenario: &str,
         changes: Changes,
-    ) -> Result<Self> {
-        let mut designs = designs.to_vec();
-        designs.sort_unstable();
-        designs.dedup();
-        let scenarios = chosen(cpus, scenario)?;
-        let asked = Asked {
+    ) -> Result<(Self, Question)> {
+        let question = Question {
+            rules: Rules { memory: memory.rules(), ..Rules::WEAK },
+            designs: designs.to_vec(),
+            scenarios: chosen(cpus, scenario)?,
+            has_all: cpus == 2 && scenario.is_empty(),
+            changes,
+        };
+        let asked = Self {
             memory,
             pokes: "none".to_owned(),
             cpus,
             designs: designs.iter().map(|design| design.name().to_owned()).collect(),
             scenario: scenario.to_owned(),
-            changes: changes.spelled(),
-            scenarios: scenarios.len(),
-            suite: format!("{:016x}", fnv1a(&format!("{scenarios:?}"))),
+            changes: spelled(changes),
+            scenarios: question.scenarios.len(),
+            suite: format!("{:016x}", question.suite()),
         };
-        Ok(Self { asked, changes, designs, scenarios })
-    }
-
-    /// The question that a report answers.
-    pub(super) fn of(asked: &Asked) -> Result<Self> {
-        let design =
-            |name: &String| names::design(name).with_context(|| format!("no design is called {name}"));
-        let designs: Vec<Design> = asked.designs.iter().map(design).collect::<Result<_>>()?;
-        Self::new(asked.memory, asked.cpus, &designs, &asked.scenario, Changes::read(&asked.changes)?)
+        Ok((asked, question))
     }
 
     /// The same on another machine.
-    pub(super) fn on(&self, memory: Model) -> Result<Self> {
-        let Asked { cpus, scenario, .. } = &self.asked;
-        Self::new(memory, *cpus, &self.designs, scenario, self.changes)
-    }
-
-    pub(super) fn designs(&self) -> Vec<Design> {
-        self.designs.clone()
-    }
-
-    pub(super) fn scenarios(&self) -> &[Scenario] {
-        &self.scenarios
-    }
-
-    /// The name of the scenario of a run.
-    pub(super) fn name_of(&self, record: &Record) -> &str {
-        &self.scenarios[record.job.scenario].name
-    }
-
-    pub(super) const fn rules(&self) -> Rules {
-        let memory = match self.asked.memory {
-            Model::Weak => Memory::Weak,
-            Model::NoLb => Memory::NoLoadBuffering,
-            Model::Tso => Memory::Tso,
-            Model::Sc => Memory::Sc,
-        };
-        Rules { memory, ..Rules::WEAK }
-    }
-
-    /// Whether every scenario runs that the excuses were judged against, on the
-    /// machine that they were judged on: only then does it mean anything that
-    /// nothing breaks.
-    pub(super) fn is_whole(&self) -> bool {
-        let Asked { memory, cpus, scenario, .. } = &self.asked;
-        scenario.is_empty() && *cpus == 2 && *memory == Model::Weak
-    }
-
-    /// Whether the runs of a changed engine end with the first that breaks.
-    pub(super) fn ends_with_the_first(&self) -> bool {
-        self.changes != Changes::All
-    }
-
-    /// The runs with something changed, to be made after these.
-    pub(super) fn changed(&self, unchanged: &[Record]) -> Vec<Group> {
-        match self.changes {
-            Changes::One((site, change)) => matrix::changed(unchanged, &[site], &[change]),
-            Changes::All => {
-                let mut groups =
-                    matrix::each_for_itself(matrix::changed(unchanged, &Site::ALL, matrix::ALL_CHANGES));
-                groups.extend(self.pairs(unchanged, matrix::ALL_CHANGES));
-                groups
-            }
-            Changes::Deletions => {
-                let mut groups = matrix::changed(unchanged, &Site::ALL, matrix::DELETED);
-                groups.extend(self.pairs(unchanged, matrix::DELETED));
-                groups
-            }
-        }
-    }
-
-    /// The engines that must break for the excuses to stand.
-    fn pairs(&self, unchanged: &[Record], changes: &[Change]) -> Vec<Group> {
-        let mut pairs = Vec::new();
-        for &design in &self.designs {
-            for (site, &change) in
-                Site::ALL.into_iter().flat_map(|site| changes.iter().map(move |c| (site, c)))
-            {
-                let excuse = excuse::excuse(design, site, change);
-                if let Some(pair) = excuse.and_then(|excuse| excuse.pair(site)) {
-                    pairs.push(matrix::against(unchanged, design, &pair));
-                }
-            }
-        }
-        pairs.dedup();
-        pairs
+    pub(super) fn on(&self, memory: Model) -> Result<(Self, Question)> {
+        let design =
+            |name: &String| names::design(name).with_context(|| format!("no design is called {name}"));
+        let designs: Vec<Design> = self.designs.iter().map(design).collect::<Result<_>>()?;
+        Self::new(memory, self.cpus, &designs, &self.scenario, read(&self.changes)?)
     }
 }
 
-impl Changes {
-    fn spelled(self) -> String {
+impl Model {
+    const fn rules(self) -> Memory {
         match self {
-            Self::Deletions => "deletions".to_owned(),
-            Self::All => "all".to_owned(),
-            Self::One(change) => names::spelled(change),
+            Self::Weak => Memory::Weak,
+            Self::NoLb => Memory::NoLoadBuffering,
+            Self::Tso => Memory::Tso,
+            Self::Sc => Memory::Sc,
         }
     }
+}
 
-    fn read(text: &str) -> Result<Self> {
-        match text {
-            "deletions" => Ok(Self::Deletions),
-            "all" => Ok(Self::All),
-            one => names::change(one).map(Self::One).map_err(anyhow::Error::msg),
-        }
+fn spelled(changes: Changes) -> String {
+    match changes {
+        Changes::Deletions => "deletions".to_owned(),
+        Changes::All => "all".to_owned(),
+        Changes::One(change) => names::spelled(change),
+    }
+}
+
+fn read(text: &str) -> Result<Changes> {
+    match text {
+        "deletions" => Ok(Changes::Deletions),
+        "all" => Ok(Changes::All),
+        one => names::change(one).map(Changes::One).map_err(anyhow::Error::msg),
     }
 }
 

@@ -16,16 +16,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use bonfire_model::matrix::{self, Job};
+use bonfire_model::answer::Answer;
+use bonfire_model::matrix::Job;
+use bonfire_model::question::Question;
 
 use super::json::{self, Report};
-use super::question::Question;
 use super::results::{Measured, Results};
 use crate::shard::Shard;
 
 /// Whether a run belongs to a shard.
 pub(super) fn has(shard: Shard, question: &Question, job: &Job) -> bool {
-    shard.has(&format!("{}/{}", job.design.name(), question.scenarios()[job.scenario].name))
+    shard.has(&format!("{}/{}", job.design.name(), question.scenarios[job.scenario].name))
 }
 
 /// Puts the reports of all shards of one exploration together.
@@ -33,9 +34,9 @@ pub(super) fn merge(files: &[PathBuf]) -> Result<Results> {
     let reports: Vec<Part> = files.iter().map(|file| Part::read(file)).collect::<Result<_>>()?;
     let [first, others @ ..] = &reports[..] else { bail!("--merge needs the reports of all shards") };
     others.iter().try_for_each(|other| first.agrees_with(other))?;
-    let question = Question::of(&first.report.question)?;
+    let (asked, question) = first.report.question.on(first.report.question.memory)?;
     ensure!(
-        question.asked == first.report.question,
+        asked == first.report.question,
         "{} is of another set of scenarios than this bonfire has; make and merge shards with one build",
         first.file.display()
     );
@@ -49,13 +50,14 @@ pub(super) fn merge(files: &[PathBuf]) -> Result<Results> {
             if record.job.mutant.is_empty() { &mut unchanged } else { &mut changed }.push(record);
         }
     }
-    let planned = matrix::unchanged(question.scenarios(), &question.designs(), question.rules()).len();
+    let planned = question.unchanged().len();
     ensure!(
         unchanged.len() == planned,
         "the shards hold {} runs of the engine as it ships, and there should be {planned}; make them again",
         unchanged.len()
     );
-    Ok(Results::new(question, None, unchanged, changed, measured))
+    let answer = Answer::new(question, true, unchanged, changed);
+    Ok(Results { asked, answer, shard: None, measured })
 }
 
 /// The report of a shard.

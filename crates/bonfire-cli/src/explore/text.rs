@@ -5,15 +5,17 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use bonfire_model::answer::{Answer, Judged, Verdict};
 use bonfire_model::excuse::{self, Judgement};
 use bonfire_model::explorer::Flaw;
 use bonfire_model::matrix::{Found, Record};
+use bonfire_model::question::{Changes, Question};
 use bonfire_model::run::Design;
 use indicatif::{HumanBytes, HumanCount};
 
 use super::names::{spelled, told};
-use super::question::{Changes, Model, Question};
-use super::results::{Judged, Results, Verdict};
+use super::question::Model;
+use super::results::Results;
 
 const TITLE: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -22,14 +24,18 @@ const BAD: Style = AnsiColor::Red.on_default();
 const UNSURE: Style = AnsiColor::Yellow.on_default();
 const WIDTH: usize = 80;
 
-/// The whole report.
-pub(super) fn report(results: &Results) -> String {
-    let judged = results.judged();
+/// The whole report. A way to a flaw comes first where the engine as it ships has
+/// one, and last where it was changed on purpose.
+pub(super) fn report(results: &Results, way: Option<&str>) -> String {
+    let judged = &results.answer.judged;
     let excuses: BTreeSet<&str> = judged.iter().filter_map(|judged| why(judged.judgement)).collect();
     let excuses: Vec<&str> = excuses.into_iter().collect();
     let mut report = header(results);
-    for design in results.question.designs() {
-        report.push_str(&of_design(results, design, &judged, &excuses));
+    let is_changed = matches!(results.answer.question.changes, Changes::One(_));
+    let [first, last] = if is_changed { [None, way] } else { [way, None] };
+    report.push_str(first.unwrap_or_default());
+    for &design in &results.answer.question.designs {
+        report.push_str(&of_design(&results.answer, design, &excuses));
     }
     if !excuses.is_empty() {
         let _ = writeln!(report, "\n{TITLE}Excuses{TITLE:#}");
@@ -37,7 +43,7 @@ pub(super) fn report(results: &Results) -> String {
     for (letter, excuse) in ('a'..).zip(&excuses) {
         report.push_str(&wrapped(excuse, &format!("  {letter}  "), "     "));
     }
-    report + &conclusion(results, &judged)
+    report + &conclusion(results) + last.unwrap_or_default()
 }
 
 /// The scenarios of a question, and what each tells, a line each.
@@ -47,14 +53,14 @@ pub(super) fn list(question: &Question) -> String {
         let only = if designs.is_empty() { String::new() } else { format!("; only {}", designs.join(", ")) };
         format!("{:26} {DIM}{}{only}{DIM:#}\n", scenario.name, scenario.about)
     };
-    question.scenarios().iter().map(line).collect()
+    question.scenarios.iter().map(line).collect()
 }
 
 /// The scenarios of a question as diagrams, and the barriers that the engine
 /// passed in each.
 pub(super) fn drawn(question: &Question, unchanged: &[Record]) -> String {
     let mut text = String::new();
-    for (place, scenario) in question.scenarios().iter().enumerate() {
+    for (place, scenario) in question.scenarios.iter().enumerate() {
         let _ = write!(text, "{scenario}");
         for record in unchanged.iter().filter(|record| record.job.scenario == place) {
             let sites: Vec<&str> = record.passed.iter().map(|site| site.name()).collect();
@@ -67,12 +73,12 @@ pub(super) fn drawn(question: &Question, unchanged: &[Record]) -> String {
 }
 
 /// What came of a run, for people.
-pub(super) fn found(results: &Results, record: &Record) -> String {
+pub(super) fn found(answer: &Answer, record: &Record) -> String {
     match &record.found {
         Found::Holds => "holds".to_owned(),
         Found::Vacuous => "shows nothing: an outcome that must be possible was never reached".to_owned(),
         Found::Flawed(Flaw::Forbidden(outcome)) => {
-            let scenario = &results.question.scenarios()[record.job.scenario];
+            let scenario = &answer.question.scenarios[record.job.scenario];
             let registers = (0..scenario.registers).map(|register| format!("r{register}"));
             let words = scenario.shown.iter().map(|word| format!("{word:?}").to_lowercase());
             let values: Vec<String> = registers
@@ -92,7 +98,7 @@ pub(super) fn found(results: &Results, record: &Record) -> String {
 }
 
 fn header(results: &Results) -> String {
-    let asked = &results.question.asked;
+    let asked = &results.asked;
     let model = match asked.memory {
         Model::Weak => "weak memory",
         Model::NoLb => "weak memory without load buffering",
@@ -106,9 +112,10 @@ fn header(results: &Results) -> String {
     format!("{TITLE}bonfire {version}: every interleaving of the engine, {model}, {cpus}{part}{TITLE:#}\n")
 }
 
-fn of_design(results: &Results, design: Design, judged: &[Judged], excuses: &[&str]) -> String {
-    let runs: Vec<&Record> = results.unchanged.iter().filter(|record| record.job.design == design).collect();
-    let wrong: Vec<&&Record> = runs.iter().filter(|record| record.found != Found::Holds).collect();
+fn of_design(answer: &Answer, design: Design, excuses: &[&str]) -> String {
+    let judged = &answer.judged;
+    let runs: Vec<&Record> = answer.unchanged.iter().filter(|record| record.job.design == design).collect();
+    let wrong: Vec<&Record> = runs.iter().copied().filter(|record| record.found != Found::Holds).collect();
     let flawed = wrong.iter().filter(|record| matches!(record.found, Found::Flawed(_))).count();
     let hold = match (flawed, wrong.len() - flawed) {
         (0, 0) => "all hold".to_owned(),
@@ -117,21 +124,12 @@ fn of_design(results: &Results, design: Design, judged: &[Judged], excuses: &[&s
         (flawed, untold) => format!("{flawed} do not hold, {untold} cannot be told"),
     };
     let mut text = format!("\n{TITLE}{}{TITLE:#}: {} scenarios, {hold}\n", design.name(), runs.len());
-    for record in wrong {
-        let style = if matches!(record.found, Found::Flawed(_)) { BAD } else { UNSURE };
-        let after = if record.found == Found::CouldNotFinish {
-            format!(", {} states explored", HumanCount(record.states))
-        } else {
-            String::new()
-        };
-        let name = results.question.name_of(record);
-        let _ = writeln!(text, "  {style}{name}: {}{after}{style:#}", found(results, record));
-    }
+    text.push_str(&told_of(answer, &wrong));
     for judged in judged.iter().filter(|judged| judged.design == design) {
-        text.push_str(&line(results, judged, excuses));
+        text.push_str(&line(answer, judged, excuses));
     }
     if let (Changes::One((site, _)), true) =
-        (results.question.changes, judged.iter().all(|judged| judged.design != design))
+        (answer.question.changes, judged.iter().all(|judged| judged.design != design))
     {
         let why = excuse::not_passed(design, site).unwrap_or("no scenario that was chosen gets there");
         let _ = writeln!(text, "  {UNSURE}{} is not passed: {why}{UNSURE:#}", site.name());
@@ -139,8 +137,29 @@ fn of_design(results: &Results, design: Design, judged: &[Judged], excuses: &[&s
     text
 }
 
-fn line(results: &Results, judged: &Judged, excuses: &[&str]) -> String {
-    let names = results.question.scenarios();
+/// The runs of the engine as it ships that are not as they should be; of many, the
+/// first.
+fn told_of(answer: &Answer, wrong: &[&Record]) -> String {
+    const MOST: usize = 10;
+    let mut text = String::new();
+    for record in &wrong[..wrong.len().min(MOST)] {
+        let style = if matches!(record.found, Found::Flawed(_)) { BAD } else { UNSURE };
+        let after = if record.found == Found::CouldNotFinish {
+            format!(", {} states explored", HumanCount(record.states))
+        } else {
+            String::new()
+        };
+        let (name, found) = (answer.question.name_of(record), found(answer, record));
+        let _ = writeln!(text, "  {style}{name}: {found}{after}{style:#}");
+    }
+    if wrong.len() > MOST {
+        let _ = writeln!(text, "  {DIM}and {} more, which --json has{DIM:#}", wrong.len() - MOST);
+    }
+    text
+}
+
+fn line(answer: &Answer, judged: &Judged, excuses: &[&str]) -> String {
+    let names = &answer.question.scenarios;
     let first = judged.cell.killed_by.first().map_or("", |&place| names[place].name.as_str());
     let more = match judged.cell.killed_by.len() {
         0 | 1 => String::new(),
@@ -154,7 +173,7 @@ fn line(results: &Results, judged: &Judged, excuses: &[&str]) -> String {
     let (style, verdict) = match judged.judgement {
         Judgement::Needed => (GOOD, format!("needed      {first}{more}")),
         Judgement::Excused(_) => (GOOD, format!("excused     {letter}")),
-        Judgement::Unexplained if results.is_judged() => {
+        Judgement::Unexplained if answer.is_judged() => {
             (BAD, format!("NOT NEEDED  nothing breaks in {tried}, and no excuse"))
         }
         Judgement::Unexplained => (DIM, format!("not judged  nothing breaks in {tried}")),
@@ -173,10 +192,11 @@ const fn why(judgement: Judgement) -> Option<&'static str> {
     }
 }
 
-fn conclusion(results: &Results, judged: &[Judged]) -> String {
-    let runs = results.unchanged.len() + results.changed.len();
+fn conclusion(results: &Results) -> String {
+    let answer = &results.answer;
+    let runs = answer.unchanged.len() + answer.changed.len();
     let seconds = results.measured.seconds;
-    let states = results.states();
+    let states = answer.states();
     let peak = results.measured.peak_memory_bytes;
     let peak = peak.map(|bytes| format!(", {} of memory", HumanBytes(bytes))).unwrap_or_default();
     let speed = states as f64 / 1e6 / seconds.max(1e-9);
@@ -184,47 +204,49 @@ fn conclusion(results: &Results, judged: &[Judged]) -> String {
         "\n{} runs, {} of them as it ships.\n\
          {} states in {seconds:.1} s ({speed:.1} million/s){peak}.\n",
         HumanCount(runs as u64),
-        HumanCount(results.unchanged.len() as u64),
+        HumanCount(answer.unchanged.len() as u64),
         HumanCount(states)
     );
-    let style = match results.verdict() {
+    let style = match answer.verdict {
         Verdict::Holds => GOOD,
         Verdict::Broken => BAD,
         Verdict::CannotTell => UNSURE,
     };
-    let said = wrapped(&sentence(results, judged), "", "");
+    let said = wrapped(&sentence(results), "", "");
     format!("{DIM}{effort}{DIM:#}{style}{}{style:#}\n", said.trim_end())
 }
 
 /// What to think of all.
-fn sentence(results: &Results, judged: &[Judged]) -> String {
-    let verdict = results.verdict();
-    if let Changes::One(change) = results.question.changes {
+fn sentence(results: &Results) -> String {
+    let answer = &results.answer;
+    let verdict = answer.verdict;
+    if let Changes::One(change) = answer.question.changes {
         let engine = told(&vec![change]);
-        return match (verdict, results.flaw()) {
+        return match (verdict, answer.flaw()) {
             (_, Some(record)) => {
                 format!(
                     "The engine {engine} breaks: {} {}.",
-                    results.question.name_of(record),
-                    found(results, record)
+                    answer.question.name_of(record),
+                    found(answer, record)
                 )
             }
-            (Verdict::CannotTell, _) if results.changed.is_empty() => {
+            (Verdict::CannotTell, _) if answer.changed.is_empty() => {
                 format!("Cannot tell: nothing that was chosen passes {}.", change.0.name())
             }
             (Verdict::CannotTell, _) => {
                 "Cannot tell: not every scenario could be finished, or shows something.".to_owned()
             }
-            _ => format!("Nothing breaks {engine} in {}.", scenarios(results.changed.len())),
+            _ => format!("Nothing breaks {engine} in {}.", scenarios(answer.changed.len())),
         };
     }
-    let part = match (results.shard, results.is_judged()) {
+    let part = match (results.shard, answer.is_judged()) {
         (Some(_), _) => " in this shard; what survives is judged when all are merged",
         (None, false) => "; what survives a part of the scenarios, or another machine, is not judged",
         (None, true) => ", and every barrier is needed or excused",
     };
-    let count = |bad: fn(&Judgement) -> bool| judged.iter().filter(|judged| bad(&judged.judgement)).count();
-    let broken = results.wrong().filter(|record| matches!(record.found, Found::Flawed(_))).count();
+    let count =
+        |bad: fn(&Judgement) -> bool| answer.judged.iter().filter(|judged| bad(&judged.judgement)).count();
+    let broken = answer.wrong().filter(|record| matches!(record.found, Found::Flawed(_))).count();
     match verdict {
         Verdict::Holds => format!("Every scenario holds{part}."),
         Verdict::Broken => format!(
@@ -235,7 +257,7 @@ fn sentence(results: &Results, judged: &[Judged]) -> String {
         Verdict::CannotTell => format!(
             "Cannot tell: {} scenarios of the engine as it ships and {} changes could not be finished, or \
              show nothing; {} MiB were allowed.",
-            results.wrong().count(),
+            answer.wrong().count(),
             count(|judgement| *judgement == Judgement::Unfinished),
             results.measured.memory_limit_mib
         ),

@@ -7,15 +7,14 @@ use std::fs;
 
 use bonfire_engine::Site;
 use bonfire_model::diagram;
-use bonfire_model::explorer::{Exploration, Order, Rules, Trace, Verdict, explore};
+use bonfire_model::explorer::{Exploration, Plan, Rules, Trace, Verdict, explore};
 use bonfire_model::machine::Change;
 use bonfire_model::planted;
 use bonfire_model::run::{self, Design};
 use bonfire_model::scenario;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/history.md");
-const RULES: Rules = Rules { order: Order::BreadthFirst, ..Rules::WEAK };
-const LIMIT_BYTES: usize = 1 << 30;
+const PLAN: Plan = Plan::shortest(1 << 30);
 
 /// A fault of Linux's, as something that the explorer finds.
 enum Fault {
@@ -27,7 +26,7 @@ enum Fault {
 
 /// By the marks on the page.
 const FAULTS: &[(&str, Fault)] = &[
-    ("exit_mm", Fault::Without(Site::ExitMm, "D/MP")),
+    ("exit_mm", Fault::Without(Site::ExitMm, "D/MP+P1")),
     ("kthread_use_mm", Fault::Without(Site::UseMm, "E1/SB")),
     ("riscv switch_mm", Fault::Without(Site::SwitchMm, "C2/SB")),
     ("T1: concurrency id", Fault::Planted),
@@ -68,8 +67,8 @@ fn trace(name: &str, fault: &Fault) -> Trace {
         Fault::Without(site, scenario) => without(*site, scenario),
         Fault::Planted => {
             let fault = planted::all().into_iter().find(|fault| fault.name == name).expect("it is planted");
-            assert!(explore((fault.test)(true), RULES, LIMIT_BYTES).verdict.holds(), "{name}, cured");
-            explore((fault.test)(false), RULES, LIMIT_BYTES)
+            assert!(explore((fault.test)(true), Rules::WEAK, PLAN).verdict.holds(), "{name}, cured");
+            explore((fault.test)(false), Rules::WEAK, PLAN)
         }
     };
     match found.verdict {
@@ -82,7 +81,7 @@ fn trace(name: &str, fault: &Fault) -> Trace {
 fn without(site: Site, scenario: &str) -> Exploration {
     let all = scenario::two_cpus();
     let scenario = all.iter().find(|known| known.name == scenario).expect("a scenario of two CPUs");
-    let with = |mutant| run::run(Design::Running, scenario, &mutant, RULES, LIMIT_BYTES).exploration;
+    let with = |mutant| run::run(Design::Running, scenario, &mutant, Rules::WEAK, PLAN).exploration;
     assert!(with(vec![]).verdict.holds(), "{}", scenario.name);
     with(vec![(site, Change::Deleted)])
 }

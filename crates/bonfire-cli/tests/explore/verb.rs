@@ -139,10 +139,10 @@ fn a_part_holds_and_says_that_survivors_are_not_judged() {
 fn without_a_barrier_the_counter_example_is_told_and_drawn() {
     let picture = path(&folder("picture"), "exit.svg");
     let output =
-        explore(&["--design", "running", "--scenario", "D/MP", "--mutant", "ExitMm", "--svg", &picture]);
+        explore(&["--design", "running", "--scenario", "D/MP+P1", "--mutant", "ExitMm", "--svg", &picture]);
     let said = stdout(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("running without ExitMm: D/MP"), "{said}");
+    assert!(said.contains("running without ExitMm: D/MP+P1"), "{said}");
     assert!(said.contains("CPU 0") && said.contains("commands.rs:"), "{said}");
     let picture = fs::read_to_string(picture).unwrap();
     assert!(picture.starts_with("<svg ") && picture.contains("commands.rs:"), "{picture}");

@@ -30,7 +30,7 @@ mod instrument;
 mod plan;
 mod queue;
 mod seat;
-mod shape;
+pub mod shape;
 mod stage;
 mod table;
 

@@ -20,30 +20,35 @@ use crate::MemoryOrder;
 use crate::rule::Needs;
 
 /// A litmus test.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Shape {
-    name: &'static str,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// The field's name.
+    pub name: &'static str,
     /// What each thread does.
-    pub(crate) threads: &'static [&'static [Op]],
+    pub threads: &'static [&'static [Op]],
     /// The thread whose fence is the call.
-    pub(crate) heavy: usize,
+    pub heavy: usize,
     /// The outcome: all of these at once.
-    forbidden: &'static [Seen],
-    /// Why it is forbidden.
-    pub(crate) why: &'static str,
+    pub forbidden: &'static [Seen],
+    /// Why it is forbidden. `P0` is the first thread.
+    pub why: &'static str,
 }
 
 /// A shared variable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Var {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Var {
+    /// The first.
     X,
+    /// The second.
     Y,
+    /// The third.
     Z,
 }
 
 /// What a thread does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Op {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Of this value.
     Store(Var, u64),
     /// Into the thread's next register.
     Load(Var),
@@ -54,8 +59,8 @@ pub(crate) enum Op {
 }
 
 /// A part of an outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Seen {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Seen {
     /// This thread's register of this number has this value.
     Read(usize, usize, u64),
     /// This variable has this value when all is done.
@@ -66,109 +71,123 @@ use Op::{Fence, FullFence, Load, Store};
 use Seen::{Last, Read};
 use Var::{X, Y, Z};
 
-/// The most threads, and the most loads of a thread, that a shape has.
-pub(crate) const THREADS: usize = 4;
-pub(crate) const LOADS: usize = 2;
+/// The most threads of a shape.
+pub const THREADS: usize = 4;
+/// The most loads of one thread.
+pub const LOADS: usize = 2;
 
-const MP: &[&[Op]] = &[&[Store(X, 1), Fence, Store(Y, 1)], &[Load(Y), Fence, Load(X)]];
+const MP_THREADS: &[&[Op]] = &[&[Store(X, 1), Fence, Store(Y, 1)], &[Load(Y), Fence, Load(X)]];
 const MP_SEEN: &[Seen] = &[Read(1, 0, 1), Read(1, 1, 0)];
-const S: &[&[Op]] = &[&[Store(X, 2), Fence, Store(Y, 1)], &[Load(Y), Fence, Store(X, 1)]];
+const S_THREADS: &[&[Op]] = &[&[Store(X, 2), Fence, Store(Y, 1)], &[Load(Y), Fence, Store(X, 1)]];
 const S_SEEN: &[Seen] = &[Read(1, 0, 1), Last(X, 2)];
-const R: &[&[Op]] = &[&[Store(X, 1), Fence, Store(Y, 1)], &[Store(Y, 2), Fence, Load(X)]];
+const R_THREADS: &[&[Op]] = &[&[Store(X, 1), Fence, Store(Y, 1)], &[Store(Y, 2), Fence, Load(X)]];
 const R_SEEN: &[Seen] = &[Last(Y, 2), Read(1, 0, 0)];
 
-pub(crate) const SHAPES: &[Shape] = &[
-    Shape {
-        name: "SB",
-        threads: &[&[Store(X, 1), Fence, Load(Y)], &[Store(Y, 1), Fence, Load(X)]],
-        heavy: 0,
-        forbidden: &[Read(0, 0, 0), Read(1, 0, 0)],
-        why: "P1 passes a full barrier during P0's call. If that is before P1's load, the load sees x, which P0 stored before the \
-              call; if it is after, P1's store is visible by the end of the call, and P0 sees y.",
-    },
-    Shape {
-        name: "MP",
-        threads: MP,
-        heavy: 0,
-        forbidden: MP_SEEN,
-        why: "P1 sees y, which P0 stored after the call; so P1 passed its barrier before, and loads x after it.",
-    },
-    Shape {
-        name: "MP",
-        threads: MP,
-        heavy: 1,
-        forbidden: MP_SEEN,
-        why: "P1 saw y before the call, so both of P0's stores come before the barrier that P0 passes during the call.",
-    },
-    Shape {
-        name: "LB",
-        threads: &[&[Load(X), Fence, Store(Y, 1)], &[Load(Y), Fence, Store(X, 1)]],
-        heavy: 0,
-        forbidden: &[Read(0, 0, 1), Read(1, 0, 1)],
-        why: "P0 saw x before the call, so P1's load of y comes before the barrier that P1 passes during the call, and y is stored after.",
-    },
-    Shape {
-        name: "S",
-        threads: S,
-        heavy: 0,
-        forbidden: S_SEEN,
-        why: "P1 sees y, which P0 stored after the call; so P1 passed its barrier before, and its store of x is the later one.",
-    },
-    Shape {
-        name: "S",
-        threads: S,
-        heavy: 1,
-        forbidden: S_SEEN,
-        why: "P1 saw y before the call, so P0's store of x is visible by the end of the call, and P1's is the later one.",
-    },
-    Shape {
-        name: "R",
-        threads: R,
-        heavy: 0,
-        forbidden: R_SEEN,
-        why: "If P1 passes its barrier before its load, the load sees x; if after, P1's store of y comes before P0's.",
-    },
-    Shape {
-        name: "R",
-        threads: R,
-        heavy: 1,
-        forbidden: R_SEEN,
-        why: "P0's y comes before P1's, so both of P0's stores come before the barrier that P0 passes during the call, and P1 sees x.",
-    },
-    Shape {
-        name: "2+2W",
-        threads: &[&[Store(X, 1), Fence, Store(Y, 2)], &[Store(Y, 1), Fence, Store(X, 2)]],
-        heavy: 0,
-        forbidden: &[Last(X, 1), Last(Y, 1)],
-        why: "P1's x comes before P0's, so both of P1's stores come before the barrier that P1 passes during the call; P0's y is later.",
-    },
-    Shape {
-        name: "WRC",
-        threads: &[&[Store(X, 1)], &[Load(X), Fence, Store(Y, 1)], &[Load(Y), Fence, Load(X)]],
-        heavy: 1,
-        forbidden: &[Read(1, 0, 1), Read(2, 0, 1), Read(2, 1, 0)],
-        why: "P1 saw x before the call, so x is visible to all by its end; P2 sees y, stored later, and loads x after its own barrier.",
-    },
-    Shape {
-        name: "ISA2",
-        threads: &[
-            &[Store(X, 1), Fence, Store(Y, 1)],
-            &[Load(Y), Fence, Store(Z, 1)],
-            &[Load(Z), FullFence, Load(X)],
-        ],
-        heavy: 1,
-        forbidden: &[Read(1, 0, 1), Read(2, 0, 1), Read(2, 1, 0)],
-        why: "P1 saw y before the call, so P0's x is visible to all by its end; P2 sees z, stored later, and loads x behind a fence of its own.",
-    },
-    Shape {
-        name: "IRIW",
-        threads: &[&[Store(X, 1)], &[Store(Y, 1)], &[Load(X), Fence, Load(Y)], &[Load(Y), Fence, Load(X)]],
-        heavy: 2,
-        forbidden: &[Read(2, 0, 1), Read(2, 1, 0), Read(3, 0, 1), Read(3, 1, 0)],
-        why: "P2 saw x before the call, so x is visible to all by its end. If P3 passes its barrier before its second load, that sees x; \
-              if after, y is visible to all by the end of the call, and P2 sees it.",
-    },
-];
+/// Every shape.
+pub const SHAPES: &[Shape] = &[SB, MP, MP_P1, LB, S, S_P1, R, R_P1, TWO_PLUS_TWO_W, WRC, ISA2, IRIW];
+
+/// Store buffering: each thread stores, then loads what the other stores.
+pub const SB: Shape = Shape {
+    name: "SB",
+    threads: &[&[Store(X, 1), Fence, Load(Y)], &[Store(Y, 1), Fence, Load(X)]],
+    heavy: 0,
+    forbidden: &[Read(0, 0, 0), Read(1, 0, 0)],
+    why: "P1 passes a full barrier during P0's call. If that is before P1's load, the load sees x, which P0 stored before the \
+          call; if it is after, P1's store is visible by the end of the call, and P0 sees y.",
+};
+/// Message passing, from the caller.
+pub const MP: Shape = Shape {
+    name: "MP",
+    threads: MP_THREADS,
+    heavy: 0,
+    forbidden: MP_SEEN,
+    why: "P1 sees y, which P0 stored after the call; so P1 passed its barrier before, and loads x after it.",
+};
+/// Message passing, to the caller.
+pub const MP_P1: Shape = Shape {
+    name: "MP",
+    threads: MP_THREADS,
+    heavy: 1,
+    forbidden: MP_SEEN,
+    why: "P1 saw y before the call, so both of P0's stores come before the barrier that P0 passes during the call.",
+};
+/// Load buffering: each thread loads, then stores what the other loads.
+pub const LB: Shape = Shape {
+    name: "LB",
+    threads: &[&[Load(X), Fence, Store(Y, 1)], &[Load(Y), Fence, Store(X, 1)]],
+    heavy: 0,
+    forbidden: &[Read(0, 0, 1), Read(1, 0, 1)],
+    why: "P0 saw x before the call, so P1's load of y comes before the barrier that P1 passes during the call, and y is stored after.",
+};
+/// The caller stores twice, and the other loads and stores.
+pub const S: Shape = Shape {
+    name: "S",
+    threads: S_THREADS,
+    heavy: 0,
+    forbidden: S_SEEN,
+    why: "P1 sees y, which P0 stored after the call; so P1 passed its barrier before, and its store of x is the later one.",
+};
+/// The other stores twice, and the caller loads and stores.
+pub const S_P1: Shape = Shape {
+    name: "S",
+    threads: S_THREADS,
+    heavy: 1,
+    forbidden: S_SEEN,
+    why: "P1 saw y before the call, so P0's store of x is visible by the end of the call, and P1's is the later one.",
+};
+/// The caller stores twice, and the other stores and loads.
+pub const R: Shape = Shape {
+    name: "R",
+    threads: R_THREADS,
+    heavy: 0,
+    forbidden: R_SEEN,
+    why: "If P1 passes its barrier before its load, the load sees x; if after, P1's store of y comes before P0's.",
+};
+/// The other stores twice, and the caller stores and loads.
+pub const R_P1: Shape = Shape {
+    name: "R",
+    threads: R_THREADS,
+    heavy: 1,
+    forbidden: R_SEEN,
+    why: "P0's y comes before P1's, so both of P0's stores come before the barrier that P0 passes during the call, and P1 sees x.",
+};
+/// Each thread stores twice.
+pub const TWO_PLUS_TWO_W: Shape = Shape {
+    name: "2+2W",
+    threads: &[&[Store(X, 1), Fence, Store(Y, 2)], &[Store(Y, 1), Fence, Store(X, 2)]],
+    heavy: 0,
+    forbidden: &[Last(X, 1), Last(Y, 1)],
+    why: "P1's x comes before P0's, so both of P1's stores come before the barrier that P1 passes during the call; P0's y is later.",
+};
+/// A write, passed on by who saw it, and read by a third.
+pub const WRC: Shape = Shape {
+    name: "WRC",
+    threads: &[&[Store(X, 1)], &[Load(X), Fence, Store(Y, 1)], &[Load(Y), Fence, Load(X)]],
+    heavy: 1,
+    forbidden: &[Read(1, 0, 1), Read(2, 0, 1), Read(2, 1, 0)],
+    why: "P1 saw x before the call, so x is visible to all by its end; P2 sees y, stored later, and loads x after its own barrier.",
+};
+/// A chain of three.
+pub const ISA2: Shape = Shape {
+    name: "ISA2",
+    threads: &[
+        &[Store(X, 1), Fence, Store(Y, 1)],
+        &[Load(Y), Fence, Store(Z, 1)],
+        &[Load(Z), FullFence, Load(X)],
+    ],
+    heavy: 1,
+    forbidden: &[Read(1, 0, 1), Read(2, 0, 1), Read(2, 1, 0)],
+    why: "P1 saw y before the call, so P0's x is visible to all by its end; P2 sees z, stored later, and loads x behind a fence of its own.",
+};
+/// Independent reads of independent writes.
+pub const IRIW: Shape = Shape {
+    name: "IRIW",
+    threads: &[&[Store(X, 1)], &[Store(Y, 1)], &[Load(X), Fence, Load(Y)], &[Load(Y), Fence, Load(X)]],
+    heavy: 2,
+    forbidden: &[Read(2, 0, 1), Read(2, 1, 0), Read(3, 0, 1), Read(3, 1, 0)],
+    why: "P2 saw x before the call, so x is visible to all by its end. If P3 passes its barrier before its second load, that sees x; \
+          if after, y is visible to all by the end of the call, and P2 sees it.",
+};
 
 /// The two shapes that all others are made of: a store overtaken by a load,
 /// and two accesses of the light side seen in the wrong order.
@@ -200,7 +219,8 @@ impl Shape {
 
     /// Whether this is the forbidden outcome: what each thread read, and what
     /// the variables hold in the end.
-    pub(crate) fn forbids(&self, reads: &[[u64; LOADS]; THREADS], last: impl Fn(Var) -> u64) -> bool {
+    #[must_use]
+    pub fn forbids(&self, reads: &[[u64; LOADS]; THREADS], last: impl Fn(Var) -> u64) -> bool {
         self.forbidden.iter().all(|seen| match *seen {
             Read(thread, register, value) => reads[thread][register] == value,
             Last(var, value) => last(var) == value,

@@ -12,6 +12,7 @@ mod op;
 mod program;
 mod reduce;
 mod replay;
+mod rules;
 mod search;
 mod state;
 mod step;
@@ -29,9 +30,9 @@ pub use replay::{
     occupant, occupy, on_cpu, this_cpu, without_interrupts,
 };
 pub(crate) use replay::{in_set_up, perform_at, word_name, word_named};
-pub use search::{Flaw, Order, Outcome, Pokes};
+pub use rules::{Fault, Memory, PokeOrder, Rules};
+pub use search::{Flaw, Order, Outcome, Plan, Pokes};
 pub use state::MAX_CPUS;
-pub use step::{Fault, Memory, PokeOrder, Rules};
 pub use trace::{Event, Trace};
 
 use program::Programs;
@@ -94,24 +95,25 @@ impl Verdict {
     }
 }
 
-/// Looks at everything that can happen in `test` on a machine with `rules`, in
-/// at most `limit_bytes` of memory.
+/// Looks at everything that can happen in `test` on a machine with `rules`, as `plan`
+/// says.
 #[must_use]
-pub fn explore(test: Test, rules: Rules, limit_bytes: usize) -> Exploration {
+pub fn explore(test: Test, rules: Rules, plan: Plan) -> Exploration {
     let Test { set_up, bodies, handler, registers, pokes, is_flaw } = test;
-    let mut programs = Programs::new(bodies, handler, &*set_up, rules.reduce);
+    let mut programs = Programs::new(bodies, handler, &*set_up, plan.reduce);
     let mut states = 0;
-    if rules.reduce {
+    if plan.reduce {
         // A cheap pass, to learn what the programs do.
         let sequential = Rules { memory: Memory::Sc, ..rules };
-        let mut search = Search::new(&mut programs, sequential, registers);
-        search.run(Order::DepthFirst, limit_bytes, Pokes::Any, &|_| false);
+        let plan = Plan::within(plan.limit_bytes);
+        let mut search = Search::new(&mut programs, sequential, plan, registers);
+        search.run(Pokes::Any, &|_| false);
         states += search.looked_at();
         programs.settle();
     }
     loop {
-        let mut search = Search::new(&mut programs, rules, registers);
-        let end = search.run(rules.order, limit_bytes, pokes, &is_flaw);
+        let mut search = Search::new(&mut programs, rules, plan, registers);
+        let end = search.run(pokes, &is_flaw);
         states += search.looked_at();
         let outcomes = std::mem::take(&mut search.outcomes);
         let misguessed = search.has_misguessed();
@@ -120,7 +122,7 @@ pub fn explore(test: Test, rules: Rules, limit_bytes: usize) -> Exploration {
             _ => Vec::new(),
         };
         // Whatever was found is so only if what was assumed of the programs held.
-        let was_current = !rules.reduce || programs.settle();
+        let was_current = !plan.reduce || programs.settle();
         if end == End::OutOfMemory || was_current && end != End::Stale {
             let verdict = match end {
                 End::Found(flaw, _) => Verdict::Flawed(flaw, Box::new(Trace::of(&programs, &path))),

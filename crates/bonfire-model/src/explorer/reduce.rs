@@ -29,8 +29,9 @@
 
 use super::op::{Barrier, Op, WordId};
 use super::program::{Future, Node, Programs, bit};
+use super::rules::Memory;
 use super::state::{CpuState, Entry, State};
-use super::step::{Memory, Stepper, What};
+use super::step::{Stepper, What};
 
 /// What every CPU may still do.
 #[derive(Clone, Copy, Debug, Default)]

@@ -9,8 +9,9 @@ use std::collections::{BTreeSet, VecDeque};
 use super::op::Op;
 use super::program::{Future, Poked, Programs, Words};
 use super::reduce::Futures;
-use super::state::{MAX_CPUS, Shape, State};
-use super::step::{Rules, Step, Stepper};
+use super::rules::Rules;
+use super::state::{Layout, MAX_CPUS, State};
+use super::step::{Step, Stepper};
 use super::store::Store;
 
 /// What is left when everything has happened: the registers, then the memory
@@ -32,6 +33,31 @@ impl Order {
             Self::BreadthFirst => waiting.pop_front(),
             Self::DepthFirst => waiting.pop_back(),
         }
+    }
+}
+
+/// How a search goes; what it finds does not depend on that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Plan {
+    /// Which state is looked at next. Breadth first for shortest ways to flaws.
+    pub order: Order,
+    /// Skip steps that need not be told apart. Off only to check itself.
+    pub reduce: bool,
+    /// How much memory the states may take.
+    pub limit_bytes: usize,
+}
+
+impl Plan {
+    /// The quickest.
+    #[must_use]
+    pub const fn within(limit_bytes: usize) -> Self {
+        Self { order: Order::DepthFirst, reduce: true, limit_bytes }
+    }
+
+    /// By which a way to a flaw is a shortest one.
+    #[must_use]
+    pub const fn shortest(limit_bytes: usize) -> Self {
+        Self { order: Order::BreadthFirst, ..Self::within(limit_bytes) }
     }
 }
 
@@ -80,7 +106,8 @@ pub(crate) enum End {
 pub(crate) struct Search<'a> {
     programs: &'a mut Programs,
     rules: Rules,
-    shape: Shape,
+    plan: Plan,
+    layout: Layout,
     /// Words whose values count to the end.
     kept: Words,
     bytes: Vec<u8>,
@@ -92,15 +119,16 @@ pub(crate) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub(crate) fn new(programs: &'a mut Programs, rules: Rules, registers: usize) -> Self {
+    pub(crate) fn new(programs: &'a mut Programs, rules: Rules, plan: Plan, registers: usize) -> Self {
         let initial = programs.initial.clone();
         let first = initial.memory.iter().map(|&value| programs.values.id(value)).collect();
         let kept = initial.observed.iter().fold(programs.waited_for(), |kept, &word| kept | 1 << word);
-        let shape = Shape { cpus: programs.cpus(), registers, code: initial.code, first };
+        let layout = Layout { cpus: programs.cpus(), registers, code: initial.code, first };
         Self {
             programs,
             rules,
-            shape,
+            plan,
+            layout,
             kept,
             bytes: Vec::new(),
             alone: Vec::new(),
@@ -118,25 +146,19 @@ impl<'a> Search<'a> {
     /// Whether a program did what was not expected of it: this search counts for
     /// nothing then.
     pub(crate) fn has_misguessed(&self) -> bool {
-        self.rules.reduce && self.programs.has_misguessed()
+        self.plan.reduce && self.programs.has_misguessed()
     }
 
     /// Looks at every state, until `is_flaw` says that an outcome is one, or there
     /// are more pokes than may be.
-    pub(crate) fn run(
-        &mut self,
-        order: Order,
-        limit_bytes: usize,
-        pokes: Pokes,
-        is_flaw: &dyn Fn(&[u64]) -> bool,
-    ) -> End {
+    pub(crate) fn run(&mut self, pokes: Pokes, is_flaw: &dyn Fn(&[u64]) -> bool) -> End {
         self.programs.poked = Poked::default();
         let mut state = self.first_state();
         let mut waiting = VecDeque::new();
         waiting.extend(self.keep(&mut state.clone(), 0));
         let mut steps = Vec::new();
-        while let Some(current) = order.next(&mut waiting) {
-            state.decode(&self.shape, self.states.get(current));
+        while let Some(current) = self.plan.order.next(&mut waiting) {
+            state.decode(&self.layout, self.states.get(current));
             steps = self.steps(&state, steps);
             if steps.is_empty()
                 && let Some(flaw) = self.finish(&state, is_flaw)
@@ -144,7 +166,7 @@ impl<'a> Search<'a> {
                 return End::Found(flaw, current);
             }
             for (_, next) in &mut steps {
-                if !next.has_room(self.shape.cpus) || self.states.size() > limit_bytes {
+                if !next.has_room(self.layout.cpus) || self.states.size() > self.plan.limit_bytes {
                     return End::OutOfMemory;
                 }
                 waiting.extend(self.keep(next, current));
@@ -156,7 +178,7 @@ impl<'a> Search<'a> {
                 Pokes::OneAtATime if twice => return End::Found(Flaw::PokedTwice, current),
                 _ => {}
             }
-            if self.programs.initial.memory.len() != self.shape.first.len() {
+            if self.programs.initial.memory.len() != self.layout.first.len() {
                 return End::Stale;
             }
         }
@@ -181,8 +203,8 @@ impl<'a> Search<'a> {
     }
 
     fn steps_between(&mut self, parent: u32, child: u32) -> Vec<Step> {
-        let mut state = State::new(&self.shape);
-        state.decode(&self.shape, self.states.get(parent));
+        let mut state = State::new(&self.layout);
+        state.decode(&self.layout, self.states.get(parent));
         for (step, mut next) in self.steps(&state, Vec::new()) {
             let mut path = vec![step];
             self.settle(&mut next, Some(&mut path));
@@ -195,8 +217,8 @@ impl<'a> Search<'a> {
     }
 
     fn first_state(&self) -> State {
-        let mut state = State::new(&self.shape);
-        for cpu in 0..self.shape.cpus {
+        let mut state = State::new(&self.layout);
+        for cpu in 0..self.layout.cpus {
             state.cpus[cpu].frames.push(self.programs.body(cpu));
             state.cpus[cpu].dead = self.programs.initial.dead >> cpu & 1 != 0;
         }
@@ -205,13 +227,14 @@ impl<'a> Search<'a> {
 
     /// The steps out of `state`.
     fn steps(&mut self, state: &State, reused: Vec<(Step, State)>) -> Vec<(Step, State)> {
-        let mut stepper = Stepper { programs: self.programs, rules: self.rules, found: reused };
-        for cpu in 0..self.shape.cpus {
+        let mut stepper =
+            Stepper { programs: self.programs, rules: self.rules, reduce: self.plan.reduce, found: reused };
+        for cpu in 0..self.layout.cpus {
             stepper.of_cpu(state, cpu);
         }
         if stepper.found.is_empty() {
             // Nobody looks for what is left.
-            (0..self.shape.cpus).for_each(|cpu| stepper.window(state, cpu));
+            (0..self.layout.cpus).for_each(|cpu| stepper.window(state, cpu));
         }
         stepper.found
     }
@@ -220,15 +243,16 @@ impl<'a> Search<'a> {
     /// there is a choice; tells which, if asked.
     fn settle(&mut self, state: &mut State, mut told: Option<&mut Vec<Step>>) -> Futures {
         loop {
-            if !self.rules.reduce {
+            if !self.plan.reduce {
                 return Futures::ANYTHING;
             }
             let futures = Futures::of(self.programs, state);
-            if !state.has_room(self.shape.cpus) {
+            if !state.has_room(self.layout.cpus) {
                 return futures;
             }
             let found = std::mem::take(&mut self.alone);
-            let mut stepper = Stepper { programs: self.programs, rules: self.rules, found };
+            let mut stepper =
+                Stepper { programs: self.programs, rules: self.rules, reduce: self.plan.reduce, found };
             stepper.alone(state, &futures);
             self.alone = stepper.found;
             let Some((step, next)) = self.alone.pop() else { return futures };
@@ -246,10 +270,10 @@ impl<'a> Search<'a> {
             let frames = &state.cpus[cpu].frames;
             frames.len() == 1 && self.programs.at(frames[0]).op == Op::End
         };
-        if !(0..self.shape.cpus).all(is_over) {
+        if !(0..self.layout.cpus).all(is_over) {
             return Some(Flaw::Hang);
         }
-        let registers = state.registers[..self.shape.registers].iter().copied();
+        let registers = state.registers[..self.layout.registers].iter().copied();
         let memory = self.programs.initial.observed.iter().map(|&word| state.latest(word));
         let outcome: Outcome = registers.chain(memory).map(|value| self.programs.values.get(value)).collect();
         let flaw = is_flaw(&outcome).then(|| Flaw::Forbidden(outcome.clone()));
@@ -268,11 +292,11 @@ impl<'a> Search<'a> {
     fn write_bytes(&mut self, state: &mut State) {
         let futures = self.settle(state, None);
         let mut all = [Future::default(); MAX_CPUS];
-        for (future, &known) in all.iter_mut().zip(futures.all(self.shape.cpus)) {
+        for (future, &known) in all.iter_mut().zip(futures.all(self.layout.cpus)) {
             *future = if self.rules.loads_are_early() { known } else { known.reading_the_newest() };
         }
-        state.fold(&all[..self.shape.cpus], &self.shape.code, self.kept);
+        state.fold(&all[..self.layout.cpus], &self.layout.code, self.kept);
         self.bytes.clear();
-        state.encode(&self.shape, &mut self.bytes);
+        state.encode(&self.layout, &mut self.bytes);
     }
 }

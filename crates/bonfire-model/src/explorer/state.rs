@@ -166,7 +166,7 @@ pub(crate) struct State {
 
 /// The sizes that the bytes of a state depend on.
 #[derive(Clone, Debug)]
-pub(crate) struct Shape {
+pub(crate) struct Layout {
     pub(crate) cpus: usize,
     pub(crate) registers: usize,
     pub(crate) code: Vec<WordId>,
@@ -175,7 +175,7 @@ pub(crate) struct Shape {
 }
 
 impl State {
-    pub(crate) fn new(shape: &Shape) -> Self {
+    pub(crate) fn new(layout: &Layout) -> Self {
         let cpu = CpuState {
             frames: List::new(0),
             pending: false,
@@ -185,7 +185,7 @@ impl State {
             oldest_code: [0; MAX_CODE],
         };
         let mut base = [0; MAX_WORDS];
-        base[..shape.first.len()].copy_from_slice(&shape.first);
+        base[..layout.first.len()].copy_from_slice(&layout.first);
         Self { cpus: [cpu; MAX_CPUS], registers: [0; MAX_REGISTERS], base, log: List::new((0, 0)) }
     }
 
@@ -201,32 +201,32 @@ impl State {
     }
 
     /// Appends the bytes of the state.
-    pub(crate) fn encode(&self, shape: &Shape, bytes: &mut Vec<u8>) {
-        bytes.extend_from_slice(&self.base[..shape.first.len()]);
-        bytes.extend_from_slice(&self.registers[..shape.registers]);
+    pub(crate) fn encode(&self, layout: &Layout, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.base[..layout.first.len()]);
+        bytes.extend_from_slice(&self.registers[..layout.registers]);
         bytes.push(self.log.len() as u8);
         for &(word, value) in self.log.iter() {
             bytes.extend_from_slice(&[word, value]);
         }
         let versioned = self.versioned();
-        for cpu in &self.cpus[..shape.cpus] {
-            cpu.encode(versioned, &shape.code, bytes);
+        for cpu in &self.cpus[..layout.cpus] {
+            cpu.encode(versioned, &layout.code, bytes);
         }
     }
 
     /// The state of these bytes.
-    pub(crate) fn decode(&mut self, shape: &Shape, bytes: &[u8]) {
+    pub(crate) fn decode(&mut self, layout: &Layout, bytes: &[u8]) {
         let mut bytes = Bytes(bytes);
-        self.base[..shape.first.len()].copy_from_slice(bytes.take(shape.first.len()));
-        self.registers[..shape.registers].copy_from_slice(bytes.take(shape.registers));
+        self.base[..layout.first.len()].copy_from_slice(bytes.take(layout.first.len()));
+        self.registers[..layout.registers].copy_from_slice(bytes.take(layout.registers));
         self.log.clear();
         for _ in 0..bytes.one() {
             let (word, value) = (bytes.one(), bytes.one());
             self.log.push((word, value));
         }
         let versioned = self.versioned();
-        for cpu in &mut self.cpus[..shape.cpus] {
-            cpu.decode(versioned, &shape.code, &mut bytes);
+        for cpu in &mut self.cpus[..layout.cpus] {
+            cpu.decode(versioned, &layout.code, &mut bytes);
         }
     }
 }

@@ -1,96 +1,48 @@
-//! What can happen next: every step out of a state.
+//! What can happen next: every step out of a state. The memory is told here, as
+//! rules.
 //!
-//! A CPU does one of four things: take an interrupt that has arrived, do the
-//! next operation of its program, let something out of its window, or look at
-//! last at what an observer asked for. The window is what makes the machine
-//! weak: stores wait in it and leave it in any order that barriers and the
-//! order of writes to one word allow.
+//! A CPU does one of four things: take an interrupt that has arrived, do the next
+//! operation of its program, let something out of its window, or look at last at
+//! what an observer asked for.
+//!
+//! 1. *One order of writes.* A word has versions, and all CPUs agree on their order.
+//!    They differ in how far along it they read ([`memory`](super::memory)).
+//! 2. *The window.* A store, a poke and a load for an observer wait in their CPU's
+//!    window, and leave it at any time and in any order that rules 3 to 7 allow. A
+//!    store is seen by nobody else before, and by all at once then.
+//! 3. *One word.* Accesses of one word by one CPU stay in order, and a load reads
+//!    what the CPU itself has yet to write.
+//! 4. *Early loads.* A load reads any version that was the newest at some moment
+//!    since the CPU's last barrier, and none older than what this CPU has read or
+//!    written of the word. An acquiring load makes the moment of that version the
+//!    oldest that later loads read.
+//! 5. *Late loads.* A load for an observer may also happen after stores that come
+//!    later in the program.
+//! 6. *Barriers.* A full one waits until no access is in the window, and makes *now*
+//!    the oldest moment; an acquire barrier does so for loads alone. A write barrier
+//!    and a release barrier go into the window: stores behind them wait for the stores
+//!    before, and behind a release barrier, or a releasing store, for the loads too.
+//! 7. *Read-modify-writes.* One whose answer counts reads the newest version, and
+//!    nobody else writes the word until its own write has left the window. One whose
+//!    answer does not waits there like a store, and changes what is newest when it
+//!    leaves. A lock is taken at once, and acquires.
+//! 8. *Pokes order nothing.* A poke may overtake stores, but not the
+//!    read-modify-write that decided on it. An interrupt comes between any two
+//!    operations while they are on, and is no barrier.
+//! 9. *Waits.* A wait is over when it reads a version that suffices; it may miss one
+//!    that does not last.
+//! 10. *Instructions.* A fetch reads any version since the CPU's last core
+//!     serialisation, whatever its loads read.
+//!
+//! Stronger machines have more rules: without load buffering rule 5 goes; under
+//! total store order rule 4 goes too, stores leave in order, and a read-modify-write
+//! is a full barrier; under sequential consistency nothing waits. What is wrong on
+//! purpose ([`Fault`]) breaks rules 7 and 8.
 
 use super::op::{Barrier, Op, Register, WordId};
 use super::program::{Answer, Future, Node, Programs, bit};
-use super::search::Order;
+use super::rules::{Fault, Memory, PokeOrder, Rules};
 use super::state::{Entry, Posted, State};
-
-/// How memory behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Memory {
-    /// Out-of-order windows, early loads, and user loads that may happen after
-    /// later stores. All CPUs agree on one order of writes.
-    Weak,
-    /// [`Weak`](Self::Weak) without the last: a store waits for earlier loads.
-    NoLoadBuffering,
-    /// Total store order, as x86 has it: stores leave the window in order, loads
-    /// are not early, and a read-modify-write is a full barrier.
-    Tso,
-    /// Sequential consistency: everything happens at once.
-    Sc,
-}
-
-/// What a poke says about order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum PokeOrder {
-    /// Nothing; but it does not leave before the read-modify-write that decided
-    /// on it has happened.
-    None,
-    /// What a machine promises at best: it leaves after the stores before it,
-    /// and its handler sees them, and all that happened until it began.
-    Full,
-}
-
-/// A fault in the machine itself, planted to see that the tests of the machine
-/// find it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// Taking an interrupt is a full barrier.
-    InterruptIsBarrier,
-    /// A poke waits for the stores before it.
-    PokeWaitsForStores,
-    /// A read-modify-write is seen by all as soon as it has read.
-    ModifyCommitsAtOnce,
-    /// A CPU that drops its pokes takes them.
-    DropsNoPoke,
-}
-
-/// The machine that a search runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Rules {
-    /// How memory behaves.
-    pub memory: Memory,
-    /// What a poke says about order.
-    pub pokes: PokeOrder,
-    /// What is wrong with it on purpose.
-    pub fault: Option<Fault>,
-    /// Skip steps that need not be told apart. Off only to check itself.
-    pub reduce: bool,
-    /// Which state is looked at next. Breadth first for shortest ways to flaws.
-    pub order: Order,
-}
-
-impl Rules {
-    /// The weakest machine.
-    pub const WEAK: Self = Self {
-        memory: Memory::Weak,
-        pokes: PokeOrder::None,
-        fault: None,
-        reduce: true,
-        order: Order::DepthFirst,
-    };
-
-    /// Whether this is wrong with the machine on purpose.
-    fn has(self, fault: Fault) -> bool {
-        self.fault == Some(fault)
-    }
-
-    /// Whether stores wait anywhere.
-    pub(crate) fn has_window(self) -> bool {
-        self.memory != Memory::Sc
-    }
-
-    /// Whether a load can return anything but the newest value.
-    pub(crate) fn loads_are_early(self) -> bool {
-        matches!(self.memory, Memory::Weak | Memory::NoLoadBuffering)
-    }
-}
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +70,8 @@ pub(crate) struct Step {
 pub(crate) struct Stepper<'a> {
     pub(crate) programs: &'a mut Programs,
     pub(crate) rules: Rules,
+    /// Skip steps that need not be told apart.
+    pub(crate) reduce: bool,
     pub(crate) found: Vec<(Step, State)>,
 }
 
@@ -126,7 +80,7 @@ impl Stepper<'_> {
     pub(crate) fn of_cpu(&mut self, state: &State, cpu: usize) {
         self.interrupt(state, cpu);
         self.operation(state, cpu);
-        if self.rules.reduce { self.window_on_demand(state, cpu) } else { self.window(state, cpu) }
+        if self.reduce { self.window_on_demand(state, cpu) } else { self.window(state, cpu) }
     }
 
     pub(crate) fn emit(&mut self, cpu: usize, what: What, state: State) {

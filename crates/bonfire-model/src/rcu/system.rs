@@ -7,7 +7,7 @@ use bonfire_engine as engine;
 
 use super::machine;
 use crate::architecture::Architecture;
-use crate::explorer::{self, Body, Exploration, IsFlaw, Pokes, Rules, Test};
+use crate::explorer::{self, Body, Exploration, IsFlaw, Plan, Pokes, Rules, Test};
 use crate::kernel::{Boot, Kernel};
 use crate::machine::{self as kernels, Capabilities, Model};
 use crate::vocabulary::{Act, On};
@@ -85,7 +85,7 @@ where
         pokes: if is_quiet { Pokes::None } else { Pokes::Any },
         is_flaw,
     };
-    explorer::explore(test, rules, limit_bytes)
+    explorer::explore(test, rules, Plan::within(limit_bytes))
 }
 
 /// One process, a thread for each CPU.

@@ -168,9 +168,9 @@ mod tests {
     #[test]
     fn a_diagram_says_who_does_what_and_what_must_not_come_of_it() {
         let all = scenario::two_cpus();
-        let exits = all.iter().find(|scenario| scenario.name == "D/MP").expect("in the suite");
+        let exits = all.iter().find(|scenario| scenario.name == "D/MP+P1").expect("in the suite");
         let drawn = "\
-D/MP: the thread exits; the fast side stores two words, and the caller loads them in turn
+D/MP+P1: the thread exits; the caller loads y, then x; the fast side stores x, then y
   CPU 0: thread 0 of space 0      CPU 1: thread 1 of space 0
   r0 = y                          x = 1
   membarrier(PRIVATE_EXPEDITED)   y = 1

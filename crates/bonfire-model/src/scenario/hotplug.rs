@@ -2,8 +2,9 @@
 //! is all that happens to the fast side are [situations](super::situation).
 
 use bonfire_abi::Command::{GlobalExpedited, PrivateExpedited, RegisterGlobalExpedited};
+use bonfire_conformance::shape::SB;
 
-use super::shape::Shape;
+use super::shape::{MAIN, Told};
 use super::situation::{CALLER, FAST, ONE, OTHER, TWO};
 use super::{Scenario, part};
 use crate::vocabulary::{Act, On};
@@ -15,7 +16,7 @@ const CALL: Act = Call(PrivateExpedited);
 /// Those of two CPUs.
 pub(super) fn two_cpus() -> Vec<Scenario> {
     let mut all = Vec::new();
-    for shape in Shape::MAIN {
+    for shape in MAIN {
         let (mine, theirs) = shape.sides(0);
         let away = [theirs[0], theirs[1], Switch(On::Kernel), Offline];
         all.push(Scenario::of_shape(
@@ -44,7 +45,7 @@ pub(super) fn more_cpus() -> Vec<Scenario> {
         let caller = |on| part(on, &[Call(GlobalExpedited)]);
         Scenario::bare(name, about, vec![caller(ONE), part(FAST, acts), caller(TWO)]).registered(&global)
     };
-    let (mine, theirs) = Shape::Sb.sides(0);
+    let (mine, theirs) = SB.sides(0);
     let caller = part(ONE, &[mine[0], Call(GlobalExpedited), mine[1]]);
     let both = [theirs[0], theirs[1], away[0], away[1]];
     let other = || part(TWO, &[Call(GlobalExpedited)]);
@@ -53,10 +54,10 @@ pub(super) fn more_cpus() -> Vec<Scenario> {
     vec![
         bare("h6", leaves, &away),
         bare("h7", "two callers, and their one target goes offline and comes back", &and_back),
-        Scenario::of_shape("h6", leaves, Shape::Sb, vec![caller.clone(), part(FAST, &both), other()])
+        Scenario::of_shape("h6", leaves, SB, vec![caller.clone(), part(FAST, &both), other()])
             .registered(&global),
         Scenario::bare("h8", die, vec![part(CALLER, &[CALL]), part(FAST, &away), part(OTHER, &away)]),
-        Scenario::of_shape("h8", die, Shape::Sb, vec![caller, part(FAST, &both), part(OTHER, &away)])
+        Scenario::of_shape("h8", die, SB, vec![caller, part(FAST, &both), part(OTHER, &away)])
             .registered(&global),
     ]
 }

@@ -7,7 +7,7 @@ use bonfire_abi::Command::{
     GlobalExpedited, PrivateExpedited, RegisterGlobalExpedited, RegisterPrivateExpedited,
 };
 
-use super::shape::Shape;
+use super::shape::{MAIN, Shape, Told};
 use super::situation::{CALLER, FAST, ONE};
 use super::{Scenario, part};
 use crate::vocabulary::{Act, On, Var::Z, user};
@@ -22,7 +22,7 @@ const NEW_FAST: On = user(1, 5);
 /// Those of two CPUs.
 pub(super) fn two_cpus() -> Vec<Scenario> {
     let mut all = vec![refused()];
-    for shape in Shape::MAIN {
+    for shape in MAIN {
         all.extend(execs(shape));
         all.extend(forks(shape));
     }

@@ -3,7 +3,7 @@
 
 use bonfire_abi::Command::PrivateExpedited;
 
-use super::shape::Shape;
+use super::shape::{MAIN, Shape, Told};
 use super::situation::{CALLER, FAST, SIBLING, STRANGER};
 use super::{Scenario, part};
 use crate::vocabulary::{Act, On};
@@ -27,13 +27,13 @@ pub(super) fn two_cpus() -> Vec<Scenario> {
             vec![left, goes_on],
         )
     };
-    Shape::MAIN.map(of_shape).to_vec()
+    MAIN.map(of_shape).to_vec()
 }
 
 /// Those of more.
 pub(super) fn more_cpus() -> Vec<Scenario> {
     let mut all = Vec::new();
-    for shape in Shape::MAIN {
+    for shape in MAIN {
         let (mine, theirs) = shape.sides(0);
         let caller = part(CALLER, &[mine[0], CALL, mine[1]]);
         let from = part(FAST, &[theirs[0], Switch(On::Lazy(0)), Signal(0)]);

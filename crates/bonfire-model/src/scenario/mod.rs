@@ -29,7 +29,7 @@ use crate::explorer::{Outcome, Pokes};
 use crate::run::Design;
 use crate::vocabulary::{Act, On, Var};
 
-use shape::Shape;
+use shape::{Shape, Told};
 
 /// The scenarios of two CPUs.
 #[must_use]
@@ -68,7 +68,7 @@ pub fn more_cpus() -> Vec<Scenario> {
 }
 
 /// What one CPU does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Part {
     /// What occupies the CPU in the beginning; `None` if it is offline.
     pub on: Option<On>,
@@ -98,7 +98,7 @@ pub enum Needs {
 }
 
 /// A scenario.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scenario {
     /// Its name: a situation, a shape, and a command.
     pub name: String,
@@ -120,6 +120,8 @@ pub struct Scenario {
     pub is_quiet: bool,
     /// Whether no barrier of the engine may be passed.
     pub is_free: bool,
+    /// The shape that is placed in it, if one is.
+    pub shape: Option<Shape>,
     /// The machine that it needs.
     pub needs: Needs,
     /// The designs that it is about; none for all of them.
@@ -141,6 +143,7 @@ impl Scenario {
             expected: BTreeSet::from([Vec::new()]),
             is_quiet: false,
             is_free: false,
+            shape: None,
             needs: Needs::Nothing,
             designs: Vec::new(),
         }
@@ -153,7 +156,8 @@ impl Scenario {
             shown: shape.shown(),
             forbidden: BTreeSet::from([shape.forbidden()]),
             expected: shape.expected(),
-            ..Self::bare(format!("{name}/{}", shape.name()), format!("{about}; {}", shape.about()), parts)
+            shape: Some(shape),
+            ..Self::bare(format!("{name}/{shape}"), format!("{about}; {}", shape.about()), parts)
         }
     }
 

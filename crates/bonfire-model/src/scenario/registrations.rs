@@ -7,8 +7,9 @@ use bonfire_abi::Command::{
     self, GlobalExpedited, PrivateExpedited, RegisterGlobalExpedited, RegisterPrivateExpedited, RegisterRseq,
     RegisterSyncCore, Rseq, SyncCore,
 };
+use bonfire_conformance::shape::{MP_P1, SB};
 
-use super::shape::{Shape, Side};
+use super::shape::{MAIN, Shape, Side, Told};
 use super::situation::{CALLER, FAST, ONE, OTHER, SIBLING, STRANGER};
 use super::{Needs, Part, Scenario, outcomes, part};
 use crate::vocabulary::{
@@ -28,7 +29,7 @@ const REGISTER_GLOBAL: Act = Call(RegisterGlobalExpedited);
 /// Those of two CPUs.
 pub(super) fn two_cpus() -> Vec<Scenario> {
     let of_shape = |shape| [while_cpus_come(shape), while_cpus_switch(shape), after_another(shape)].concat();
-    Shape::MAIN.into_iter().flat_map(of_shape).chain(two_at_once()).collect()
+    MAIN.into_iter().flat_map(of_shape).chain(two_at_once()).collect()
 }
 
 /// A caller that registers, then calls between the accesses of its side.
@@ -179,7 +180,7 @@ fn after_another(shape: Shape) -> Vec<Scenario> {
 /// Two threads of one process register at once, for one flavour or for two.
 fn two_at_once() -> Vec<Scenario> {
     let mut all = Vec::new();
-    for shape in Shape::MAIN {
+    for shape in MAIN {
         let (mine, [first, second]) = shape.sides(0);
         let other = [REGISTER_GLOBAL, first, second, Switch(STRANGER)];
         all.push(
@@ -241,7 +242,7 @@ fn granted(name: &str, suffix: &str, mine: [Act; 2], theirs: [Act; 2]) -> Scenar
 /// Those of more: a second thread finds the gate open, and calls at once.
 pub(super) fn more_cpus() -> Vec<Scenario> {
     let mut all = Vec::new();
-    for shape in [Shape::Sb, Shape::Mp] {
+    for shape in [SB, MP_P1] {
         let (mine, theirs) = shape.sides(0);
         // Writes z only if it was let in, so that z tells.
         let second = part(OTHER, &[mine[0], CALL, mine[1], Write(Z, 1), Rejoin]);
@@ -256,13 +257,13 @@ pub(super) fn more_cpus() -> Vec<Scenario> {
             ..Scenario::of_shape("P2", about, shape, parts).registered(&[])
         });
     }
-    let (mine, theirs) = Shape::Sb.sides(0);
+    let (mine, theirs) = SB.sides(0);
     let parts = vec![
         part(CALLER, &[CallAlone(RegisterPrivateExpedited), Signal(0), mine[0], CALL, mine[1]]),
         part(STRANGER, &[Await(0), Switch(FAST), theirs[0], theirs[1]]),
         part(user(1, 4), &[Await(0), Switch(SIBLING), REGISTER]),
     ];
-    for shape in Shape::MAIN {
+    for shape in MAIN {
         let (mine, theirs) = shape.sides(0);
         let global = || caller(RegisterGlobalExpedited, mine, GlobalExpedited);
         let about = "two threads register for GLOBAL_EXPEDITED at once while the fast side runs";
@@ -279,6 +280,6 @@ pub(super) fn more_cpus() -> Vec<Scenario> {
         all.push(Scenario { needs: Needs::CoreSync, ..scenario });
     }
     let about = "a sole thread registers, and a thread that it clones meanwhile registers, too";
-    all.push(Scenario::of_shape("P3", about, Shape::Sb, parts).registered(&[]));
+    all.push(Scenario::of_shape("P3", about, SB, parts).registered(&[]));
     all
 }

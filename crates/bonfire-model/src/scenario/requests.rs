@@ -2,8 +2,9 @@
 //! their interrupts off.
 
 use bonfire_abi::Command;
+use bonfire_conformance::shape::{MP_P1, SB};
 
-use super::shape::Shape;
+use super::shape::{MAIN, Shape, Told};
 use super::situation::{CALLER, FAST, ONE, OTHER, STRANGER, TWO, bracket};
 use super::{Scenario, outcomes, part};
 use crate::explorer::Outcome;
@@ -18,7 +19,7 @@ const CALL: Act = Call(PrivateExpedited);
 /// Those of two CPUs.
 pub(super) fn two_cpus() -> Vec<Scenario> {
     let mut all = Vec::new();
-    for shape in Shape::MAIN {
+    for shape in MAIN {
         let (mine, theirs) = shape.sides(0);
         let heavy = |side| bracket(side, PrivateExpedited);
         all.push(Scenario::of_shape(
@@ -62,10 +63,10 @@ pub(super) fn more_cpus() -> Vec<Scenario> {
             "three callers at once, each the target of the others",
             vec![bare(CALLER), bare(FAST), bare(OTHER)],
         ),
-        both("q3", Shape::Sb),
-        both("q3m", Shape::Mp),
+        both("q3", SB),
+        both("q3m", MP_P1),
     ];
-    for shape in Shape::MAIN {
+    for shape in MAIN {
         let (mine, theirs) = shape.sides(0);
         let caller = part(CALLER, &[mine[0], CALL, mine[1]]);
         let stranger = part(ONE, &[mine[0], Call(GlobalExpedited), mine[1]]);
@@ -82,14 +83,14 @@ pub(super) fn more_cpus() -> Vec<Scenario> {
         all.push(closed_wait(shape));
     }
     let registers = part(OTHER, &[Call(RegisterPrivateExpedited)]);
-    let (mine, theirs) = Shape::Sb.sides(0);
+    let (mine, theirs) = SB.sides(0);
     let first = part(CALLER, &[Call(RegisterPrivateExpedited), mine[0], CALL, mine[1]]);
     let in_late = part(STRANGER, &[Switch(FAST), theirs[0], theirs[1]]);
     all.push(
         Scenario::of_shape(
             "q7",
             "two threads register at once while the fast side switches in",
-            Shape::Sb,
+            SB,
             vec![first, in_late, registers],
         )
         .registered(&[]),
@@ -122,7 +123,7 @@ fn closed_wait(shape: Shape) -> Scenario {
 fn both(name: &str, shape: Shape) -> Scenario {
     let global = Call(GlobalExpedited);
     let parts = match shape {
-        Shape::Sb => vec![
+        shape if shape == SB => vec![
             part(ONE, &[Write(X, 1), global, Read(Y, 0)]),
             part(FAST, &[Write(Y, 1), Read(X, 1), Read(Z, 3)]),
             part(TWO, &[Write(Z, 1), global, Read(Y, 2)]),
@@ -137,6 +138,6 @@ fn both(name: &str, shape: Shape) -> Scenario {
     let is_bad = |outcome: &Outcome| outcome[..2] == bad[..] || outcome[2..] == bad[..];
     let (forbidden, expected) = outcomes(&[0, 1], 4).into_iter().partition(is_bad);
     let about = format!("two callers at once, and to each of them: {}", shape.about());
-    let scenario = Scenario::bare(format!("{name}/{}", shape.name()), about, parts).registered(GLOBAL);
+    let scenario = Scenario::bare(format!("{name}/{}", shape), about, parts).registered(GLOBAL);
     Scenario { registers: 4, forbidden, expected, ..scenario }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use bonfire_abi::Command;
 
-use super::shape::{Shape, Side};
+use super::shape::{Shape, Side, Told};
 use super::{Needs, Part, Scenario};
 use crate::vocabulary::{Act, On, user};
 
@@ -195,7 +195,7 @@ pub fn place(situation: &Situation, shape: Shape, caller: Caller) -> Scenario {
     });
     let fast = Part { on: situation.on, acts: acts.collect() };
     Scenario {
-        name: format!("{}/{}{}", situation.name, shape.name(), caller.suffix),
+        name: format!("{}/{shape}{}", situation.name, caller.suffix),
         about: format!("{}; {}{}", situation.about, shape.about(), caller.about),
         parts: vec![Part { on: Some(caller.on), acts: bracket(mine, caller.command) }, fast],
         registered: caller.registered.iter().map(|&command| (0, command)).collect(),
@@ -205,6 +205,7 @@ pub fn place(situation: &Situation, shape: Shape, caller: Caller) -> Scenario {
         expected: shape.expected(),
         is_quiet: false,
         is_free: false,
+        shape: Some(shape),
         needs: caller.needs,
         designs: Vec::new(),
     }

@@ -4,7 +4,7 @@
 
 use bonfire_abi::Command;
 
-use super::shape::Shape;
+use super::shape::{MAIN, PAIRS, Told};
 use super::situation::{self, CALLER, Caller, FAST, STRANGER, Situation, bracket, place};
 use super::{Scenario, part};
 use crate::run::Design;
@@ -24,9 +24,9 @@ pub(super) fn two_cpus() -> Vec<Scenario> {
 fn situations() -> Vec<Scenario> {
     let mut all = Vec::new();
     for situation in situation::situations() {
-        all.extend(Shape::ALL.map(|shape| place(&situation, shape, situation::PRIVATE)));
+        all.extend(PAIRS.map(|shape| place(&situation, shape, situation::PRIVATE)));
         for caller in [situation::GLOBAL_EXPEDITED, situation::GLOBAL] {
-            all.extend(Shape::MAIN.map(|shape| place(&situation, shape, caller)));
+            all.extend(MAIN.map(|shape| place(&situation, shape, caller)));
         }
     }
     all
@@ -47,8 +47,8 @@ fn both_registered() -> Vec<Scenario> {
             let about = format!("{}; the other address space is registered, too", placed.about);
             Scenario { registered, about, ..placed }
         };
-        all.extend(Shape::ALL.map(|shape| both(shape, situation::PRIVATE)));
-        all.extend(Shape::MAIN.map(|shape| both(shape, situation::GLOBAL_EXPEDITED)));
+        all.extend(PAIRS.map(|shape| both(shape, situation::PRIVATE)));
+        all.extend(MAIN.map(|shape| both(shape, situation::GLOBAL_EXPEDITED)));
     }
     all
 }
@@ -66,7 +66,7 @@ fn turned() -> Vec<Scenario> {
     for situation in situation::situations() {
         let Some(name) = name(situation.name) else { continue };
         let situation = Situation { name, ..situation };
-        for (shape, caller) in Shape::MAIN.into_iter().flat_map(|shape| {
+        for (shape, caller) in MAIN.into_iter().flat_map(|shape| {
             [(shape, situation::PRIVATE), (shape, situation::GLOBAL_EXPEDITED), (shape, situation::GLOBAL)]
         }) {
             let mut placed = place(&situation, shape, caller);
@@ -198,7 +198,7 @@ fn going_on() -> Vec<Scenario> {
         ),
     ];
     let in_each = |caller: Caller| {
-        situations.iter().flat_map(move |situation| Shape::MAIN.map(|shape| place(situation, shape, caller)))
+        situations.iter().flat_map(move |situation| MAIN.map(|shape| place(situation, shape, caller)))
     };
     in_each(situation::PRIVATE).chain(in_each(situation::GLOBAL_EXPEDITED)).collect()
 }
@@ -207,7 +207,7 @@ fn going_on() -> Vec<Scenario> {
 /// lost.
 fn masks() -> Vec<Scenario> {
     let mut all = Vec::new();
-    for shape in Shape::MAIN {
+    for shape in MAIN {
         let (mine, theirs) = shape.sides(0);
         let heavy = bracket(mine, Command::PrivateExpedited);
         let caller = |before: &[Act]| [before, &heavy].concat();

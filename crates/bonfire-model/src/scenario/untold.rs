@@ -3,7 +3,7 @@
 
 use bonfire_abi::Command::{PrivateExpedited, RegisterPrivateExpedited};
 
-use super::shape::Shape;
+use super::shape::{MAIN, Shape, Told};
 use super::situation::{CALLER, FAST, STRANGER};
 use super::{Scenario, part};
 use crate::vocabulary::{Act, On};
@@ -14,7 +14,7 @@ const CALL: Act = Call(PrivateExpedited);
 
 /// Those of two CPUs.
 pub(super) fn two_cpus() -> Vec<Scenario> {
-    Shape::MAIN.into_iter().flat_map(of_shape).collect()
+    MAIN.into_iter().flat_map(of_shape).collect()
 }
 
 fn of_shape(shape: Shape) -> Vec<Scenario> {

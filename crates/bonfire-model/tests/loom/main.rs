@@ -41,7 +41,7 @@ use std::collections::BTreeSet;
 
 use bonfire_engine::Site;
 use bonfire_model::excuse::{Excuse, excuse};
-use bonfire_model::explorer::{Barrier, Memory, Rules, Verdict};
+use bonfire_model::explorer::{Barrier, Memory, Plan, Rules, Verdict};
 use bonfire_model::machine::{Change, Mutant};
 use bonfire_model::run::{self as explorer, Design};
 use bonfire_model::scenario::Scenario;
@@ -57,15 +57,15 @@ use suite::FULL;
 /// answers and only then writes, and the load sees it.
 const ONLY_BY_LOAD_BUFFERING: [(&str, Site); 10] = [
     ("AB/LB", Site::SysEntry),
-    ("AB/MP", Site::SysEntry),
+    ("AB/MP+P1", Site::SysEntry),
     ("C3/LB", Site::SysEntry),
     ("C3/LB", Site::SchedBefore),
-    ("C3/MP", Site::SysEntry),
-    ("C4/MP", Site::SysEntry),
-    ("D/MP", Site::SysEntry),
-    ("X1/MP", Site::SysEntry),
-    ("AB/MP global-expedited", Site::SysEntry),
-    ("C3/MP global-expedited", Site::SysEntry),
+    ("C3/MP+P1", Site::SysEntry),
+    ("C4/MP+P1", Site::SysEntry),
+    ("D/MP+P1", Site::SysEntry),
+    ("X1/MP+P1", Site::SysEntry),
+    ("AB/MP+P1 global-expedited", Site::SysEntry),
+    ("C3/MP+P1 global-expedited", Site::SysEntry),
 ];
 
 /// What neither misses. A thread that execs stays where it is, in another list: the
@@ -139,7 +139,7 @@ fn holds(design: Design, scenario: &Scenario, preemptions: Option<usize>) -> Run
 fn explorer_misses(design: Design, scenario: &Scenario, mutant: &Mutant, memory: Memory) -> bool {
     const LIMIT_BYTES: usize = 1 << 30;
     let rules = Rules { memory, ..Rules::WEAK };
-    match explorer::run(design, scenario, mutant, rules, LIMIT_BYTES).exploration.verdict {
+    match explorer::run(design, scenario, mutant, rules, Plan::within(LIMIT_BYTES)).exploration.verdict {
         Verdict::Holds => false,
         Verdict::Flawed(..) => true,
         Verdict::CouldNotFinish => panic!("{}: the explorer needs more memory", scenario.name),
@@ -201,12 +201,12 @@ fn one_heavy_fence_answers_for_one_light_fence() {
 /// agree, and passes on what a light one saw.
 #[test]
 fn observers_agree_without_one_order_of_writes() {
-    let chain = suite::of_three("WRC");
+    let chain = suite::of_three("WRC+P2");
     holds(Design::Running, &chain, PREEMPTIONS_OF_THREE);
     let no_exit = vec![(Site::SysExit, Change::Deleted)];
     assert!(run(Design::Running, &chain, &no_exit, PREEMPTIONS_OF_THREE).is_flawed(&chain));
 
-    let observers = suite::of_three("IRIW");
+    let observers = suite::of_three("IRIW+P2");
     holds(Design::Running, &observers, PREEMPTIONS_OF_FOUR);
     let no_entry = vec![(Site::SysEntry, Change::Deleted)];
     assert!(run(Design::Running, &observers, &no_entry, PREEMPTIONS_OF_FOUR).is_flawed(&observers));

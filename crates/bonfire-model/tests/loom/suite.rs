@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 
 use bonfire_abi::Command::{GlobalExpedited, PrivateExpedited};
+use bonfire_conformance::shape::{LB as Lb, MP_P1 as Mp, SB as Sb, Shape};
 use bonfire_model::explorer::Outcome;
 use bonfire_model::run::Design;
-use bonfire_model::scenario::shape::Shape::{self, Lb, Mp, Sb};
 use bonfire_model::scenario::situation::{Caller, GLOBAL_EXPEDITED, PRIVATE, place, situations};
 use bonfire_model::scenario::{self, Part, Scenario};
 use bonfire_model::vocabulary::{Act, On, Var, user};

@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bonfire_model::explorer::{
-    Barrier, Body, Memory, Pokes, Rules, Shared, Test, Verdict, explore, fence, name_word, observe_memory,
+    Barrier, Body, Memory, Plan, Pokes, Rules, Shared, Test, Verdict, explore, fence, name_word,
+    observe_memory,
 };
 
 /// A row of the table.
@@ -106,7 +107,7 @@ impl Row {
             is_flaw: Box::new(|_| false),
         };
         let registers = test.registers;
-        let found = explore(test, rules, 1 << 30);
+        let found = explore(test, rules, Plan::within(1 << 30));
         assert!(matches!(found.verdict, Verdict::Holds), "{}: {:?}", self.name, found.verdict);
         found.outcomes.iter().any(|outcome| self.holds(outcome, registers))
     }
