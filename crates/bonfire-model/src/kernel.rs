@@ -120,7 +120,12 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
     pub(crate) fn name_at(&self, address: usize) -> Option<String> {
         let space = || {
             let space = of(&self.spaces, address)?;
-            let what = if holds(self.spaces[space].design(), address) { "mask" } else { "state" };
+            let is_design_s = holds(self.spaces[space].design(), address);
+            let what = match Engine::<K>::DESIGN {
+                Design::Running if is_design_s => "visited",
+                _ if is_design_s => "mask",
+                _ => "state",
+            };
             Some(format!("space{space}.{what}"))
         };
         let thread = || Some(format!("thread{}.cpu", of(self.threads.as_slice(), address)?));

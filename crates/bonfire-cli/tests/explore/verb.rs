@@ -181,7 +181,7 @@ fn a_list_names_the_scenarios() {
 fn a_scenario_is_drawn_with_the_barriers_that_it_passes() {
     let drawn =
         stdout(&explore(&["--draw", "--scenario", "C3/LB", "--design", "running", "--design", "mask"]));
-    assert!(drawn.contains("membarrier(PRIVATE_EXPEDITED)   y = 1"), "{drawn}");
+    assert!(drawn.contains("membarrier(PRIVATE_EXPEDITED)   x = 1"), "{drawn}");
     assert!(drawn.contains("running passes: SysEntry, SysExit, IpiMb, SchedBefore\n"), "{drawn}");
     assert!(drawn.contains("mask passes: SysEntry, SysExit, IpiMb\n"), "{drawn}");
 }

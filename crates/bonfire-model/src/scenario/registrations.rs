@@ -194,6 +194,7 @@ fn two_at_once() -> Vec<Scenario> {
             .registered(&[]),
         );
     }
+    all.extend(MAIN.map(let_in));
     for (suffix, earlier) in [("", &[][..]), ("+global", &[(0, RegisterGlobalExpedited)])] {
         all.push(granted("P5", suffix, [REGISTER, CALL], [REGISTER, CALL]).registered(earlier));
     }
@@ -211,6 +212,22 @@ fn two_at_once() -> Vec<Scenario> {
         all.push(of("P5/two rseq", Needs::Rseq, rseq, rseq));
     }
     all
+}
+
+/// A second thread finds the gate open that the fast side opened, and calls at once.
+fn let_in(shape: Shape) -> Scenario {
+    let (mine, theirs) = shape.sides(0);
+    // Writes z only if it was let in, so that z tells.
+    let second = part(CALLER, &[mine[0], CALL, mine[1], Write(Z, 1), Rejoin]);
+    let first = part(FAST, &[REGISTER, theirs[0], theirs[1]]);
+    let is_let_in = |outcome: Vec<u64>| [outcome, vec![1]].concat();
+    let about = "the fast side registers; a second thread finds the gate open and calls at once";
+    Scenario {
+        shown: [shape.shown(), vec![Z]].concat(),
+        forbidden: BTreeSet::from([is_let_in(shape.forbidden())]),
+        expected: shape.expected().into_iter().map(is_let_in).collect(),
+        ..Scenario::of_shape("P7", about, shape, vec![second, first]).registered(&[])
+    }
 }
 
 /// Two threads register at once; a call behind a registration that was granted
