@@ -80,7 +80,7 @@ impl Design {
     pub const fn says(self) -> &'static str {
         match self {
             Self::Everywhere => "engine: every CPU that is online",
-            Self::Running => "engine: CPUs that run the process, found by looking at each",
+            Self::Running => "engine: CPUs that run the process, found by looking where it has been",
             Self::Mask => "engine: the mask of the process, without locks",
             Self::LockedMask => "engine: a mask that is only set, each CPU confirmed under its lock",
             Self::Threads => "engine: a walk over the threads of the process",

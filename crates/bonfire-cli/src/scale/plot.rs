@@ -2,6 +2,7 @@
 //! be read without colour, and by a colour of its own.
 
 use anyhow::{Result, anyhow};
+use plotters::coord::combinators::LogCoord;
 use plotters::prelude::*;
 
 use super::table::count;
@@ -63,7 +64,7 @@ fn draw(
         .margin(8)
         .x_label_area_size(44)
         .y_label_area_size(74)
-        .build_cartesian_2d((x.0..x.1).log_scale(), (y.0..y.1).log_scale())?;
+        .build_cartesian_2d(logarithmic(x), logarithmic(y))?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
@@ -85,6 +86,13 @@ fn draw(
     }
     area.present()?;
     Ok(())
+}
+
+/// A logarithmic axis: with a label for each power of ten, or of two where there would
+/// be no more than one or two of those.
+fn logarithmic((least, most): (f64, f64)) -> LogCoord<f64> {
+    let base = if most / least < 30.0 { 2.0 } else { 10.0 };
+    (least..most).log_scale().base(base).into()
 }
 
 /// The mark of a series, alone: for the list beside the plots.
