@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::Function;
 use crate::memory::Space;
-use crate::sys::{self, DualMapping, Memory};
+use crate::sys::{self, Memory, Usual};
 
 /// How far a piece of code has come: a [`Draft`], [`Published`], or [`Checked`]. Sealed.
 pub trait Stage: stage::Sealed + Send + Sync + 'static {}
@@ -46,7 +46,7 @@ pub struct Code<F, M: Memory, S: Stage> {
 ///     draft.call(())
 /// }
 /// ```
-pub type Draft<F, M = DualMapping> = Code<F, M, stage::Draft>;
+pub type Draft<F, M = Usual> = Code<F, M, stage::Draft>;
 
 /// Code that any thread may call, with no check.
 ///
@@ -58,7 +58,7 @@ pub type Draft<F, M = DualMapping> = Code<F, M, stage::Draft>;
 ///     code.call(())
 /// }
 /// ```
-pub type Published<F, M = DualMapping> = Code<F, M, stage::Published>;
+pub type Published<F, M = Usual> = Code<F, M, stage::Published>;
 
 /// Code that a thread calls by its [`Executor`](crate::Executor), which checks first.
 ///
@@ -67,7 +67,7 @@ pub type Published<F, M = DualMapping> = Code<F, M, stage::Published>;
 ///     code.call(())
 /// }
 /// ```
-pub type Checked<F, M = DualMapping> = Code<F, M, stage::Checked>;
+pub type Checked<F, M = Usual> = Code<F, M, stage::Checked>;
 
 impl<F: Function, M: Memory> Draft<F, M> {
     pub(crate) fn new(space: Space<M>) -> Self {

@@ -27,4 +27,10 @@ mod arch;
 mod program;
 mod sys;
 
-pub use sys::{DualMapping, Function, Memory, Patchable, Protection};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use sys::DualMapping;
+#[cfg(all(target_vendor = "apple", target_arch = "aarch64"))]
+pub use sys::PerThread;
+#[cfg(feature = "cranelift")]
+pub use sys::Provider;
+pub use sys::{Function, Memory, Patchable, Protection, Usual};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use range_alloc::RangeAllocator;
 
-use crate::sys::{self, DualMapping, Memory};
+use crate::sys::{self, Memory, Usual};
 use crate::{Fault, arch};
 
 /// What an arena is to be like.
@@ -40,13 +40,20 @@ impl Options {
     pub fn near(self, address: usize) -> Self {
         Self { near: Some(address), ..self }
     }
+
+    /// The length in whole pages, all of which reach one another.
+    pub(crate) fn rounded(&self) -> Result<usize, Fault> {
+        let length = self.length.checked_next_multiple_of(sys::page_size()).unwrap_or(usize::MAX);
+        let fits = length > 0 && length <= arch::REACH;
+        fits.then_some(length).ok_or(Fault::Exhausted { wanted: self.length, length: arch::REACH })
+    }
 }
 
 /// A range of memory in which code is placed.
 ///
 /// All of it is in reach of a branch from all of it. No byte of it is ever both writable and
 /// executable at one address. Cloning an arena gives another name of the same.
-pub struct Arena<M: Memory = DualMapping>(Arc<Inner<M>>);
+pub struct Arena<M: Memory = Usual>(Arc<Inner<M>>);
 
 struct Inner<M> {
     memory: M,
@@ -54,7 +61,7 @@ struct Inner<M> {
 }
 
 impl Arena {
-    /// An arena that is mapped twice: executable, and writable elsewhere.
+    /// An arena of the usual memory: on Linux mapped twice, executable and, elsewhere, writable.
     ///
     /// # Errors
     /// [`Fault::Memory`].
@@ -78,11 +85,7 @@ impl<M: Memory> Arena<M> {
     /// [`Fault::Memory`], and [`Fault::Exhausted`] if `length` is 0 or more than a branch
     /// reaches.
     pub fn of(options: Options) -> Result<Self, Fault> {
-        let page = sys::page_size();
-        let length = options.length.checked_next_multiple_of(page).unwrap_or(usize::MAX);
-        if length == 0 || length > arch::REACH {
-            return Err(Fault::Exhausted { wanted: options.length, length: arch::REACH });
-        }
+        let length = options.rounded()?;
         let memory = M::reserve(length, options.near)?;
         Ok(Self(Arc::new(Inner { memory, free: Mutex::new(RangeAllocator::new(0..length)) })))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bonfire_rcu::Cell;
 
-use crate::sys::{self, DualMapping, Memory};
+use crate::sys::{self, Memory, Usual};
 use crate::{Function, Published};
 
 /// A function that threads call and that is replaced meanwhile: a published function in a cell
@@ -35,7 +35,7 @@ use crate::{Function, Published};
 /// # #[cfg(not(target_arch = "x86_64"))]
 /// # fn main() {}
 /// ```
-pub struct Slot<F: Function, M: Memory = DualMapping>(Cell<Published<F, M>>);
+pub struct Slot<F: Function, M: Memory = Usual>(Cell<Published<F, M>>);
 
 impl<F: Function, M: Memory> Slot<F, M> {
     /// A slot that holds `code`.

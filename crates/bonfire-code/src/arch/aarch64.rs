@@ -16,7 +16,25 @@ use crate::{Fault, Patchable};
 /// `B` has 26 bits, of words.
 pub(crate) const REACH: usize = 128 << 20;
 
+/// Has instruction fetch of all CPUs see what was written: by the system's function, since
+/// programs may not ask for the sizes of lines there.
+#[cfg(target_vendor = "apple")]
+#[expect(clippy::unnecessary_wraps, reason = "other architectures can fail")]
+pub(crate) fn maintain(code: &[Range<usize>]) -> Result<(), Fault> {
+    unsafe extern "C" {
+        fn sys_icache_invalidate(start: *mut std::ffi::c_void, length: usize);
+    }
+    for span in code {
+        let first = std::ptr::with_exposed_provenance_mut(span.start);
+        // SAFETY: changes nothing that can be read.
+        unsafe { sys_icache_invalidate(first, span.len()) };
+    }
+    serialise();
+    Ok(())
+}
+
 /// Has instruction fetch of all CPUs see what was written.
+#[cfg(not(target_vendor = "apple"))]
 #[expect(clippy::unnecessary_wraps, reason = "other architectures can fail")]
 pub(crate) fn maintain(code: &[Range<usize>]) -> Result<(), Fault> {
     let kind = cache_kind();
@@ -42,12 +60,14 @@ pub(crate) fn maintain(code: &[Range<usize>]) -> Result<(), Fault> {
     Ok(())
 }
 
+#[cfg(not(target_vendor = "apple"))]
 fn each_line(code: &[Range<usize>], line: usize, mut act: impl FnMut(usize)) {
     for span in code {
         (span.start & !(line - 1)..span.end).step_by(line).for_each(&mut act);
     }
 }
 
+#[cfg(not(target_vendor = "apple"))]
 /// `CTR_EL0`, which Linux lets programs read.
 fn cache_kind() -> u64 {
     let kind;
@@ -56,6 +76,7 @@ fn cache_kind() -> u64 {
     kind
 }
 
+#[cfg(not(target_vendor = "apple"))]
 /// Waits until maintenance is done, as seen by all CPUs.
 fn complete() {
     // SAFETY: a barrier.

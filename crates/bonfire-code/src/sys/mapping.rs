@@ -83,7 +83,7 @@ impl Mapping {
     }
 
     /// Has a forked child not get it.
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) fn keep_from_children(&self) -> Result<(), Fault> {
         // SAFETY: the addresses are this mapping's, and it stays as it is in this process.
         let answer = unsafe { libc::madvise(self.first().cast(), self.length, libc::MADV_DONTFORK) };

@@ -7,8 +7,34 @@ pub use memory::{Memory, Patchable};
 
 mod mapping;
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod dual;
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub use dual::DualMapping;
+/// The memory that an arena has if none is named: what costs least to write.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub type Usual = DualMapping;
+
+#[cfg(all(target_vendor = "apple", target_arch = "aarch64"))]
+mod per_thread;
+#[cfg(all(target_vendor = "apple", target_arch = "aarch64"))]
+pub use per_thread::PerThread;
+/// The memory that an arena has if none is named: what costs least to write.
+#[cfg(all(target_vendor = "apple", target_arch = "aarch64"))]
+pub type Usual = PerThread;
+
+/// The memory that an arena has if none is named: what there is.
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    all(target_vendor = "apple", target_arch = "aarch64")
+)))]
+pub type Usual = Protection;
+
+#[cfg(feature = "cranelift")]
+mod provider;
+#[cfg(feature = "cranelift")]
+pub use provider::Provider;
 
 mod protection;
 pub use protection::Protection;
