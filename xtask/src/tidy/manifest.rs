@@ -17,7 +17,22 @@ const WALLS: &[(&str, &[&str])] = &[
     ("bonfire-conformance", &["bonfire-abi"]),
     ("bonfire-rcu-core", &[]),
     ("bonfire-code-core", &[]),
-    ("bonfire-code", &["bonfire", "bonfire-code-core", "bonfire-rcu", "libc", "range-alloc"]),
+    (
+        "bonfire-code",
+        &[
+            "bonfire",
+            "bonfire-code-core",
+            "bonfire-rcu",
+            "libc",
+            "range-alloc",
+            // By features only.
+            "cranelift-codegen",
+            "cranelift-frontend",
+            "cranelift-jit",
+            "cranelift-module",
+            "cranelift-native",
+        ],
+    ),
     ("bonfire-rcu", &["bonfire", "bonfire-rcu-core", "libc"]),
 ];
 
