@@ -73,7 +73,7 @@ fn draw(
         .y_desc(axes.y)
         .x_labels(6)
         .y_labels(7)
-        .x_label_formatter(&|x| count(*x))
+        .x_label_formatter(&|x| if x.fract() == 0.0 && *x < 1e4 { x.to_string() } else { count(*x) })
         .y_label_formatter(&|y| (axes.number)(*y))
         .draw()?;
     for series in series {
