@@ -236,6 +236,7 @@ fn environment(options: &Options) -> Environment {
         seccomp_filters: Some(0),
         virtualised: Some("QEMU's emulator, each CPU on a thread of its own".into()),
         realtime: Some(false),
+        interrupts: None,
     }
 }
 

@@ -9,7 +9,7 @@ use bonfire_conformance::{Case, Group, Outcome, Reason, cases};
 use clap::Args;
 
 use crate::environment::Environment;
-use crate::host::needs;
+use crate::host::{Counter, needs};
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::report::{Destination, Format, Report, text};
@@ -23,7 +23,8 @@ pub(crate) struct Options {
     ///
     /// Fences are those that the crate bonfire offers programs, on the running kernel. PAIR says
     /// what a program does without the kernel's barrier: refuse (the default), full (fences on
-    /// both sides), signal (one to every thread), or process (the fences that need no token).
+    /// both sides), signal (one to every thread of the process, and judged only by cases between
+    /// such threads), or process (the fences that need no token).
     ///
     /// The engine is bonfire's own implementation of the call, for kernels, on virtual CPUs made
     /// of threads and signals. DESIGN says how it chooses CPUs: running (the default),
@@ -40,7 +41,7 @@ pub(crate) struct Options {
     list: bool,
 
     /// Print the system calls that the cases make, and what is lost without each
-    #[arg(long, conflicts_with_all = ["list", "hunt", "filter", "subject", "budget", "seed", "json", "junit"])]
+    #[arg(long, conflicts_with_all = ["list", "hunt", "interrupts", "filter", "subject", "budget", "seed", "json", "junit"])]
     needs: bool,
 
     /// Hunt for known faults of real kernels that show only in some runs
@@ -49,6 +50,14 @@ pub(crate) struct Options {
     /// with the right to use real-time priorities.
     #[arg(long)]
     hunt: bool,
+
+    /// Where the kernel counts interrupts, such as /proc/interrupts:CAL
+    ///
+    /// FILE is a table as in /proc/interrupts, of which LINE names a line, or has a number a line.
+    /// Adds the cases that assert on the count whom a barrier interrupts: each CPU that runs a
+    /// thread which it is for, and no other.
+    #[arg(long, value_name = "FILE[:LINE]", conflicts_with = "hunt")]
+    interrupts: Option<Counter>,
 
     /// Wall clock of the whole run, at least 5 seconds
     ///
@@ -107,7 +116,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 /// Runs the cases; `None` if the run was interrupted.
 fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
     let seed = seed::given_or_drawn(options.seed);
-    let subject = options.subject.open(seed)?;
+    let subject = options.subject.open(seed, options.interrupts.clone())?;
     interrupt::watch();
     let began_ns = sys::now_ns();
     let limits = bonfire_conformance::Options { budget_ns: options.budget.as_nanos() as u64, seed };
@@ -125,7 +134,10 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
         title: options.subject.title(),
         judged: options.subject.judged(),
         counted: Vec::new(),
-        environment: Environment::read(),
+        environment: Environment {
+            interrupts: options.interrupts.as_ref().map(Counter::to_string),
+            ..Environment::read()
+        },
         seed,
         seed_given: options.seed.is_some(),
         summary,
@@ -143,10 +155,23 @@ impl Options {
         let found: Vec<Case> = cases().filter(|case| self.matches(case)).collect();
         ensure!(
             found.is_empty() || found.iter().any(|case| self.is_judged_by(case)),
-            "no case that is selected judges fences; those of ordering, sync_core and rseq do"
+            "no case that is selected judges these fences; those of ordering, sync_core and rseq do, and of \
+             fences=signal only between threads of one process"
+        );
+        ensure!(
+            self.interrupts.is_none() || self.subject == Choice::Host,
+            "--interrupts names a count of the running kernel; it is for --subject host"
         );
         let found = found.into_iter().filter(|case| self.is_judged_by(case));
         let (hunts, others): (Vec<Case>, Vec<Case>) = found.partition(is_hunt);
+        let only_counts = others.iter().all(|case| case.group() == Group::Interrupts) && !others.is_empty();
+        ensure!(
+            self.interrupts.is_some() || !only_counts || self.list,
+            "what this --filter selects asserts on a count of interrupts; add --interrupts FILE, such as \
+             /proc/interrupts:CAL"
+        );
+        let is_asked_for = |case: &Case| self.interrupts.is_some() || case.group() != Group::Interrupts;
+        let others: Vec<Case> = others.into_iter().filter(|case| is_asked_for(case) || only_counts).collect();
         match (self.hunt, hunts.is_empty(), others.is_empty()) {
             (true, false, _) => Ok(hunts),
             (false, _, false) => Ok(others),
@@ -165,7 +190,7 @@ impl Options {
     }
 
     fn is_judged_by(&self, case: &Case) -> bool {
-        self.subject.is_judged_by(case.group())
+        self.subject.is_judged_by(case)
     }
 
     /// By group if the filter is the name of one, else by a part of the id.

@@ -31,6 +31,8 @@ pub(crate) struct Environment {
     pub(crate) virtualised: Option<String>,
     /// Whether this process may use real-time priorities, which make hunts surer.
     pub(crate) realtime: Option<bool>,
+    /// Where the kernel counts interrupts, if that was said.
+    pub(crate) interrupts: Option<String>,
 }
 
 impl Environment {
@@ -41,10 +43,11 @@ impl Environment {
             kernel: kernel(),
             architecture: std::env::consts::ARCH,
             cpus_allowed: field(&status, "Cpus_allowed_list").map(str::to_owned),
-            cpus_online: read("/sys/devices/system/cpu/online"),
+            cpus_online: read(ONLINE),
             nohz_full: nohz_full(),
             seccomp_filters: seccomp_filters(&status),
             virtualised: Platform::read().name(),
+            interrupts: None,
             realtime: may_use_realtime(&status, &read("/proc/self/limits").unwrap_or_default()),
         }
     }
@@ -78,6 +81,15 @@ fn nohz_full() -> Option<String> {
     const CPUS: &str = "/sys/devices/system/cpu";
     let absent = || fs::exists(CPUS).unwrap_or(false).then(String::new);
     read(&format!("{CPUS}/nohz_full")).or_else(absent).map(listed)
+}
+
+/// Where the kernel lists the CPUs that it has brought up.
+const ONLINE: &str = "/sys/devices/system/cpu/online";
+
+/// How many CPUs the kernel has brought up; `None` where that is not known.
+pub(crate) fn cpus_online() -> Option<u32> {
+    let count = numbers(&read(ONLINE)?).len();
+    u32::try_from(count).ok().filter(|&count| count > 0)
 }
 
 /// The numbers of the CPUs without a scheduler tick, as far as is known.

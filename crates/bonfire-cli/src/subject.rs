@@ -8,9 +8,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
-use bonfire_conformance::{Group, Subject};
+use bonfire_conformance::{Case, Subject};
 
-use crate::host::{Caller, Fences, Host, Pair};
+use crate::host::{Caller, Counter, Fences, Host, Pair};
 use engine::Choosing;
 
 /// The choices of `--subject`.
@@ -42,26 +42,27 @@ impl Choice {
         }
     }
 
-    /// Whether the cases of this group can judge it.
-    pub(crate) fn is_judged_by(self, group: Group) -> bool {
+    /// Whether this case can judge it.
+    pub(crate) fn is_judged_by(self, case: &Case) -> bool {
         match self {
             Self::Host | Self::Engine(_) => true,
-            Self::Fences(_) => Pair::is_judged_by(group),
+            Self::Fences(pair) => pair.is_judged_by(case),
         }
     }
 
-    /// Gets hold of the subject. Its chances come from `seed`.
-    pub(crate) fn open(self, seed: u64) -> Result<Box<dyn Subject>> {
+    /// Gets hold of the subject. Its chances come from `seed`; the running kernel may
+    /// count interrupts.
+    pub(crate) fn open(self, seed: u64, counter: Option<Counter>) -> Result<Box<dyn Subject>> {
         match self {
-            Self::Host => host(Caller::Kernel),
-            Self::Fences(pair) => host(Caller::Fences(Fences::new(pair))),
+            Self::Host => host(Caller::Kernel, counter),
+            Self::Fences(pair) => host(Caller::Fences(Fences::new(pair)), None),
             Self::Engine(design) => design.open(seed),
         }
     }
 }
 
-fn host(caller: Caller) -> Result<Box<dyn Subject>> {
-    Ok(Box::new(Host::new(caller).context("cannot check this kernel")?))
+fn host(caller: Caller, counter: Option<Counter>) -> Result<Box<dyn Subject>> {
+    Ok(Box::new(Host::new(caller).context("cannot check this kernel")?.counting(counter)))
 }
 
 impl FromStr for Choice {

@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 
 use bonfire_skip::{Cause, skip};
+use serde_json::Value;
 
 /// One machine at a time: each has as many threads as CPUs.
 static MACHINE: Mutex<()> = Mutex::new(());
@@ -85,36 +86,51 @@ fn miss(design: &str, faults: &[&str], missed: &[&str]) {
     }
 }
 
-/// As above, seen by ordering alone, where the host lets the emulator show it. Such a
-/// kernel never conforms; and whatever the report cannot tell, it says why.
+/// The report of a boot, in JSON.
+fn report(arguments: &[&str]) -> Value {
+    let output = boot(&[arguments, &["--json"]].concat());
+    let report = serde_json::from_slice(&output.stdout);
+    report.unwrap_or_else(|_| panic!("no report: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Whether the emulator had two CPUs of its host at once, when it was measured.
+fn ran_at_once(report: &Value) -> bool {
+    (1..20_000).contains(&report["measured"]["machine"]["handover_ns"].as_u64().unwrap_or(0))
+}
+
+/// Without pokes threads that spin are never fenced: no case between such conforms,
+/// and where the emulator hides that, it is said. (That a litmus sees it where stores
+/// wait long enough is tried on machines of threads, and on simulated ones.)
 #[test]
-fn a_poke_that_is_dropped_is_seen_by_a_litmus() {
+fn a_poke_that_is_dropped_never_conforms() {
     if !has_qemu() {
         skip!(QEMU);
     }
-    for _ in 0..3 {
-        let output = boot(&["--cpus", "2", "--fault", "poke", "--filter", "SB/PRIVATE", "--budget", "10"]);
-        let out = String::from_utf8_lossy(&output.stdout);
-        match output.status.code() {
-            Some(1) => return assert!(out.contains("an outcome was seen that the barrier forbids"), "{out}"),
-            Some(2) => assert!(out.contains("measured of this machine"), "{out}"),
-            other => panic!("{other:?}: {out}"),
-        }
+    let report = report(&["--cpus", "2", "--fault", "poke", "--filter", "SB/PRIVATE_EXPEDITED/spinning"]);
+    assert_eq!(report["counts"]["conforms"], 0, "{report:#}");
+    let hidden =
+        ["call_outlasts_stores", "emulator_hides", "one_cpu_at_a_time", "twin_silent", "unconfirmed"];
+    for case in report["cases"].as_array().expect("cases") {
+        let cause = case["cause"].as_str().expect("a cause");
+        assert!(cause == "forbidden_outcome" || hidden.contains(&cause), "{case:#}");
     }
-    skip!(Cause::Processor("did not let the emulator's stores wait for longer than a call takes"));
 }
 
 /// No verdict on the engine is drawn from what the emulator does, and what it hides
-/// is not observable, with the reason.
+/// is not observable, with the reason. Untold is only what had too few rounds for that,
+/// because others had the host's CPUs.
 #[test]
 fn what_the_emulator_hides_is_not_observable() {
     if !has_qemu() {
         skip!(QEMU);
     }
-    let output = boot(&["--cpus", "2", "--filter", "ordering/", "--budget", "10", "--json"]);
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
+    let report = report(&["--cpus", "2", "--filter", "ordering/", "--budget", "10"]);
     assert_eq!(report["counts"]["does_not_conform"], 0, "{report:#}");
-    assert_eq!(report["counts"]["cannot_tell"], 0, "{report:#}");
+    let cases = report["cases"].as_array().expect("cases");
+    for case in cases.iter().filter(|case| case["verdict"] == "cannot tell") {
+        let few = case["measured"]["litmus"]["twin_rounds"].as_u64() < Some(100);
+        assert!(case["cause"] == "not_run" || few || !ran_at_once(&report), "{case:#}");
+    }
     assert!(report["measured"]["machine"]["call_ns"].as_u64() > Some(0), "{report:#}");
 }
 

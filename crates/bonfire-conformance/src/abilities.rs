@@ -16,10 +16,15 @@ pub struct Abilities {
     /// How long one took among the sixteen in a row that took the least together,
     /// in nanoseconds; 0 where there were not so many.
     pub handover_ns: u64,
-    /// How long some loads took in nanoseconds, right after others of the same
-    /// number had been thrown out of the caches.
+    /// How long they spun for it, in nanoseconds.
+    pub spinning_ns: u64,
+    /// How much of that they had a CPU, both times added up: twice as much if both
+    /// had one all along.
+    pub spun_ns: u64,
+    /// How long some loads took in nanoseconds, one after the other, of lines that
+    /// were in the caches.
     pub kept_ns: u64,
-    /// The same after these very lines had been thrown out.
+    /// The same after these lines had been thrown out.
     pub thrown_out_ns: u64,
     /// How long an ordinary system call takes, in nanoseconds.
     pub call_ns: u64,
@@ -55,13 +60,15 @@ pub struct Abilities {
 }
 
 /// How many numbers there are.
-pub(crate) const WORDS: usize = 19;
+pub(crate) const WORDS: usize = 21;
 
 impl Abilities {
     /// The name of each number, in the order of [`words`](Self::words).
     pub const NAMES: [&'static str; WORDS] = [
         "handovers",
         "handover_ns",
+        "spinning_ns",
+        "spun_ns",
         "kept_ns",
         "thrown_out_ns",
         "call_ns",
@@ -87,6 +94,8 @@ impl Abilities {
         [
             self.handovers,
             self.handover_ns,
+            self.spinning_ns,
+            self.spun_ns,
             self.kept_ns,
             self.thrown_out_ns,
             self.call_ns,
@@ -113,6 +122,8 @@ impl Abilities {
         let [
             handovers,
             handover_ns,
+            spinning_ns,
+            spun_ns,
             kept_ns,
             thrown_out_ns,
             call_ns,
@@ -134,6 +145,8 @@ impl Abilities {
         Self {
             handovers,
             handover_ns,
+            spinning_ns,
+            spun_ns,
             kept_ns,
             thrown_out_ns,
             call_ns,
@@ -164,6 +177,17 @@ impl Abilities {
             (_, 0) => Some(false),
             (_, handover_ns) => Some(handover_ns < SHORTER_THAN_A_TURN_NS),
         }
+    }
+
+    /// Whether the CPUs take turns for good, as an emulator's do that has one thread
+    /// for all: they never ran at once, although together they ran for as long as
+    /// one CPU would. Where they ran for less, something else had the machine, and
+    /// in a quieter moment they may run at once.
+    #[must_use]
+    pub const fn takes_turns(&self) -> bool {
+        let is_one_cpu =
+            self.spun_ns >= self.spinning_ns / 10 * 9 && self.spun_ns <= self.spinning_ns / 10 * 12;
+        matches!(self.runs_at_once(), Some(false)) && self.spinning_ns > 0 && is_one_cpu
     }
 
     /// Whether an instruction throws lines out of the caches.
@@ -234,7 +258,13 @@ impl fmt::Display for Abilities {
         let Self { handovers, handover_ns, wait_ns, waits_seen, wait_rounds, .. } = self;
         match self.runs_at_once() {
             Some(true) => write!(f, "two CPUs run at once, and hand over in {handover_ns} ns")?,
-            Some(false) => write!(f, "two CPUs were not seen to run at once ({handovers} handovers)")?,
+            Some(false) if self.takes_turns() => write!(f, "two CPUs take turns ({handovers} handovers)")?,
+            Some(false) => write!(
+                f,
+                "two CPUs were not seen to run at once ({handovers} handovers; they ran for {} of {} ms)",
+                self.spun_ns / 1_000_000,
+                self.spinning_ns / 1_000_000
+            )?,
             None => f.write_str("whether two CPUs run at once was not measured")?,
         }
         write!(
@@ -283,7 +313,7 @@ mod tests {
         assert_eq!(Abilities::from_words(words).words(), words);
         let shared = Shared::new();
         shared.set(Abilities::from_words(words));
-        assert_eq!(shared.get().helped_seen, 19);
+        assert_eq!(shared.get().helped_seen, 21);
     }
 
     #[test]
@@ -291,6 +321,27 @@ mod tests {
         let nothing = Abilities::default();
         let known = [nothing.runs_at_once(), nothing.evicts(), nothing.call_empties(), nothing.goes_stale()];
         assert_eq!(known, [None; 4]);
+    }
+
+    #[test]
+    fn two_that_take_turns_run_for_as_long_as_one() {
+        let check = |handover_ns, spun_ms: u64, expected| {
+            let abilities = Abilities {
+                handovers: 40,
+                handover_ns,
+                spinning_ns: 200_000_000,
+                spun_ns: spun_ms * 1_000_000,
+                ..Abilities::default()
+            };
+            assert_eq!(abilities.takes_turns(), expected, "{abilities:?}");
+        };
+        check(4_000_000, 195, true);
+        check(0, 205, true);
+        // Others had most of both CPUs, or of one.
+        check(4_000_000, 30, false);
+        check(4_000_000, 150, false);
+        check(200, 390, false);
+        assert!(!Abilities::default().takes_turns());
     }
 
     #[test]

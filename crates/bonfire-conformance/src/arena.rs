@@ -6,6 +6,7 @@ use bonfire_abi::{Commands, from_return, to_return};
 
 use crate::abilities;
 use crate::duel::Duel;
+use crate::interrupts::Watched;
 use crate::litmus::Table;
 use crate::verdict::{Finding, Means, Rounds};
 
@@ -45,6 +46,8 @@ pub struct Arena {
     pub(crate) table: Table,
     /// What two threads fight about.
     pub(crate) duel: Duel,
+    /// What those say of themselves beside whom interrupts are counted.
+    pub(crate) watched: Watched,
 }
 
 /// What a case may spend.
@@ -103,6 +106,7 @@ impl Arena {
             over: AtomicU32::new(0),
             counts: Counts::new(),
             duel: Duel::new(),
+            watched: Watched::new(),
             plan: Plan {
                 seed: AtomicU64::new(0),
                 deadline_ns: AtomicU64::new(0),
@@ -121,6 +125,7 @@ impl Arena {
         self.plan.goal.store(allowance.rounds, Relaxed);
         self.counts.reset();
         self.duel.reset();
+        self.watched.reset();
         self.table.reset();
         self.open();
         self.entered.store(0, Relaxed);
@@ -225,6 +230,13 @@ impl Counts {
         let of = if twin { 2 } else { 0 };
         self.0[of].fetch_add(1, Relaxed);
         self.0[of + 1].fetch_add(u64::from(forbidden), Relaxed);
+    }
+
+    /// What one thread has counted so far.
+    pub(crate) fn set(&self, rounds: Rounds) {
+        let Rounds { rounds, forbidden, twin_rounds, twin_forbidden } = rounds;
+        let counts = [rounds, forbidden, twin_rounds, twin_forbidden];
+        self.0.iter().zip(counts).for_each(|(to, count)| to.store(count, Relaxed));
     }
 
     /// What was counted.

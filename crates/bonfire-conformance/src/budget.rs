@@ -12,8 +12,8 @@
 //! what lies between *credit* and *end*; what begins after *end* is not run.
 //!
 //! From the first conviction on the verdict on the whole is settled, and the rest
-//! is only to say how far it goes: nobody borrows, nothing is tried again, and no
-//! case takes more than a tenth of a second.
+//! is only to say how far it goes: nobody borrows, nothing is tried again, no case
+//! takes more than a tenth of a second, and no race begins after two seconds more.
 
 use crate::arena::Allowance;
 
@@ -36,11 +36,18 @@ impl Cost {
 
     /// Of a race that can only show what nobody expects.
     pub(crate) const GLANCE: Self = Self { weight: 2, rounds: 500, most_ns: 10_000_000, may_borrow: false };
+
+    /// Whether it has never rounds enough: a hunt.
+    const fn is_insatiable(self) -> bool {
+        self.rounds == u64::MAX
+    }
 }
 
 /// What a case takes after a conviction at the most, and what a case in which only
 /// the caller can reorder takes at all.
 pub(crate) const SHORT_NS: u64 = 100_000_000;
+/// For how long after a conviction races begin.
+const SETTLED_NS: u64 = 2_000_000_000;
 /// How long past its share a case may take before it is stopped: a machine under
 /// load is slow, and a kernel that hangs is patient.
 pub(crate) const GRACE_NS: u64 = 5_000_000_000;
@@ -58,7 +65,8 @@ pub(crate) struct Budget {
     least_ns: u64,
     /// The weights of the cases that are still to come.
     weight_left: u64,
-    convicted: bool,
+    /// Until when races begin although the verdict is settled; `None` before it is.
+    settled_end_ns: Option<u64>,
 }
 
 impl Budget {
@@ -70,7 +78,7 @@ impl Budget {
             credit_end_ns: 0,
             least_ns: 0,
             weight_left: weights,
-            convicted: false,
+            settled_end_ns: None,
         };
         budget.credit_end_ns = budget.after(75);
         budget.least_ns = (budget.end_ns() - budget.credit_end_ns) / weights.max(1);
@@ -97,19 +105,19 @@ impl Budget {
     }
 
     /// A case does not conform.
-    pub(crate) fn convict(&mut self) {
-        self.convicted = true;
+    pub(crate) fn convict(&mut self, now_ns: u64) {
+        self.settled_end_ns.get_or_insert(now_ns.saturating_add(SETTLED_NS));
         self.credit_end_ns = 0;
     }
 
     /// Whether a case did not conform.
     pub(crate) fn is_convicted(&self) -> bool {
-        self.convicted
+        self.settled_end_ns.is_some()
     }
 
     /// Whether what was silent is to be tried again.
     pub(crate) fn tries_again(&self, now_ns: u64) -> bool {
-        !self.convicted && now_ns < self.end_ns()
+        !self.is_convicted() && now_ns < self.end_ns()
     }
 
     /// Whether nothing is left for another case.
@@ -117,12 +125,16 @@ impl Budget {
         now_ns >= self.end_ns()
     }
 
+    /// Whether a race of this cost is no longer begun, since the verdict is settled.
+    pub(crate) fn is_settled(&self, cost: Cost, now_ns: u64) -> bool {
+        !cost.is_insatiable() && self.settled_end_ns.is_some_and(|end_ns| now_ns >= end_ns)
+    }
+
     /// The share of a case that comes for the first time.
     pub(crate) fn share_ns(&mut self, cost: Cost, now_ns: u64) -> u64 {
-        // A hunt has never enough rounds, and would leave most of the reserve.
-        let is_insatiable = cost.rounds == u64::MAX;
+        // A hunt would leave most of the reserve.
         let plan_ns = self.plan_end_ns();
-        let until_ns = if is_insatiable { u64::midpoint(plan_ns, self.end_ns()) } else { plan_ns };
+        let until_ns = if cost.is_insatiable() { u64::midpoint(plan_ns, self.end_ns()) } else { plan_ns };
         self.share_until(cost, now_ns, until_ns)
     }
 
@@ -136,7 +148,7 @@ impl Budget {
         let unit_ns = u64::max(left_ns / self.weight_left.max(1), self.least_ns);
         self.weight_left = self.weight_left.saturating_sub(cost.weight);
         // A hunt is run to see which of several known faults there are.
-        let is_short = self.convicted && cost.rounds != u64::MAX;
+        let is_short = self.is_convicted() && !cost.is_insatiable();
         let most_ns = if is_short { cost.most_ns.min(SHORT_NS) } else { cost.most_ns };
         most_ns.min(unit_ns.saturating_mul(cost.weight))
     }
@@ -192,13 +204,16 @@ mod tests {
     #[test]
     fn after_a_conviction_all_is_short() {
         let mut budget = Budget::new(0, 100 * SECOND, 40);
-        budget.convict();
+        budget.convict(0);
         let share_ns = budget.share_ns(USUAL, SECOND);
         assert_eq!(share_ns, SHORT_NS);
         assert_eq!(budget.allowance(USUAL, share_ns, SECOND, 0).limit_ns, SECOND + SHORT_NS);
         assert!(!budget.tries_again(2 * SECOND));
         let hunt = Cost { rounds: u64::MAX, ..USUAL };
         assert!(budget.share_ns(hunt, SECOND) > SHORT_NS);
+        budget.convict(SECOND);
+        assert!(!budget.is_settled(USUAL, SETTLED_NS - 1), "a moment after the first");
+        assert!(budget.is_settled(USUAL, SETTLED_NS) && !budget.is_settled(hunt, SETTLED_NS));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::answers::Answers;
 use crate::arena::Arena;
 use crate::budget::{Cost, SHORT_NS};
 use crate::duel::{self, Race};
+use crate::interrupts::{self, Counted};
 use crate::lifetime;
 use crate::litmus::{self, Litmus};
 use crate::load::{self, Load};
@@ -31,6 +32,7 @@ enum What {
     Litmus(Litmus),
     Race(Race),
     Load(Load),
+    Counted(Counted),
 }
 
 /// What a case is about.
@@ -48,14 +50,31 @@ pub enum Group {
     Rseq,
     /// Many callers at once.
     Load,
+    /// Whom a barrier interrupts, where the kernel counts that.
+    Interrupts,
     /// Known faults of real kernels that show in some runs only.
     Hunt,
 }
 
 impl Group {
     /// All groups, in the order in which they run.
-    pub const ALL: [Self; 7] =
-        [Self::Abi, Self::Lifetime, Self::Ordering, Self::SyncCore, Self::Rseq, Self::Load, Self::Hunt];
+    pub const ALL: [Self; 8] = [
+        Self::Abi,
+        Self::Lifetime,
+        Self::Ordering,
+        Self::SyncCore,
+        Self::Rseq,
+        Self::Load,
+        Self::Interrupts,
+        Self::Hunt,
+    ];
+
+    /// Whether its cases run without being asked for: the others need something that a
+    /// kernel is not bound to have, or show something in some runs only.
+    #[must_use]
+    pub const fn is_usual(self) -> bool {
+        !matches!(self, Self::Interrupts | Self::Hunt)
+    }
 
     /// The first part of the ids of its cases.
     #[must_use]
@@ -67,13 +86,14 @@ impl Group {
             Self::SyncCore => "sync_core",
             Self::Rseq => "rseq",
             Self::Load => "load",
+            Self::Interrupts => "interrupts",
             Self::Hunt => "hunt",
         }
     }
 }
 
-/// Every case, in the order in which they run. The hunts are last; a default
-/// run leaves them out.
+/// Every case, in the order in which they run. Last are those that a default run
+/// leaves out.
 pub fn cases() -> impl Iterator<Item = Case> {
     let abi = Answers::all().map(What::Answers).chain(lifetime::single().map(What::Single));
     let life = lifetime::lives().map(What::Life);
@@ -81,7 +101,8 @@ pub fn cases() -> impl Iterator<Item = Case> {
     let races = duel::all().map(What::Race);
     let loads = load::all().map(What::Load);
     let hunts = litmus::hunts().map(What::Litmus);
-    abi.chain(life).chain(ordering).chain(races).chain(loads).chain(hunts).map(Case)
+    let counted = interrupts::all().map(What::Counted);
+    abi.chain(life).chain(ordering).chain(races).chain(loads).chain(counted).chain(hunts).map(Case)
 }
 
 impl Case {
@@ -96,6 +117,7 @@ impl Case {
             What::Race(race) if race.is_of_instructions() => Group::SyncCore,
             What::Race(_) => Group::Rseq,
             What::Load(_) => Group::Load,
+            What::Counted(_) => Group::Interrupts,
         }
     }
 
@@ -108,6 +130,7 @@ impl Case {
             What::Litmus(litmus) => litmus.citation(),
             What::Race(race) => race.citation(),
             What::Load(_) => load::CITATION,
+            What::Counted(_) => Counted::CITATION,
         }
     }
 
@@ -137,6 +160,7 @@ impl Case {
             What::Single(script) | What::Life(script) => script.needs().find_map(absent),
             What::Litmus(litmus) => absent(litmus.barrier),
             What::Race(race) => absent(race.command()),
+            What::Counted(counted) => counted.needs().find_map(absent),
         }
     }
 
@@ -145,6 +169,7 @@ impl Case {
         match self.0 {
             What::Litmus(litmus) => litmus.cpus(),
             What::Race(race) => race.cpus(),
+            What::Counted(counted) => counted.cpus(),
             _ => 1,
         }
     }
@@ -161,7 +186,7 @@ impl Case {
 
     /// Whether it counts rounds, and needs a twin that shows the fault.
     pub(crate) const fn has_rounds(&self) -> bool {
-        matches!(self.0, What::Litmus(_) | What::Race(_))
+        matches!(self.0, What::Litmus(_) | What::Race(_) | What::Counted(_))
     }
 
     /// Whether it takes as much time as it is given.
@@ -176,6 +201,7 @@ impl Case {
             What::Litmus(litmus) => litmus.cost(),
             What::Race(race) => race.cost(),
             What::Load(_) => Cost { weight: 60, ..Cost::SMALL },
+            What::Counted(counted) => counted.cost(),
         };
         match chance(self.needs(setting.order), setting) {
             Chance::Fair | Chance::Doubtful(Reason::CallOutlasts | Reason::EmulatorHides, _) => usual,
@@ -191,6 +217,13 @@ impl Case {
     /// sentence; none for a case that any machine can show.
     pub fn conditions(&self) -> impl Iterator<Item = &'static str> {
         rule::rows(self.needs(MemoryOrder::NATIVE)).map(|row| row.says)
+    }
+
+    /// Whether its threads are processes that share one address space: nobody is
+    /// bound to reach them who promises it for the threads of a process only.
+    #[must_use]
+    pub const fn lends_memory(&self) -> bool {
+        matches!(self.0, What::Litmus(litmus) if litmus.lends_memory())
     }
 
     /// The first task of the case with this number.
@@ -231,6 +264,7 @@ pub(crate) fn enter(world: &dyn World, task: Task) {
         What::Litmus(litmus) => litmus.play(world, number, part, data),
         What::Race(race) => race.play(world, number, part),
         What::Load(load) => load.play(world, number, part),
+        What::Counted(counted) => counted.play(world, number, part),
     }
 }
 
@@ -248,6 +282,7 @@ impl fmt::Display for Case {
             What::Litmus(litmus) => litmus.fmt(f),
             What::Race(race) => race.fmt(f),
             What::Load(load) => load.fmt(f),
+            What::Counted(counted) => counted.fmt(f),
         }
     }
 }
@@ -275,6 +310,7 @@ impl fmt::Display for Explanation {
             What::Litmus(litmus) => litmus.explain(out),
             What::Race(race) => race.explain(out),
             What::Load(load) => load.explain(out),
+            What::Counted(counted) => counted.explain(out),
         }
     }
 }

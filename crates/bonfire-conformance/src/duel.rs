@@ -24,15 +24,15 @@ use crate::budget::Cost;
 use crate::case;
 use crate::random::Random;
 use crate::verdict::{Finding, Means};
-use crate::{Ending, Fetch, Restartable, Start, World, script};
+use crate::{Ending, Fetch, Restartable, RseqKind, Start, World, script};
 
 /// One race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Race {
     /// Instructions, with the worker on this CPU's place; the caller is on 0.
     Instructions { worker: u32 },
-    /// Restartable sections, with the barrier for these CPUs.
-    Sections(Reach),
+    /// Restartable sections, registered so, with the barrier for these CPUs.
+    Sections(Reach, RseqKind),
 }
 
 /// Which CPUs an `RSEQ` command is for.
@@ -97,16 +97,19 @@ impl Duel {
         &self.turn.0
     }
 
-    fn slot(&self, number: u32) -> &AtomicU32 {
+    pub(crate) fn slot(&self, number: u32) -> &AtomicU32 {
         &self.slots[number as usize % SLOTS]
     }
 }
 
-/// Every race: instructions first.
+/// Every race: instructions first, then sections, and these with each kind of
+/// registration that a kernel may tell apart.
 pub(crate) fn all() -> impl Iterator<Item = Race> {
     let instructions = [Instructions { worker: 1 }, Instructions { worker: 0 }];
-    let sections = [Reach::Every, Reach::One, Reach::Negative].map(Sections);
-    instructions.into_iter().chain(sections)
+    let usual = [Reach::Every, Reach::One, Reach::Negative].map(|reach| Sections(reach, RseqKind::Usual));
+    let kinds = [RseqKind::Legacy, RseqKind::Extended].into_iter();
+    let others = kinds.flat_map(|kind| [Reach::Every, Reach::One].map(|reach| Sections(reach, kind)));
+    instructions.into_iter().chain(usual).chain(others)
 }
 
 impl Race {
@@ -114,7 +117,7 @@ impl Race {
     pub(crate) const fn command(self) -> Command {
         match self {
             Instructions { .. } => Command::SyncCore,
-            Sections(_) => Command::Rseq,
+            Sections(..) => Command::Rseq,
         }
     }
 
@@ -125,7 +128,7 @@ impl Race {
     pub(crate) const fn cpus(self) -> u32 {
         match self {
             Instructions { worker } => worker + 1,
-            Sections(_) => 2,
+            Sections(..) => 2,
         }
     }
 
@@ -133,16 +136,24 @@ impl Race {
         let usual = Cost { weight: 40, rounds: 10_000, most_ns: u64::MAX, may_borrow: true };
         match self {
             Instructions { .. } => Cost { weight: 20, rounds: 20_000, ..usual },
-            Sections(_) => usual,
+            Sections(..) => usual,
         }
     }
 
     pub(crate) const fn citation(self) -> &'static str {
         match self {
             Instructions { .. } => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE",
-            Sections(Reach::Every) => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ",
-            Sections(Reach::One) => "membarrier(2), MEMBARRIER_CMD_FLAG_CPU",
-            Sections(Reach::Negative) => "Linux: MEMBARRIER_CMD_FLAG_CPU with a negative cpu_id is every CPU",
+            Sections(_, RseqKind::Legacy) => {
+                "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ; rseq(2), of 32 bytes, as all kernels take it"
+            }
+            Sections(_, RseqKind::Extended) => {
+                "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ; rseq(2), of AT_RSEQ_FEATURE_SIZE or more"
+            }
+            Sections(Reach::Every, _) => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ",
+            Sections(Reach::One, _) => "membarrier(2), MEMBARRIER_CMD_FLAG_CPU",
+            Sections(Reach::Negative, _) => {
+                "Linux: MEMBARRIER_CMD_FLAG_CPU with a negative cpu_id is every CPU"
+            }
         }
     }
 
@@ -156,14 +167,26 @@ impl Race {
                  not return through a serialising instruction, or a thread that was not interrupted (the \
                  caller's own sibling on the same CPU among them) came back to user mode without one."
             }
-            Sections(_) => {
+            Sections(..) => {
                 "A thread copies an epoch to the epoch's slot in a restartable section, slowly. Another sets \
                  the epoch to n, issues RSEQ and wipes the slot of n - 1: no section that began before the \
                  barrier returned may commit afterwards.\n\n\
                  What a failure means: the section was not restarted. The CPU that was named was not \
                  interrupted, or the interrupted thread is not told to look at its section."
             }
-        })
+        })?;
+        match self {
+            Sections(_, RseqKind::Legacy) => out.write_str(
+                " The worker has registered 32 bytes, as all programs did at first: if the cases of the usual \
+                 registration conform, the kernel forgot these when it learnt of another.",
+            ),
+            Sections(_, RseqKind::Extended) => out.write_str(
+                " The worker has registered at least AT_RSEQ_FEATURE_SIZE bytes, by which a kernel knows a \
+                 program that wants what is documented and no more: if the cases of the usual registration \
+                 conform, the kernel takes a shorter way for these, and loses the abort on it.",
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// Plays the part of this case that `part` names.
@@ -184,8 +207,8 @@ impl Race {
     fn registers(self, world: &dyn World) -> [u64; 3] {
         let cmd = u64::from(self.command().number().unsigned_abs());
         match self {
-            Sections(Reach::One) => [cmd, u64::from(FLAG_CPU), u64::from(world.cpu_number(self.worker()))],
-            Sections(Reach::Negative) => [cmd, u64::from(FLAG_CPU), u64::from(u32::MAX)],
+            Sections(Reach::One, _) => [cmd, u64::from(FLAG_CPU), u64::from(world.cpu_number(self.worker()))],
+            Sections(Reach::Negative, _) => [cmd, u64::from(FLAG_CPU), u64::from(u32::MAX)],
             _ => [cmd, 0, 0],
         }
     }
@@ -193,7 +216,7 @@ impl Race {
     const fn worker(self) -> u32 {
         match self {
             Instructions { worker } => worker,
-            Sections(_) => 1,
+            Sections(..) => 1,
         }
     }
 }
@@ -221,7 +244,7 @@ impl Duellist<'_> {
             let twin = self.random.below(2) == 0;
             let forbidden = match self.race {
                 Instructions { .. } => self.publish_instructions(number, twin),
-                Sections(_) => self.change_epoch(number, twin),
+                Sections(..) => self.change_epoch(number, twin),
             };
             if arena.is_over() {
                 return;
@@ -240,9 +263,9 @@ impl Duellist<'_> {
                 Some(code) => self.call_function(code),
                 None => self.world.arena().lacks(Means::Code),
             },
-            Sections(_) => match self.world.restartable() {
-                Some(restartable) => self.copy_epochs(restartable),
-                None => self.world.arena().lacks(Means::Restartable),
+            Sections(_, kind) => match self.world.restartable_as(kind) {
+                Ok(restartable) => self.copy_epochs(restartable),
+                Err(means) => self.world.arena().lacks(means),
             },
         }
     }
@@ -405,9 +428,14 @@ impl fmt::Display for Race {
         f.write_str(match self {
             Instructions { worker: 0 } => "patch-barrier-flag/same-cpu",
             Instructions { .. } => "patch-barrier-flag/other-cpu",
-            Sections(Reach::Every) => "epoch-barrier-wipe/every-cpu",
-            Sections(Reach::One) => "epoch-barrier-wipe/FLAG_CPU",
-            Sections(Reach::Negative) => "epoch-barrier-wipe/FLAG_CPU-negative",
+            Sections(Reach::Every, _) => "epoch-barrier-wipe/every-cpu",
+            Sections(Reach::One, _) => "epoch-barrier-wipe/FLAG_CPU",
+            Sections(Reach::Negative, _) => "epoch-barrier-wipe/FLAG_CPU-negative",
+        })?;
+        f.write_str(match self {
+            Sections(_, RseqKind::Legacy) => "/legacy",
+            Sections(_, RseqKind::Extended) => "/extended",
+            _ => "",
         })
     }
 }

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | a wrong answer | does not conform; out of memory is no wrong answer |
 //! | a forbidden outcome, on hardware whose twin shows it more often | does not conform |
+//! | a forbidden outcome of a case that counts, in one round of ten or fewer | nothing: other things are counted, too |
 //! | a forbidden outcome otherwise | a second session: again → does not conform, not again → cannot tell |
 //! | means are missing, the process hung or was killed | cannot tell |
 //! | the twin showed the outcome often enough | conforms |
@@ -33,6 +34,8 @@ pub(crate) struct Facts {
     pub(crate) missing: Option<Means>,
     /// The rounds of this process, if the case has any.
     pub(crate) rounds: Option<Rounds>,
+    /// Whether it is something that is counted, and strays with it.
+    pub(crate) has_strays: bool,
     /// Whether an earlier session saw the forbidden outcome, and this is to confirm it.
     pub(crate) confirms: bool,
 }
@@ -54,7 +57,7 @@ pub(crate) fn weigh(facts: &Facts) -> Next {
     if let Some(finding) = facts.finding {
         return decided(wrong(finding));
     }
-    if facts.rounds.is_some_and(|rounds| rounds.forbidden > 0) {
+    if facts.rounds.is_some_and(|rounds| facts.are_seen(rounds)) {
         return if facts.is_plain() || facts.confirms { decided(Reason::Forbidden) } else { Next::Confirm };
     }
     if facts.confirms {
@@ -73,11 +76,19 @@ pub(crate) fn weigh(facts: &Facts) -> Next {
 }
 
 impl Facts {
+    /// Whether the forbidden outcome was seen.
+    const fn are_seen(&self, rounds: Rounds) -> bool {
+        rounds.forbidden > 0 && !(self.has_strays && rounds.are_strays())
+    }
+
     /// Whether a forbidden outcome can have no other cause than the barrier: on
     /// hardware that may show it, and where the twin shows it far more often.
     fn is_plain(&self) -> bool {
         let expected = !matches!(self.chance, Chance::Doubtful(Reason::Architecture, _));
-        !self.emulated && expected && self.rounds.is_some_and(|rounds| !rounds.are_alike())
+        !self.emulated
+            && !self.has_strays
+            && expected
+            && self.rounds.is_some_and(|rounds| !rounds.are_alike())
     }
 }
 
@@ -111,6 +122,7 @@ mod tests {
         finding: None,
         missing: None,
         rounds: None,
+        has_strays: false,
         confirms: false,
     };
     const DOUBT: Chance = Chance::Doubtful(Reason::CallEmpties, 2000);
@@ -153,6 +165,15 @@ mod tests {
             let ended_early = Facts { ending: Ending::Hung, rounds: Some(SILENT), ..not_again };
             check(ended_early, Decided(Some(Reason::Unconfirmed)));
         }
+    }
+
+    #[test]
+    fn what_is_counted_has_strays_and_a_verdict_on_it_two_sessions() {
+        let counted = |rounds| Facts { has_strays: true, ..played(rounds) };
+        check(counted(RARE), Decided(None));
+        check(counted(ALIKE), Confirm);
+        check(Facts { confirms: true, ..counted(ALIKE) }, Decided(Some(Reason::Forbidden)));
+        check(counted(SILENT), Again);
     }
 
     #[test]

@@ -8,12 +8,14 @@
 //! |---|---|
 //! | how long a call takes | many in a row, alone |
 //! | whether lines can be thrown out | loads of lines that were, against loads of lines that were not |
-//! | whether two CPUs run at once | two threads hand a word to each other and never leave their CPUs |
+//! | whether two CPUs run at once | two threads hand a word to each other and never leave their CPUs; for how long they had one is counted, too |
 //! | how long a store waits, and whether a call empties its caller's buffer | the litmus itself ([`litmus`](crate::litmus)) |
 //! | whether other accesses change places | the same, where the architecture allows it |
 //! | whether instructions go stale | a function is rewritten and called without a barrier, with and without the thread's own serialising |
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::hint::black_box;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::{AtomicU64, fence};
 
 use crate::arena::Allowance;
 use crate::litmus::Line;
@@ -81,11 +83,12 @@ fn direct(world: &dyn World) {
     time_calls(world);
     time_loads(world);
     together(world, [HANDS_OVER, HANDS_BACK]);
+    note_spun(world);
     let abilities = || world.arena().abilities.get();
     if abilities().evicts() == Some(false) || !arch::EVICTS {
         touch(world);
     }
-    if abilities().runs_at_once() != Some(false) {
+    if !abilities().takes_turns() {
         together(world, [MEASURES_STORES, STORES]);
         if MemoryOrder::NATIVE == MemoryOrder::Weak {
             together(world, [MEASURES_ORDER, ORDERS]);
@@ -126,36 +129,58 @@ fn time_calls(world: &dyn World) {
     });
 }
 
-/// The same instructions twice: loads of lines that were thrown out just before,
-/// and loads of others.
+/// Loads of the same lines, one after the other, of which each is in the caches, and
+/// of which each was thrown out just before.
+///
+/// Only the loads are timed, many times and a few at a time: what throwing out takes
+/// differs from process to process, and on a busy machine only what is short is ever
+/// undisturbed.
 fn time_loads(world: &dyn World) {
     if !arch::EVICTS {
         return;
     }
-    let (some, others) = world.arena().table.two_sets_of_lines();
-    let memory = world.memory();
-    let throw_out = |lines: &[Line]| {
-        lines
-            .iter()
-            .for_each(|Line(word)| memory.map_or_else(|| arch::evict(word), |memory| memory.evict(word)));
-    };
-    let load = |lines: &[Line]| {
-        let load = |Line(word): &Line| memory.map_or_else(|| word.load(Relaxed), |memory| memory.load(word));
-        lines.iter().for_each(|line| _ = core::hint::black_box(load(line)));
-    };
-    let many = |thrown: &[Line], loaded: &[Line]| {
-        for _ in 0..64 {
-            throw_out(thrown);
-            load(loaded);
+    const TRIES: usize = 100;
+    let lines = world.arena().table.spare_lines();
+    let mut shortest_ns = [u64::MAX; 2];
+    for _ in 0..TRIES {
+        load_in_turn(world, lines);
+        for (shortest_ns, thrown_out) in shortest_ns.iter_mut().zip([false, true]) {
+            *shortest_ns = time_of_loads_ns(world, lines, thrown_out).min(*shortest_ns);
         }
-    };
-    load(some);
-    let kept_ns = shortest_ns(world, || many(others, some));
-    let thrown_out_ns = shortest_ns(world, || many(some, some));
-    world.arena().abilities.update(|abilities| {
-        abilities.kept_ns = kept_ns.max(1);
-        abilities.thrown_out_ns = thrown_out_ns;
+    }
+    let [kept_ns, thrown_out_ns] = shortest_ns;
+    // A clock that stood still tells nothing.
+    if thrown_out_ns > 0 {
+        world.arena().abilities.update(|abilities| {
+            abilities.kept_ns = kept_ns.max(1);
+            abilities.thrown_out_ns = thrown_out_ns;
+        });
+    }
+}
+
+fn time_of_loads_ns(world: &dyn World, lines: &[Line], thrown_out: bool) -> u64 {
+    let memory = world.memory();
+    if thrown_out {
+        let throw_out = |word| memory.map_or_else(|| arch::evict(word), |memory| memory.evict(word));
+        lines.iter().for_each(|Line(word)| throw_out(word));
+    }
+    // SeqCst: pairs with none of another thread; no load below runs ahead of what is
+    // done above.
+    memory.map_or_else(|| fence(SeqCst), |memory| memory.fence());
+    let began_ns = world.now_ns();
+    load_in_turn(world, lines);
+    world.now_ns().saturating_sub(began_ns)
+}
+
+/// Each load from an address that hangs on what the one before returned.
+fn load_in_turn(world: &dyn World, lines: &[Line]) {
+    let (memory, nothing) = (world.memory(), black_box(0));
+    let load = |word: &AtomicU64| memory.map_or_else(|| word.load(Relaxed), |memory| memory.load(word));
+    let last = (0..lines.len()).fold(0, |before, index| {
+        let line = lines.get(index.wrapping_add(before as usize));
+        line.map_or(0, |Line(word)| load(word)) & nothing
     });
+    black_box(last);
 }
 
 /// Has memory for cold lines filled, which is hot right after that.
@@ -170,8 +195,12 @@ const HANDOVERS: u32 = 2_000;
 const ROW: u32 = 16;
 /// What two threads that run at once need for these, many times over.
 const LONG_NS: u64 = 200_000_000;
-/// After how many turns the clock is looked at.
-const LOOK: u32 = 4_000;
+/// After how many turns the clock is looked at, and after how long a thread that has
+/// not looked must have been without a CPU.
+const LOOK: u32 = 1_000;
+const LOST_NS: u64 = 300_000;
+/// How long a simulated thread does nothing between two looks at a word, in turns.
+const SIMULATED: u32 = 200;
 
 fn hand_over(world: &dyn World) {
     let arena = world.arena();
@@ -179,12 +208,13 @@ fn hand_over(world: &dyn World) {
         return arena.close();
     }
     let (over, back) = (arena.duel.newest(), arena.duel.turn());
-    let (mut end_ns, mut row_began_ns) = (arena.limit_ns(), 0);
+    let mut spinner = Spinner::new(world);
+    let (mut row_began_ns, mut first_ns) = (0, 0);
     for number in 1..=HANDOVERS {
         // Release: pairs (turn) with the acquire of the one that hands back.
         over.store(number, Release);
         // Acquire: pairs (turn) with its release.
-        if !spin_until(world, end_ns, || back.load(Acquire) == number) {
+        if !spinner.spin_until(|| back.load(Acquire) == number) {
             break;
         }
         arena.abilities.update(|abilities| abilities.handovers = u64::from(number));
@@ -192,13 +222,19 @@ fn hand_over(world: &dyn World) {
             let now_ns = world.now_ns();
             if number == 1 {
                 // The first handover waited for the other thread's birth.
-                end_ns = end_ns.min(now_ns + LONG_NS);
+                first_ns = now_ns;
+                spinner = Spinner { end_ns: spinner.end_ns.min(now_ns + LONG_NS), ..Spinner::new(world) };
             } else {
                 note_row(world, now_ns.saturating_sub(row_began_ns));
             }
             row_began_ns = now_ns;
         }
     }
+    if first_ns > 0 {
+        let spinning_ns = world.now_ns().saturating_sub(first_ns);
+        arena.abilities.update(|abilities| abilities.spinning_ns = spinning_ns);
+    }
+    spinner.leave_spun(0);
     arena.close();
 }
 
@@ -217,27 +253,71 @@ fn hand_back(world: &dyn World) {
         return arena.close();
     }
     let (over, back) = (arena.duel.newest(), arena.duel.turn());
+    let mut spinner = Spinner::new(world);
     for number in 1..=HANDOVERS {
         // Acquire: pairs (turn) with the release of the one that hands over.
-        if !spin_until(world, arena.limit_ns(), || over.load(Acquire) >= number) {
-            return;
+        if !spinner.spin_until(|| over.load(Acquire) >= number) {
+            break;
         }
         // Release: pairs (turn) with its acquire.
         back.store(number, Release);
-    }
-}
-
-/// Spins without leaving the CPU, even where a pause would; false if the time is
-/// up or the other has left.
-fn spin_until(world: &dyn World, end_ns: u64, done: impl Fn() -> bool) -> bool {
-    let mut spins = 0_u32;
-    let memory = world.memory();
-    while !done() {
-        memory.map_or_else(arch::light, |memory| memory.turns(1));
-        spins += 1;
-        if spins % LOOK == 0 && (world.arena().is_over() || world.now_ns() >= end_ns) {
-            return false;
+        if number == 1 {
+            spinner = Spinner::new(world);
         }
     }
-    true
+    spinner.leave_spun(1);
+}
+
+/// Adds up for how long the two had a CPU, when both have ended.
+fn note_spun(world: &dyn World) {
+    let arena = world.arena();
+    let spun_us = [0, 1].map(|thread| u64::from(arena.duel.slot(thread).load(Relaxed)));
+    arena.abilities.update(|abilities| abilities.spun_ns = (spun_us[0] + spun_us[1]) * 1_000);
+}
+
+/// A thread that spins without leaving its CPU, even where a pause would, and knows
+/// for how long it had one.
+struct Spinner<'a> {
+    world: &'a dyn World,
+    end_ns: u64,
+    looked_ns: u64,
+    spun_ns: u64,
+    spins: u32,
+}
+
+impl<'a> Spinner<'a> {
+    fn new(world: &'a dyn World) -> Self {
+        Self { world, end_ns: world.arena().limit_ns(), looked_ns: world.now_ns(), spun_ns: 0, spins: 0 }
+    }
+
+    /// False if the time is up or the other has left.
+    fn spin_until(&mut self, done: impl Fn() -> bool) -> bool {
+        let memory = self.world.memory();
+        while !done() {
+            memory.map_or_else(arch::light, |memory| memory.turns(SIMULATED));
+            self.spins += 1;
+            if self.spins % LOOK == 0 && (self.world.arena().is_over() || self.look() >= self.end_ns) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Looks at the clock.
+    fn look(&mut self) -> u64 {
+        let now_ns = self.world.now_ns();
+        let since_ns = now_ns.saturating_sub(self.looked_ns);
+        if since_ns < LOST_NS {
+            self.spun_ns += since_ns;
+        }
+        self.looked_ns = now_ns;
+        now_ns
+    }
+
+    /// Leaves for [`note_spun`] how long this was.
+    fn leave_spun(mut self, thread: u32) {
+        self.look();
+        let spun_us = u32::try_from(self.spun_ns / 1_000).unwrap_or(u32::MAX);
+        self.world.arena().duel.slot(thread).store(spun_us, Relaxed);
+    }
 }

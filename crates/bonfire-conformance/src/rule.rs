@@ -109,9 +109,15 @@ pub(crate) static RULE: &[Row] = &[
     },
     Row {
         needs: &[Light, Caller, Others],
-        when: |setting| setting.emulated && setting.measured.runs_at_once() == Some(false),
+        when: |setting| setting.emulated && setting.measured.takes_turns(),
         then: Never(Reason::OneAtATime),
-        says: "Under an emulator that was not seen to run two CPUs at once it is not tried.",
+        says: "Under an emulator that takes its CPUs in turns it is not tried.",
+    },
+    Row {
+        needs: &[Light, Caller, Others],
+        when: |setting| setting.emulated && setting.measured.runs_at_once() == Some(false),
+        then: Fair,
+        says: "Under an emulator whose host was too busy for two CPUs at once it is tried; what stays silent cannot be told.",
     },
     Row {
         needs: &[Caller],

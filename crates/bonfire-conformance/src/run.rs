@@ -6,7 +6,7 @@ use bonfire_abi::from_return;
 
 use crate::arena::Allowance;
 use crate::budget::{Budget, Cost, GRACE_NS};
-use crate::case::{self, Case, cases};
+use crate::case::{self, Case, Group, cases};
 use crate::judgement::{Facts, Next, ended, weigh};
 use crate::random::Random;
 use crate::rule::{Chance, Needs, Setting, chance};
@@ -207,8 +207,10 @@ impl<'a> Runner<'a> {
 
     fn judge(&mut self, number: u16, case: &Case) -> Outcome {
         let now_ns = self.subject.now_ns();
-        let share_ns = self.budget.share_ns(case.cost(&self.setting), now_ns);
-        let spent = case.takes_long() && self.budget.is_spent(now_ns);
+        let cost = case.cost(&self.setting);
+        let share_ns = self.budget.share_ns(cost, now_ns);
+        let settled = case.takes_long() && self.budget.is_settled(cost, now_ns);
+        let spent = self.budget.is_spent(now_ns) || settled;
         let obstacle = self.deaf.or_else(|| self.obstacle(case)).or_else(|| spent.then_some(Reason::NotRun));
         match obstacle {
             Some(reason) => Outcome::new(Some(reason), Evidence::default()),
@@ -253,7 +255,13 @@ impl<'a> Runner<'a> {
             }
             _ => None,
         };
-        absent.or(never).or_else(|| (present < needed).then_some(Reason::TooFewCpus { needed, present }))
+        let online = self.subject.cpus_online();
+        let too_few = match present < needed {
+            false => None,
+            true if online < needed => Some(Reason::MachineTooSmall { needed, online }),
+            true => Some(Reason::TooFewCpus { needed, present }),
+        };
+        absent.or(never).or(too_few)
     }
 
     /// What the machine lets `case` show, as far as this run knows: that a call
@@ -283,7 +291,7 @@ impl<'a> Runner<'a> {
         };
         let outcome = Outcome::new(reason, trial.evidence);
         if outcome.verdict == Verdict::DoesNotConform {
-            self.budget.convict();
+            self.budget.convict(self.subject.now_ns());
         }
         Outcome { duration_ns: self.subject.now_ns().saturating_sub(began_ns), ..outcome }
     }
@@ -308,6 +316,7 @@ impl<'a> Runner<'a> {
             missing: missing(self.subject),
             // A session that is to confirm stands for itself.
             rounds: if trial.confirms { rounds } else { trial.evidence.rounds },
+            has_strays: case.group() == Group::Interrupts,
             confirms: trial.confirms,
         })
     }

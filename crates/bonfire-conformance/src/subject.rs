@@ -19,6 +19,7 @@
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::arch::{self, light};
+use crate::verdict::Means;
 use crate::{Arena, Memory, Page, case};
 
 /// What a thread or process is to do, as a number.
@@ -89,6 +90,21 @@ impl MemoryOrder {
     };
 }
 
+/// How a thread has told the kernel of its restartable sequences, by `rseq(2)`.
+///
+/// Kernels treat the kinds differently: one that keeps old programs as they were does
+/// on `RSEQ` for the first kind what it always did, and for the second only what is
+/// documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RseqKind {
+    /// In whatever way programs have it here.
+    Usual,
+    /// With 32 bytes, as the first kernels had it.
+    Legacy,
+    /// With at least as many as the kernel names in `AT_RSEQ_FEATURE_SIZE`.
+    Extended,
+}
+
 /// The outside of a world: makes fresh processes.
 pub trait Subject {
     /// The memory that all processes of this subject share.
@@ -96,6 +112,12 @@ pub trait Subject {
 
     /// How many CPUs threads can be placed on.
     fn cpus(&self) -> u32;
+
+    /// How many CPUs the machine has, whether threads can be placed on them or not:
+    /// more than that nobody can allow. As many as there can be, where it is not known.
+    fn cpus_online(&self) -> u32 {
+        self.cpus()
+    }
 
     /// Which reorderings the architecture allows. Which of them can be seen on this
     /// machine is measured.
@@ -175,6 +197,12 @@ pub trait World {
         core::hint::spin_loop();
     }
 
+    /// How many interrupts the kernel has counted so far that one CPU sent another;
+    /// `None` where nothing counts them.
+    fn interrupts(&self) -> Option<u64> {
+        None
+    }
+
     /// Asks that nothing ordinary be run in place of this thread when it wants
     /// its CPU. Hunts catch more with it, and do without.
     fn prioritise(&self) {}
@@ -201,6 +229,19 @@ pub trait World {
 
     /// Restartable sequences of this thread; `None` where there are none.
     fn restartable(&self) -> Option<&dyn Restartable>;
+
+    /// Restartable sequences of this thread, registered so. A thread asks for one
+    /// kind only.
+    ///
+    /// # Errors
+    /// [`Means::Registration`] where the kernel has no such kind,
+    /// [`Means::Restartable`] where something is in the way.
+    fn restartable_as(&self, kind: RseqKind) -> Result<&dyn Restartable, Means> {
+        match kind {
+            RseqKind::Usual => self.restartable().ok_or(Means::Restartable),
+            RseqKind::Legacy | RseqKind::Extended => Err(Means::Registration),
+        }
+    }
 }
 
 /// A function in memory that returns a number, and can be given another.

@@ -69,8 +69,7 @@ pub enum Reason {
     CallEmpties,
     /// Not observable: an ordinary call takes longer than any store waits.
     CallOutlasts,
-    /// Not observable: the emulator was not seen to run two CPUs at once; it takes
-    /// them in turns, or its host has no CPU for the second.
+    /// Not observable: the emulator takes its CPUs in turns, on one of its host's.
     OneAtATime,
     /// Not observable: the machine under the emulator keeps these accesses in order.
     HostOrder,
@@ -92,18 +91,27 @@ pub enum Reason {
         /// How many there are.
         present: u32,
     },
+    /// Not observable: the machine has too few CPUs.
+    MachineTooSmall {
+        /// How many the case needs.
+        needed: u32,
+        /// How many the machine has.
+        online: u32,
+    },
     /// Cannot tell: `QUERY` itself fails, so there is no call to judge.
     NoCall(Error),
     /// Cannot tell: a call failed in a way that no clause of the ABI forbids
     /// (`ENOMEM`), or as only a filter does.
     Refused(Error),
-    /// Cannot tell: the subject has no means for this.
+    /// Cannot tell: the subject has no means for this. Not observable where that is
+    /// how the kernel is made.
     Missing(Means),
     /// Cannot tell: the case did not end in time and was stopped.
     Hung,
     /// Cannot tell: the process of the case was killed by this signal.
     Killed(i32),
-    /// Cannot tell: the budget of the run was spent, or it was interrupted.
+    /// Cannot tell: the budget of the run was spent, its verdict was settled by
+    /// others, or it was interrupted.
     NotRun,
 }
 
@@ -121,11 +129,23 @@ pub enum Means {
     Code,
     /// Restartable sequences.
     Restartable,
+    /// A kind of registration of restartable sequences, which this kernel has not.
+    Registration,
+    /// A count of interrupts.
+    Counter,
 }
 
 impl Means {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Start, Self::Exec, Self::Place, Self::Code, Self::Restartable];
+    pub const ALL: [Self; 7] = [
+        Self::Start,
+        Self::Exec,
+        Self::Place,
+        Self::Code,
+        Self::Restartable,
+        Self::Registration,
+        Self::Counter,
+    ];
 }
 
 impl fmt::Display for Means {
@@ -150,6 +170,10 @@ impl fmt::Display for Means {
                 "this program has no restartable sequences: that takes rseq, a build with glibc 2.35 or \
                  newer, and glibc.pthread.rseq left on"
             }
+            Self::Registration => {
+                "this kernel does not tell two kinds of registration of restartable sequences apart (rseq)"
+            }
+            Self::Counter => "nothing here counts interrupts; name the kernel's count with --interrupts",
         })
     }
 }
@@ -245,6 +269,11 @@ impl Rounds {
         4 * self.forbidden * self.twin_rounds >= self.twin_forbidden * self.rounds
     }
 
+    /// Whether the outcome was so rare that what is counted besides may have made it.
+    pub(crate) const fn are_strays(&self) -> bool {
+        10 * self.forbidden <= self.rounds
+    }
+
     /// Whether the twin showed the outcome often enough for its absence from the
     /// case to mean something.
     pub(crate) fn tells(&self) -> bool {
@@ -314,6 +343,7 @@ impl Reason {
         match self {
             Self::WrongAnswer(_) | Self::Forbidden => Verdict::DoesNotConform,
             Self::NotAdvertised(_)
+            | Self::Missing(Means::Registration)
             | Self::Architecture
             | Self::NoStaleInstruction
             | Self::CallEmpties
@@ -322,7 +352,8 @@ impl Reason {
             | Self::HostOrder
             | Self::EmulatorHides
             | Self::Translated
-            | Self::StaleAnyway => Verdict::NotObservable,
+            | Self::StaleAnyway
+            | Self::MachineTooSmall { .. } => Verdict::NotObservable,
             _ => Verdict::CannotTell,
         }
     }
@@ -346,6 +377,7 @@ impl Reason {
             Self::StaleAnyway => "stale_anyway",
             Self::Unconfirmed => "unconfirmed",
             Self::TooFewCpus { .. } => "too_few_cpus",
+            Self::MachineTooSmall { .. } => "machine_too_small",
             Self::NoCall(_) => "no_call",
             Self::Refused(_) => "refused",
             Self::Missing(_) => "missing_means",
@@ -386,7 +418,7 @@ impl fmt::Display for Reason {
             Self::CallOutlasts => {
                 f.write_str("an ordinary call takes longer here than any store was seen to wait, and hides what would show")
             }
-            Self::OneAtATime => f.write_str("this emulator was not seen to run two CPUs at once, so nothing can be seen out of order"),
+            Self::OneAtATime => f.write_str("this emulator takes its CPUs in turns, so nothing can be seen out of order"),
             Self::HostOrder => {
                 f.write_str("the machine under this emulator keeps these accesses in order even without a barrier")
             }
@@ -406,12 +438,15 @@ impl fmt::Display for Reason {
             Self::TooFewCpus { needed, present } => {
                 write!(f, "needs {needed} CPUs and may use {present}; allow more (taskset, cgroup, -smp)")
             }
+            Self::MachineTooSmall { needed, online } => {
+                write!(f, "needs {needed} CPUs and the machine has {online}")
+            }
             Self::NoCall(error) => write!(f, "QUERY fails: {error}"),
             Self::Refused(error) => write!(f, "the call was refused: {error}"),
             Self::Missing(means) => means.fmt(f),
             Self::Hung => f.write_str("did not end in time and was stopped"),
             Self::Killed(signal) => write!(f, "its process was killed by signal {signal}"),
-            Self::NotRun => f.write_str("was not run: the budget was spent or the run was interrupted"),
+            Self::NotRun => f.write_str("was not run: the budget was spent, the verdict was settled, or the run was interrupted"),
         }
     }
 }

@@ -35,8 +35,11 @@ pub enum Hook {
 /// The bit of the first hook; the others follow.
 const HOOKS: u32 = 40;
 
-/// The bit of the poke; those below are the sites, in their order.
+/// The bit of the poke; the lowest are the sites, in their order.
 const POKE: u64 = 1 << 63;
+/// Those of what real kernels did.
+const ABORTS: u64 = 1 << 62;
+const GROUP: u64 = 1 << 61;
 
 impl Faults {
     /// A machine as it should be.
@@ -44,6 +47,15 @@ impl Faults {
     /// Pokes are not sent, and nobody waits for an answer: a call that returns
     /// success and interrupts nobody.
     pub const NO_POKE: Self = Self(POKE);
+
+    /// One abort of a restartable section in four is lost, as on Linux from 5.10 until
+    /// 6eb350a22331: the interrupt of `RSEQ` leaves a note between the moments in which
+    /// the way back to user mode reads what was left and clears it.
+    pub const LOST_ABORTS: Self = Self(ABORTS);
+    /// The walk over the threads of an address space meets those of one process, and
+    /// nobody who shares the memory by `clone(CLONE_VM)` or `vfork`, as a walk of
+    /// Linux 6.19 did. Matters to the design that walks.
+    pub const WALK_OF_A_PROCESS: Self = Self(GROUP);
 
     /// Without the barrier or core serialisation `site`, too.
     #[must_use]
@@ -69,6 +81,18 @@ impl Faults {
     #[inline]
     pub const fn forgets(self, hook: Hook) -> bool {
         self.0 & 1 << (HOOKS + hook as u32) != 0
+    }
+
+    /// Whether aborts are lost.
+    #[must_use]
+    pub(crate) const fn loses_aborts(self) -> bool {
+        self.0 & ABORTS != 0
+    }
+
+    /// Whether the walk over threads meets one process only.
+    #[must_use]
+    pub(crate) const fn walks_a_process(self) -> bool {
+        self.0 & GROUP != 0
     }
 
     /// Whether pokes are not sent.

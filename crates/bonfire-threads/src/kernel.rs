@@ -63,7 +63,7 @@ impl<K: OnThreads> Kernel<K> {
         let context = Context::new(Arc::clone(&thread.anchor), body).inspect_err(|_| thread.job.ends())?;
         if let Some(space) = &space {
             space.join();
-            self.machine().enlist(&space.engine, &thread.engine);
+            self.machine().enlist(&space.engine, &thread.engine, !thread.borrows_memory());
         }
         let cpu = thread.place().unwrap_or(first);
         self.send(cpu, Runnable { context, thread, space });

@@ -61,6 +61,8 @@ pub(crate) struct Interrupts {
 struct Listed {
     space: usize,
     thread: Arc<Thread<On<Threads>>>,
+    /// Whether it is of the process that the address space was made for.
+    is_of_process: bool,
 }
 
 impl Machine {
@@ -108,9 +110,15 @@ impl Machine {
 
     /// `thread` belongs to `space` from now on, where the design lists threads.
     /// Before it first runs there.
-    pub(crate) fn enlist<K: Kernel>(&self, space: &AddressSpace<K>, thread: &Arc<Thread<K>>) {
+    pub(crate) fn enlist<K: Kernel>(
+        &self,
+        space: &AddressSpace<K>,
+        thread: &Arc<Thread<K>>,
+        is_of_process: bool,
+    ) {
         if let Some(thread) = listed(thread) {
-            lock(&self.listed).push(Listed { space: address(space), thread: Arc::clone(thread) });
+            let (space, thread) = (address(space), Arc::clone(thread));
+            lock(&self.listed).push(Listed { space, thread, is_of_process });
         }
     }
 
@@ -132,7 +140,7 @@ impl Machine {
 
     /// See [`restartable`](crate::restartable).
     fn restart_rseq(&self) {
-        self.lines(self.here()).section.restart();
+        self.lines(self.here()).section.restart_by_poke(self.faults);
     }
 }
 
@@ -243,7 +251,9 @@ impl ThreadList<On<Threads>> for Machine {
         mut visit: impl FnMut(&Thread<On<Threads>>),
     ) {
         let space = address(space);
-        for entry in lock(&self.listed).iter().filter(|entry| entry.space == space) {
+        let is_met =
+            |entry: &&Listed| entry.space == space && (entry.is_of_process || !self.faults.walks_a_process());
+        for entry in lock(&self.listed).iter().filter(is_met) {
             visit(&entry.thread);
         }
     }

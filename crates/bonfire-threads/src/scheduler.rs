@@ -139,7 +139,10 @@ impl<K: OnThreads> VirtualCpu<K> {
         let mut occupied = self.occupied.borrow_mut();
         if let Some(new) = &new {
             new.join();
-            self.kernel.machine().enlist(&new.engine, &thread.engine);
+            // Whoever executes a new image has its memory for itself; a kernel thread borrows.
+            let is_of_process = runnable.space.is_some();
+            thread.borrow_memory(!is_of_process);
+            self.kernel.machine().enlist(&new.engine, &thread.engine, is_of_process);
         }
         let (from, cpu) = (occupied.as_told(), self.number);
         let hook = match (&runnable.space, &new) {

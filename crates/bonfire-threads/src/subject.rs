@@ -3,7 +3,8 @@
 //! | what a case asks for | what it gets |
 //! |---|---|
 //! | a fresh process | a new address space and a thread in it |
-//! | a thread, `clone(CLONE_VM)`, `vfork` | a thread in the same address space |
+//! | a thread | a thread in the same address space |
+//! | `clone(CLONE_VM)`, `vfork` | the same, as one of another process |
 //! | `fork` | a thread in an address space that inherited the registrations |
 //! | a new program image | a new address space for the thread |
 //! | code to rewrite | what each CPU has fetched of it |
@@ -125,7 +126,8 @@ impl<K: OnThreads> World for Inside<'_, K> {
     fn start(&self, how: Start, tasks: &[Task]) -> Ending {
         let memory = match how {
             Start::Fork => Memory::Copied,
-            Start::Thread | Start::CloneVm | Start::Vfork => Memory::Shared,
+            Start::Thread => Memory::Shared,
+            Start::CloneVm | Start::Vfork => Memory::Borrowed,
         };
         let mut ending = Ending::Ended;
         for &task in tasks {

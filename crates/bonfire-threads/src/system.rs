@@ -132,7 +132,7 @@ impl<K: OnThreads> System<K> {
         body: impl Fn(&User<K>) + Send + 'static,
     ) -> io::Result<Process> {
         let job = self.all.part();
-        user::start(&self.kernel, Arc::clone(&space.0), Arc::clone(&job), place, body)?;
+        user::start(&self.kernel, Arc::clone(&space.0), false, Arc::clone(&job), place, body)?;
         Ok(Process(job))
     }
 

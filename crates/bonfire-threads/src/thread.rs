@@ -27,6 +27,8 @@ pub(crate) struct Thread<K: OnThreads> {
     pub(crate) anchor: Arc<Anchor>,
     pub(crate) mode: Mode,
     place: AtomicU32,
+    /// Whether the address space was made for another process.
+    borrows_memory: AtomicBool,
     /// The address space that it changes to.
     pub(crate) handed: Mutex<Option<Arc<Space<K>>>>,
     pub(crate) job: Arc<Job>,
@@ -86,13 +88,14 @@ impl<K: OnThreads> Space<K> {
 }
 
 impl<K: OnThreads> Thread<K> {
-    pub(crate) fn new(job: Arc<Job>, place: Option<Cpu>) -> Arc<Self> {
+    pub(crate) fn new(job: Arc<Job>, place: Option<Cpu>, borrows_memory: bool) -> Arc<Self> {
         job.begins();
         Arc::new(Self {
             engine: Arc::new(EngineThread::<K>::new()),
             anchor: Arc::default(),
             mode: Mode::default(),
             place: AtomicU32::new(place.map_or(ANYWHERE, |cpu| cpu.0)),
+            borrows_memory: AtomicBool::new(borrows_memory),
             handed: Mutex::new(None),
             job,
         })
@@ -106,6 +109,15 @@ impl<K: OnThreads> Thread<K> {
 
     pub(crate) fn place_on(&self, cpu: Option<Cpu>) {
         self.place.store(cpu.map_or(ANYWHERE, |cpu| cpu.0), Relaxed);
+    }
+
+    /// Whether its address space was made for another process.
+    pub(crate) fn borrows_memory(&self) -> bool {
+        self.borrows_memory.load(Relaxed)
+    }
+
+    pub(crate) fn borrow_memory(&self, borrows: bool) {
+        self.borrows_memory.store(borrows, Relaxed);
     }
 
     pub(crate) fn task<'a>(&'a self, space: &'a Space<K>) -> Task<'a, K> {

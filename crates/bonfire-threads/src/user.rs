@@ -43,9 +43,10 @@ pub struct KernelThread<K: OnThreads> {
 /// How a child comes by its address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
-    /// It shares that of its parent: a thread, or a process made by
-    /// `clone(CLONE_VM)` or `vfork`.
+    /// It shares that of its parent: a thread.
     Shared,
+    /// As above, as a process of its own, made by `clone(CLONE_VM)` or `vfork`.
+    Borrowed,
     /// A new one that inherits the registrations: `fork`.
     Copied,
 }
@@ -59,15 +60,17 @@ struct Own<K: OnThreads> {
     thread: Arc<Thread<K>>,
 }
 
-/// Starts a user thread in `space` that runs `body`.
+/// Starts a user thread in `space` that runs `body`. `borrows_memory` where that was
+/// made for another process.
 pub(crate) fn start<K: OnThreads>(
     kernel: &Arc<Kernel<K>>,
     space: Arc<Space<K>>,
+    borrows_memory: bool,
     job: Arc<Job>,
     place: Option<Cpu>,
     body: impl Fn(&User<K>) + Send + 'static,
 ) -> io::Result<()> {
-    let thread = Thread::new(job, place);
+    let thread = Thread::new(job, place, borrows_memory);
     let own = Own { kernel: Arc::clone(kernel), thread: Arc::clone(&thread) };
     let children = thread.job.part();
     let user = User { own, space: RefCell::new(Arc::clone(&space)), children };
@@ -91,7 +94,7 @@ pub(crate) fn start_kernel_thread<K: OnThreads>(
     place: Option<Cpu>,
     body: impl FnOnce(&KernelThread<K>) + Send + 'static,
 ) -> io::Result<()> {
-    let thread = Thread::new(job, place);
+    let thread = Thread::new(job, place, false);
     let own = Own { kernel: Arc::clone(kernel), thread: Arc::clone(&thread) };
     let this = KernelThread { own };
     kernel.start(thread, None, Cpu(0), move || {
@@ -209,14 +212,19 @@ impl<K: OnThreads> User<K> {
         self.own.system_call(|| {
             let parent = self.space.borrow();
             let space = match memory {
-                Memory::Shared => Arc::clone(&parent),
+                Memory::Shared | Memory::Borrowed => Arc::clone(&parent),
                 Memory::Copied => {
                     let child = Space::new();
                     self.own.kernel.engine.fork(&parent.engine, &child.engine);
                     child
                 }
             };
-            start(&self.own.kernel, space, Arc::clone(&self.children), place, body)
+            let borrows = match memory {
+                Memory::Shared => self.own.thread.borrows_memory(),
+                Memory::Borrowed => true,
+                Memory::Copied => false,
+            };
+            start(&self.own.kernel, space, borrows, Arc::clone(&self.children), place, body)
         })
     }
 

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use bonfire::{Barrier, Chosen, Filter, Policy, Refusal, Rseq, SyncCore, process, raw};
 use bonfire_abi::{Call, Command, Commands, Cpu, Error, FLAG_CPU, Result, to_return};
-use bonfire_conformance::Group;
+use bonfire_conformance::{Case, Group};
 
 use crate::sys;
 
@@ -83,10 +83,13 @@ impl Pair {
         }
     }
 
-    /// Whether the cases of this group are about fences. Those of the others
-    /// compare answers that a program which uses the crate never sees.
-    pub(crate) fn is_judged_by(group: Group) -> bool {
-        matches!(group, Group::Ordering | Group::SyncCore | Group::Rseq)
+    /// Whether this case is about what the pair promises. Those of other groups
+    /// compare answers that a program which uses the crate never sees; and a signal
+    /// meets the threads of a process, not others who share its memory, nor whoever
+    /// waits in `vfork` (see [`bonfire::Signal`]).
+    pub(crate) fn is_judged_by(self, case: &Case) -> bool {
+        let is_about_fences = matches!(case.group(), Group::Ordering | Group::SyncCore | Group::Rseq);
+        is_about_fences && !(self == Self::Signal && case.lends_memory())
     }
 
     fn policy(self) -> Policy {

@@ -14,6 +14,7 @@
 //! group; the group's orphans become our children and are reaped.
 
 mod caller;
+mod counter;
 pub(crate) mod needs;
 mod world;
 
@@ -28,14 +29,15 @@ use rustix::process::{self, Pid, Signal, WaitOptions, WaitStatus};
 use rustix::thread::{self, CpuSet};
 
 use crate::environment::nohz_full_cpus;
-use crate::{hypervisor, interrupt, sys};
+use crate::{environment, hypervisor, interrupt, sys};
 pub(crate) use caller::{Caller, Fences, Pair};
+pub(crate) use counter::Counter;
 use world::HostWorld;
 
 /// The first of the hidden arguments with which this program starts itself.
 const RESUME: &str = "--resume-task";
 
-/// How nice the processes of a case are, if they may be so.
+/// How nice this process and those of a case are, if they may be so.
 const EAGER: i32 = -10;
 
 /// The running kernel.
@@ -52,6 +54,8 @@ pub(crate) struct Host {
     cold: &'static [Page],
     /// Who answers the calls.
     caller: Caller,
+    /// Where the kernel counts interrupts, if that was named.
+    counter: Option<Counter>,
 }
 
 /// Why the running kernel cannot be judged at all.
@@ -73,6 +77,7 @@ impl Host {
     pub(crate) fn new(caller: Caller) -> Result<Self, HostError> {
         sys::survive_limits();
         let arena_file = sys::memory_file(size_of::<Arena>()).ok();
+        be_eager();
         // Only so that what a case leaves behind is reaped here and not by the first process.
         let _ = process::set_child_subreaper(Some(process::getpid()));
         Self::with_arena(arena_file, caller)
@@ -87,7 +92,13 @@ impl Host {
             code: sys::code_page(),
             cold: sys::cold_memory(),
             caller,
+            counter: None,
         })
+    }
+
+    /// With a count of interrupts for the cases that read one.
+    pub(crate) fn counting(self, counter: Option<Counter>) -> Self {
+        Self { counter, ..self }
     }
 
     /// Does in this process what `task` says.
@@ -122,6 +133,10 @@ impl Subject for Host {
         u32::try_from(self.cpus.len()).unwrap_or(u32::MAX)
     }
 
+    fn cpus_online(&self) -> u32 {
+        environment::cpus_online().unwrap_or(u32::MAX)
+    }
+
     fn is_emulated(&self) -> bool {
         hypervisor::is_emulator()
     }
@@ -135,7 +150,6 @@ impl Subject for Host {
             // A group of its own: whatever it starts can be killed with it, and
             // a Ctrl-C at the terminal is for the parent alone to handle.
             let _ = process::setpgid(None, None);
-            be_eager();
             self.enter(task);
         };
         match sys::fork(in_child) {
@@ -179,7 +193,8 @@ fn place(cpu: usize) -> bool {
 }
 
 /// Threads that must meet on two busy CPUs seldom do, unless they come first
-/// there. What is not allowed, this process does without: rounds take longer.
+/// there; and who waits for hundreds of short processes waits for a turn after each.
+/// What is not allowed, this process and its children do without: all takes longer.
 fn be_eager() {
     let _ = process::setpriority_process(None, EAGER);
     if let Ok(nice) = process::getpriority_process(None) {

@@ -106,7 +106,10 @@ impl Lost {
 
     /// Whether `case` is lost.
     fn takes(self, case: &Case) -> bool {
-        let races = matches!(case.group(), Group::Ordering | Group::SyncCore | Group::Rseq | Group::Hunt);
+        let races = matches!(
+            case.group(),
+            Group::Ordering | Group::SyncCore | Group::Rseq | Group::Interrupts | Group::Hunt
+        );
         match self {
             Everything => true,
             Images => case.to_string().contains("exec-"),

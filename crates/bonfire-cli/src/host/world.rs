@@ -1,8 +1,11 @@
 //! The host from the inside: what one thread of a case can do.
 
+use std::cell::OnceCell;
 use std::os::fd::AsRawFd;
 
-use bonfire_conformance::{Arena, Ending, Fetch, Page, Restartable, RseqArea, Start, Task, World};
+use bonfire_conformance::{
+    Arena, Ending, Fetch, Means, Page, Restartable, RseqArea, RseqKind, Start, Task, World,
+};
 use rustix::process::{self, Pid, Signal};
 
 use super::{Host, RESUME, ending, place};
@@ -11,13 +14,14 @@ use crate::sys;
 /// One thread's view of the host.
 pub(super) struct HostWorld<'a> {
     host: &'a Host,
-    rseq: Option<RseqArea>,
+    /// What was found, or made, when it was first wanted.
+    rseq: OnceCell<Result<RseqArea, Means>>,
 }
 
 impl<'a> HostWorld<'a> {
     /// The view of the calling thread.
     pub(super) fn new(host: &'a Host) -> Self {
-        Self { host, rseq: sys::rseq_area() }
+        Self { host, rseq: OnceCell::new() }
     }
 
     fn threads(&self, tasks: &[Task]) -> Ending {
@@ -115,6 +119,10 @@ impl World for HostWorld<'_> {
         sys::nap(20_000);
     }
 
+    fn interrupts(&self) -> Option<u64> {
+        self.host.counter.as_ref()?.read()
+    }
+
     fn prioritise(&self) {
         sys::prioritise();
     }
@@ -128,6 +136,11 @@ impl World for HostWorld<'_> {
     }
 
     fn restartable(&self) -> Option<&dyn Restartable> {
-        self.rseq.as_ref().map(|rseq| rseq as &dyn Restartable)
+        self.restartable_as(RseqKind::Usual).ok()
+    }
+
+    fn restartable_as(&self, kind: RseqKind) -> Result<&dyn Restartable, Means> {
+        let area = self.rseq.get_or_init(|| sys::rseq_area(kind));
+        area.as_ref().map(|area| area as &dyn Restartable).map_err(|&means| means)
     }
 }

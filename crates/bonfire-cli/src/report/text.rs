@@ -132,10 +132,11 @@ fn header(report: &Report) -> String {
         ("rights", realtime),
         ("seed", seed),
     ];
+    let counted = report.environment.interrupts.clone().map(|counter| ("interrupts", counter));
     let version = env!("CARGO_PKG_VERSION");
     let title = format!("{TITLE}bonfire {version}: membarrier(2) of {}{TITLE:#}", report.title);
     let line = |(name, value): &(&str, String)| format!("  {DIM}{name:13}{DIM:#}{value}\n");
-    format!("{title}\n{}", lines.iter().map(line).collect::<String>())
+    format!("{title}\n{}", lines.iter().chain(&counted).map(line).collect::<String>())
 }
 
 /// One line for each case.

@@ -5,16 +5,23 @@
 
 use std::ptr::{self, NonNull};
 
-use bonfire_conformance::RseqArea;
+use bonfire_conformance::{Means, RseqArea, RseqKind};
 
-/// The area of this thread, or `None` where the kernel has no restartable sequences
-/// or the suite no critical section for this architecture.
-pub(crate) fn rseq_area() -> Option<RseqArea> {
-    SIGNATURE?;
-    let area = library_area().or_else(own_area)?;
+/// The area of this thread, registered in this way.
+///
+/// # Errors
+/// What is missing: the kernel has no restartable sequences, or not this kind of
+/// registration, or the suite has no critical section for this architecture.
+pub(crate) fn rseq_area(kind: RseqKind) -> Result<RseqArea, Means> {
+    let area = match kind {
+        RseqKind::Usual => library_area().or_else(|| own_area(LEGACY)),
+        RseqKind::Legacy => anew(LEGACY),
+        RseqKind::Extended => anew(extended().ok_or(Means::Registration)?),
+    };
+    let area = area.filter(|_| SIGNATURE.is_some()).ok_or(Means::Restartable)?;
     // SAFETY: the thread registered it, or the library did for each thread that it
     // starts, with this signature; it stays for as long as the thread lives.
-    unsafe { RseqArea::new(area) }
+    unsafe { RseqArea::new(area) }.ok_or(Means::Restartable)
 }
 
 /// What must stand before the place where an aborted section goes on; each
@@ -29,20 +36,64 @@ const SIGNATURE: Option<u32> = if cfg!(target_arch = "x86_64") {
     None
 };
 
-/// `struct rseq` as the first kernels had it.
-#[repr(C, align(32))]
-struct Area([u32; 8]);
+/// How many bytes the first kernels took, and all since.
+const LEGACY: usize = 32;
+
+/// `struct rseq`, with room for what later kernels have added.
+#[repr(C, align(256))]
+struct Area([u32; 64]);
+
+/// How many bytes a program registers that knows what this kernel offers: more than
+/// [`LEGACY`], by which the kernel knows it. `None` where it offers no more.
+fn extended() -> Option<usize> {
+    let [size, alignment] = [AT_RSEQ_FEATURE_SIZE, AT_RSEQ_ALIGN].map(auxiliary);
+    let length = size.next_multiple_of(alignment.max(LEGACY)).max(2 * LEGACY);
+    (size > 0 && length <= size_of::<Area>()).then_some(length)
+}
+
+/// Of the kernel's `auxvec.h`; the C library's crate has no names for them.
+const AT_RSEQ_FEATURE_SIZE: libc::c_ulong = 27;
+const AT_RSEQ_ALIGN: libc::c_ulong = 28;
+
+/// What the kernel told this program at its start; 0 where it told nothing.
+fn auxiliary(of: libc::c_ulong) -> usize {
+    // SAFETY: it reads a table that the kernel left in this process's memory.
+    unsafe { libc::getauxval(of) as usize }
+}
+
+/// An area of so many bytes, in place of the library's.
+fn anew(length: usize) -> Option<NonNull<u8>> {
+    match library_area() {
+        Some(area) if !give_back(area) => None,
+        _ => own_area(length),
+    }
+}
 
 /// Registers an area of our own. It is never given back: the kernel writes to it
 /// until the thread has ended.
-fn own_area() -> Option<NonNull<u8>> {
+fn own_area(length: usize) -> Option<NonNull<u8>> {
     /// The kernel has yet to say on which CPU the thread runs.
     const UNINITIALISED: u32 = u32::MAX;
-    let area = Box::leak(Box::new(Area([0, UNINITIALISED, 0, 0, 0, 0, 0, 0])));
-    let area = ptr::from_mut(area);
-    // SAFETY: the area is as large as is said, aligned, and lives for ever.
-    let refused = unsafe { libc::syscall(libc::SYS_rseq, area, size_of::<Area>(), 0, SIGNATURE?) } != 0;
-    NonNull::new(area.cast()).filter(|_| !refused)
+    let mut area = Area([0; 64]);
+    area.0[1] = UNINITIALISED;
+    let area = ptr::from_mut(Box::leak(Box::new(area)));
+    NonNull::new(area.cast()).filter(|&area| rseq(area, length, 0))
+}
+
+/// Ends the library's registration: of a thread the kernel knows one. The library says
+/// how much of it the kernel fills, not how long it is.
+fn give_back(area: NonNull<u8>) -> bool {
+    const UNREGISTER: libc::c_int = 1;
+    let lengths = [Some(LEGACY), extended(), Some(auxiliary(AT_RSEQ_FEATURE_SIZE))];
+    lengths.into_iter().flatten().any(|length| rseq(area, length, UNREGISTER))
+}
+
+/// Whether the kernel did as it was told.
+fn rseq(area: NonNull<u8>, length: usize, flags: libc::c_int) -> bool {
+    let Some(signature) = SIGNATURE else { return false };
+    // SAFETY: the area is the library's or ours, as large as is said, aligned, and
+    // lives for as long as the thread; the kernel refuses whatever else is not right.
+    unsafe { libc::syscall(libc::SYS_rseq, area.as_ptr(), length, flags, signature) == 0 }
 }
 
 /// The area that the C library registered.

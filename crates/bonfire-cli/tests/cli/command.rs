@@ -16,7 +16,7 @@ const MISTAKES: &[(&[&str], &str)] = &[
     (&["--budget", "soon"], "not a number of seconds"),
     (&["--subject", "linux"], "host, fences, engine, or engine=everywhere"),
     (&["--subject", "fences=mprotect"], "refuse|full|signal|process"),
-    (&["--subject", "fences", "--filter", "abi"], "no case that is selected judges fences"),
+    (&["--subject", "fences", "--filter", "abi"], "no case that is selected judges these fences"),
     (&["--subject", "engine=walk"], "no such design"),
     (&["--seed", "0xg"], "not a number below 2^64"),
     (&["--json", "--junit"], "name a file for one"),

@@ -5,6 +5,7 @@ mod bench;
 mod command;
 mod fences;
 mod filters;
+mod interrupts;
 mod needs;
 mod report;
 #[cfg(not(target_arch = "s390x"))]

@@ -42,6 +42,7 @@ use crate::World;
 use crate::budget::Cost;
 pub(crate) use instrument::{measure, measure_seat};
 pub use queue::Page;
+pub(crate) use seat::registration;
 use shape::{SHAPES, Shape};
 pub(crate) use table::{Line, Table};
 
@@ -178,6 +179,11 @@ impl Litmus {
     /// Whether the threads are processes: what a private command does not reach.
     pub(crate) const fn crosses_processes(self) -> bool {
         matches!(self.barrier, Command::Global | Command::GlobalExpedited)
+    }
+
+    /// Whether the light threads are processes in the caller's address space.
+    pub(crate) const fn lends_memory(self) -> bool {
+        matches!(self.situation, CloneVm | Vfork)
     }
 
     /// Plays the part of the case that `part` and `data` name.

@@ -499,7 +499,7 @@ impl<'a> Player<'a> {
 }
 
 /// The command that a target of `barrier` registers with, if it must.
-pub(super) fn registration(barrier: Command) -> Option<Command> {
+pub(crate) fn registration(barrier: Command) -> Option<Command> {
     match barrier {
         Command::GlobalExpedited => Some(Command::RegisterGlobalExpedited),
         _ => barrier.needs().map(bonfire_abi::Flavour::registration),

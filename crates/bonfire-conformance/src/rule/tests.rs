@@ -6,6 +6,8 @@ use super::*;
 const INTEL: Abilities = Abilities {
     handovers: 2000,
     handover_ns: 200,
+    spinning_ns: 400_000,
+    spun_ns: 800_000,
     kept_ns: 100,
     thrown_out_ns: 900,
     call_ns: 90,
@@ -38,7 +40,17 @@ const SLOW_CALLS: Abilities = Abilities {
     ..INTEL
 };
 const QUICK_CALLS: Abilities = Abilities { call_ns: 180, query_ns: 200, wait_ns: 500, ..SLOW_CALLS };
-const TURNS: Abilities = Abilities { handovers: 3, handover_ns: 0, wait_ns: 0, waits_seen: 0, ..SLOW_CALLS };
+const TURNS: Abilities = Abilities {
+    handovers: 3,
+    handover_ns: 0,
+    spinning_ns: 200_000_000,
+    spun_ns: 199_000_000,
+    wait_ns: 0,
+    waits_seen: 0,
+    ..SLOW_CALLS
+};
+/// The same where the emulator's host had other things to do.
+const BUSY: Abilities = Abilities { spun_ns: 40_000_000, wait_rounds: 4, ..TURNS };
 const NOTHING: Abilities = Abilities::from_words([0; crate::abilities::WORDS]);
 
 fn check(order: MemoryOrder, emulated: bool, measured: Abilities, expected: [(Needs, Chance); 5]) {
@@ -107,6 +119,8 @@ fn emulators() {
     check(StoreBuffer, true, QUICK_CALLS, quick);
     let turns = [(Nothing, Fair), (Light, Never(OneAtATime)), (Caller, Never(OneAtATime)), others, stale];
     check(StoreBuffer, true, TURNS, turns);
+    let busy = [(Nothing, Fair), (Light, Fair), (Caller, Fair), others, stale];
+    check(StoreBuffer, true, BUSY, busy);
     // Of a weak architecture, on a host that keeps all but stores and loads in order.
     let measured = Abilities { order_rounds: 1000, ..QUICK_CALLS };
     let weak = [
@@ -128,7 +142,7 @@ fn where_code_stays_stale_nothing_can_be_said() {
 
 #[test]
 fn every_row_decides_somewhere() {
-    let machines = [INTEL, AMD, SLOW_CALLS, QUICK_CALLS, TURNS, NOTHING];
+    let machines = [INTEL, AMD, SLOW_CALLS, QUICK_CALLS, TURNS, BUSY, NOTHING];
     let more = [
         Abilities { helped_seen: 1, ..INTEL },
         Abilities { order_rounds: 1000, ..QUICK_CALLS },

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use bonfire_conformance::{Case, Group, Options, Outcome, Verdict};
+use bonfire_conformance::{Case, Group, Options, Outcome, Reason, Verdict};
 
 use crate::simulated::{AMD, EMULATOR, Fault, INTEL, LOADED, Processor, QUICK_EMULATOR, judge};
 
 fn all(case: &Case) -> bool {
-    case.group() != Group::Hunt
+    case.group().is_usual()
 }
 
 fn is_first_litmus(case: &Case) -> bool {
@@ -58,7 +58,7 @@ const LIGHT: usize = 39;
 const CALLER: usize = 5;
 /// The races about instructions, and about restartable sections.
 const CODE: usize = 2;
-const SECTIONS: usize = 3;
+const SECTIONS: usize = 7;
 
 #[test]
 fn a_right_kernel_conforms_in_all_that_a_processor_shows() {
@@ -100,12 +100,39 @@ fn an_emulator_is_no_kernels_fault() {
     check(QUICK_EMULATOR, None, &shown);
 }
 
+/// That there is one CPU is a fact, which no time changes; that others may not be used is none.
 #[test]
-fn one_cpu_cannot_tell() {
+fn one_cpu_shows_little_and_says_why() {
     let one = Processor { cpus: 1, ..INTEL };
-    let outcomes = judge(one, None, &all, options(one, None, 0));
-    assert_eq!(reasons(&outcomes)["too_few_cpus"], LIGHT + CALLER + SECTIONS + 1);
-    assert!(outcomes.iter().all(|(_, outcome)| outcome.verdict != Verdict::DoesNotConform));
+    let untold = LIGHT + CALLER + SECTIONS + 1;
+    for (cpus_online, reason, verdict) in
+        [(1, "machine_too_small", Verdict::NotObservable), (4, "too_few_cpus", Verdict::CannotTell)]
+    {
+        let outcomes = judge(Processor { cpus_online, ..one }, None, &all, options(one, None, 0));
+        assert_eq!(reasons(&outcomes)[reason], untold);
+        let got = |wanted| outcomes.iter().filter(|(_, outcome)| outcome.verdict == wanted).count();
+        assert_eq!(got(Verdict::DoesNotConform), 0);
+        assert_eq!(got(Verdict::CannotTell), if verdict == Verdict::CannotTell { untold } else { 0 });
+    }
+}
+
+/// Two CPUs of an emulator that takes them in turns, and of one whose host is busy: the
+/// one can show nothing for good, the other nothing for now.
+#[test]
+fn turns_are_a_fact_and_a_busy_host_is_none() {
+    let turns = Processor { turn_ns: Some(4_000_000), ..QUICK_EMULATOR };
+    let hidden = [("architecture", OTHERS), ("one_cpu_at_a_time", LIGHT + CALLER), ("translated", CODE)];
+    let races = |case: &Case| matches!(case.group(), Group::Ordering | Group::SyncCore);
+    let outcomes = judge(turns, None, &races, options(turns, None, 1));
+    assert_eq!(reasons(&outcomes), hidden.into_iter().collect(), "{outcomes:?}");
+    let busy = Processor { turn_ns: Some(4_000_000), idle_turns: 3, ..QUICK_EMULATOR };
+    let short = Options { budget_ns: 300_000_000, seed: 1 };
+    let outcome = judge(busy, None, &is_first_litmus, short)[0].1;
+    assert_eq!(
+        (outcome.verdict, outcome.reason),
+        (Verdict::CannotTell, Some(Reason::TwinSilent)),
+        "{outcome:?}"
+    );
 }
 
 /// Hardware that keeps old code is told from a kernel that does not serialise: there
@@ -121,6 +148,24 @@ fn where_code_stays_old_whatever_is_done_nothing_is_judged() {
 fn lied_to(processor: Processor, lies: u32, lies_in: u64) -> Outcome {
     let processor = Processor { lies: Some(lies), lies_in, ..processor };
     judge(processor, None, &is_first_litmus, options(processor, None, 5))[0].1
+}
+
+/// Of a kernel that does nothing but answer, the count says so; whether it disturbs
+/// anybody it cannot be asked, since nothing it does is counted.
+#[test]
+fn interrupts_are_counted() {
+    let counted = |case: &Case| case.group() == Group::Interrupts;
+    let check = |processor: Processor, fault, expected: [usize; 4]| {
+        let outcomes = judge(processor, fault, &counted, options(processor, fault, 3));
+        let got =
+            Verdict::ALL.map(|verdict| outcomes.iter().filter(|(_, got)| got.verdict == verdict).count());
+        assert_eq!(got, expected, "{outcomes:#?}");
+    };
+    let four = Processor { cpus: 4, cpus_online: 4, ..AMD };
+    check(four, None, [7, 0, 0, 0]);
+    check(AMD, None, [6, 0, 0, 1]);
+    check(LOADED, None, [6, 0, 0, 1]);
+    check(four, Some(Fault::DoesNothing), [0, 5, 2, 0]);
 }
 
 #[test]

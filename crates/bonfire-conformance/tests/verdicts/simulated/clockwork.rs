@@ -33,6 +33,22 @@ pub(crate) struct Processor {
     pub(crate) lies_in: u64,
     /// Of how many steps one is followed by a pause of three milliseconds.
     pub(crate) loses_cpu: Option<u32>,
+    /// Where the CPUs take turns of so long, and behind theirs so many go to others.
+    pub(crate) turn_ns: Option<u64>,
+    pub(crate) idle_turns: u64,
+    /// How many CPUs the machine has, whether they may be used or not.
+    pub(crate) cpus_online: usize,
+}
+
+impl Processor {
+    /// From when on this CPU runs, of those that are not before `clock_ns`.
+    fn in_turn(&self, cpu: usize, clock_ns: u64) -> u64 {
+        let Some(turn_ns) = self.turn_ns else { return clock_ns };
+        let turns = self.cpus as u64 + self.idle_turns;
+        let (turn, own) = (clock_ns / turn_ns % turns, cpu as u64);
+        let wait = (own + turns - turn) % turns;
+        if wait == 0 { clock_ns } else { (clock_ns / turn_ns + wait) * turn_ns }
+    }
 }
 
 /// A quiet machine whose calls leave their caller's stores queued.
@@ -48,6 +64,9 @@ pub(crate) const INTEL: Processor = Processor {
     lies: None,
     lies_in: u64::MAX,
     loses_cpu: None,
+    turn_ns: None,
+    idle_turns: 0,
+    cpus_online: 2,
 };
 
 /// A call empties its caller's store buffer.
@@ -186,7 +205,10 @@ impl Clockwork {
     fn next(&self) -> Option<(usize, usize, u64)> {
         let (cpus, threads) = (self.cpus.borrow(), self.threads.borrow());
         let alive = self.alive.borrow();
-        let choices = (0..cpus.len()).filter_map(|cpu| candidate(&cpus, &threads, &alive, cpu));
+        let choices = (0..cpus.len()).filter_map(|cpu| {
+            let (cpu, thread, start_ns) = candidate(&cpus, &threads, &alive, cpu)?;
+            Some((cpu, thread, self.processor.in_turn(cpu, start_ns)))
+        });
         choices.min_by_key(|&(_, _, start_ns)| start_ns)
     }
 
@@ -214,6 +236,7 @@ impl Clockwork {
             return;
         }
         self.drain(self.cpu(thread));
+        self.vacate(thread);
         let now_ns = self.clock_ns(thread);
         let threads = &mut self.threads.borrow_mut();
         self.alive.borrow_mut().retain(|&number| number != thread);
@@ -228,7 +251,9 @@ impl Clockwork {
     /// Time passes for a thread; then others may run that are behind.
     pub(crate) fn step(&self, thread: usize, cost_ns: u64, yielder: &Yielder<(), ()>) {
         let stolen_ns = if self.once_in(self.processor.loses_cpu) { 3_000_000 } else { 0 };
-        self.cpus.borrow_mut()[self.cpu(thread)].clock_ns += cost_ns + stolen_ns;
+        let cpu = self.cpu(thread);
+        let ends_ns = self.clock_ns(thread) + cost_ns + stolen_ns;
+        self.cpus.borrow_mut()[cpu].clock_ns = self.processor.in_turn(cpu, ends_ns);
         let goes_on = self.next().is_some_and(|(_, next, _)| next == thread);
         if !goes_on {
             yielder.suspend(());
@@ -266,10 +291,15 @@ impl Clockwork {
         self.leave(thread, yielder);
     }
 
-    fn leave(&self, thread: usize, yielder: &Yielder<(), ()>) {
+    /// No CPU runs this thread.
+    fn vacate(&self, thread: usize) {
         for cpu in self.cpus.borrow_mut().iter_mut().filter(|cpu| cpu.current == thread) {
             cpu.current = usize::MAX;
         }
+    }
+
+    fn leave(&self, thread: usize, yielder: &Yielder<(), ()>) {
+        self.vacate(thread);
         yielder.suspend(());
         self.end_if_killed();
     }
@@ -339,6 +369,16 @@ impl Clockwork {
         let process = |thread: usize| self.threads.borrow().get(thread).map(|thread| thread.process);
         let runs_it = |&cpu: &usize| process(self.cpus.borrow()[cpu].current) == process(thread);
         (0..self.processor.cpus).filter(runs_it).for_each(|cpu| self.drain(cpu));
+    }
+
+    /// On how many other CPUs a thread runs: of the same process, or any.
+    pub(crate) fn runs_elsewhere(&self, thread: usize, of_process: bool) -> u64 {
+        let (cpus, threads, own) = (self.cpus.borrow(), self.threads.borrow(), self.cpu(thread));
+        let is_meant = |cpu: &Cpu| {
+            let current = threads.get(cpu.current);
+            current.is_some_and(|other| !of_process || other.process == threads[thread].process)
+        };
+        cpus.iter().enumerate().filter(|&(number, cpu)| number != own && is_meant(cpu)).count() as u64
     }
 
     fn drain(&self, cpu: usize) {

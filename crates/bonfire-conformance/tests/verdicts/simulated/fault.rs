@@ -56,6 +56,12 @@ pub(crate) enum Fault {
     /// One abort of a restartable section in four is lost: the interrupt sets a bit
     /// between the read of a mask and its clearing (Linux before 6eb350a22331).
     LosesAborts,
+    /// CPUs are interrupted that run nobody for whom the barrier is.
+    InterruptsStrangers,
+    /// CPUs are interrupted before the registration is looked for.
+    InterruptsFirst,
+    /// Only sections of programs that registered 32 bytes are restarted.
+    ForgetsExtended,
     /// Targets are the threads of the caller's process, and not all users of its
     /// address space (a walk in Linux 6.19).
     WalksThreadGroup,
@@ -66,16 +72,17 @@ use Fault::*;
 /// Each fault, and the ids of the cases that fail: those that match one of the
 /// lines, which is to contain all of its words and none that begins with `!`.
 pub(crate) const FAULTS: &[(Fault, &[&str])] = &[
-    (DoesNothing, &["ordering/", "sync_core/", "rseq/"]),
+    (DoesNothing, &["ordering/", "sync_core/", "rseq/", "interrupts/ /beside !-3-"]),
     // The light side of R+P1 only stores, and this machine keeps stores in order.
-    (LocalFence, &["ordering/ !R+P1", "sync_core/", "rseq/"]),
-    (GlobalIsPrivate, &["ordering/ /GLOBAL"]),
+    (LocalFence, &["ordering/ !R+P1", "sync_core/", "rseq/", "interrupts/ /beside !-3-"]),
+    (GlobalIsPrivate, &["ordering/ /GLOBAL", "interrupts/GLOBAL_EXPEDITED/"]),
     (
         GlobalWantsRegistration,
         &[
             "abi/GLOBAL_EXPEDITED/unregistered/ !/flags",
             "ordering/ /GLOBAL_EXPEDITED/",
             "load/ /unregistered",
+            "interrupts/GLOBAL_EXPEDITED/",
         ],
     ),
     (
@@ -87,9 +94,10 @@ pub(crate) const FAULTS: &[(Fault, &[&str])] = &[
             "abi/ -gates",
             "lifetime/",
             "load/ /unregistered",
+            "interrupts/ /refused",
         ],
     ),
-    (OneGate, &["abi/ -gates", "lifetime/ !/fork-register !/register-exec"]),
+    (OneGate, &["abi/ -gates", "lifetime/ !/fork-register !/register-exec", "interrupts/ /refused"]),
     (CpuIdChecked, &["abi/ /cpu_id !/0x", "load/ !/targeted"]),
     (FlagsIgnored, &["abi/ /flags !/0x", "load/ !/targeted"]),
     (FlagCpuForAll, &["abi/ /flags !/0x !abi/RSEQ/", "load/ !/targeted"]),
@@ -118,6 +126,7 @@ pub(crate) const FAULTS: &[(Fault, &[&str])] = &[
             "sync_core/",
             "load/ /registered",
             "load/ /targeted",
+            "interrupts/ /refused",
         ],
     ),
     (Unadvertised, &["abi/RSEQ/ registered/ !/flags", "load/ !/targeted"]),
@@ -146,6 +155,9 @@ pub(crate) const FAULTS: &[(Fault, &[&str])] = &[
     (SyncCoreIsABarrier, &["sync_core/"]),
     (NeverRestarts, &["rseq/"]),
     (WrongCpu, &["rseq/ /FLAG_CPU !negative"]),
+    (InterruptsStrangers, &["interrupts/ /stranger"]),
+    (InterruptsFirst, &["interrupts/ /refused"]),
+    (ForgetsExtended, &["rseq/ /extended"]),
     (LosesAborts, &["rseq/"]),
     (WalksThreadGroup, &["ordering/SB/ /clone_vm", "ordering/SB/ /vfork"]),
 ];

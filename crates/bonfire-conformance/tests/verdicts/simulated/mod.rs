@@ -10,14 +10,15 @@ mod clockwork;
 mod fault;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use bonfire_abi::{Call, Command, Commands, Error, Flavour, Registrations, Target, to_return};
 use bonfire_conformance::{
-    Arena, Case, Ending, Fetch, Memory, MemoryOrder, Observer, Options, Outcome, Restartable, Start, Subject,
-    Task, World, enter, run,
+    Arena, Case, Ending, Fetch, Means, Memory, MemoryOrder, Observer, Options, Outcome, Restartable,
+    RseqKind, Start, Subject, Task, World, enter, run,
 };
 use clockwork::{Clockwork, Killed};
 use corosensei::Yielder;
@@ -41,6 +42,10 @@ struct Machine {
     serialised: Cell<u32>,
     /// How often all sections were restarted.
     restarted: Cell<u32>,
+    /// Words whose lines were thrown out, and not loaded since.
+    thrown_out: RefCell<HashSet<usize>>,
+    /// How many interrupts were sent.
+    interrupts: Cell<u64>,
 }
 
 /// An address space, or whatever this kernel takes for its owner.
@@ -57,6 +62,8 @@ struct Thread<'a> {
     space: RefCell<Rc<Space>>,
     /// What it fetched of the function, and when.
     fetched: Cell<(u32, u32)>,
+    /// How its restartable sections are registered.
+    rseq: Cell<RseqKind>,
 }
 
 /// What a thread throws when it has become another program that has ended.
@@ -79,6 +86,8 @@ impl Simulated {
             code: Cell::new(0),
             serialised: Cell::new(0),
             restarted: Cell::new(0),
+            thrown_out: RefCell::default(),
+            interrupts: Cell::new(0),
         }))
     }
 }
@@ -99,7 +108,8 @@ impl Machine {
         let machine = Rc::clone(self);
         self.clockwork.spawn(parent, is_thread, move |yielder, number| {
             let (space, fetched) = (RefCell::new(space), Cell::new((0, machine.code.get())));
-            let thread = Thread { machine: &machine, yielder, number, space, fetched };
+            let rseq = Cell::new(RseqKind::Usual);
+            let thread = Thread { machine: &machine, yielder, number, space, fetched, rseq };
             if let Err(thrown) = catch_unwind(AssertUnwindSafe(|| enter(&thread, task))) {
                 assert!(thrown.is::<Executed>() || thrown.is::<Killed>(), "a task panicked");
             }
@@ -114,6 +124,10 @@ impl Subject for Simulated {
 
     fn cpus(&self) -> u32 {
         self.0.clockwork.processor.cpus as u32
+    }
+
+    fn cpus_online(&self) -> u32 {
+        self.0.clockwork.processor.cpus_online as u32
     }
 
     fn memory_order(&self) -> MemoryOrder {
@@ -189,8 +203,14 @@ impl World for Thread<'_> {
         self.step(PAUSE_NS);
     }
 
+    fn interrupts(&self) -> Option<u64> {
+        self.step(1_000);
+        Some(self.machine.interrupts.get())
+    }
+
+    /// A look at the clock takes as long as a pause.
     fn now_ns(&self) -> u64 {
-        self.step(ACCESS_NS);
+        self.step(PAUSE_NS);
         self.clockwork().now_ns()
     }
 
@@ -205,6 +225,11 @@ impl World for Thread<'_> {
     fn restartable(&self) -> Option<&dyn Restartable> {
         Some(self)
     }
+
+    fn restartable_as(&self, kind: RseqKind) -> Result<&dyn Restartable, Means> {
+        self.rseq.set(kind);
+        Ok(self)
+    }
 }
 
 impl Memory for Thread<'_> {
@@ -214,8 +239,9 @@ impl Memory for Thread<'_> {
     }
 
     fn load(&self, word: &AtomicU64) -> u64 {
-        self.step(ACCESS_NS);
         let address = std::ptr::from_ref(word).addr();
+        let misses = self.machine.thrown_out.borrow_mut().remove(&address);
+        self.step(if misses { self.processor().pair_ns } else { ACCESS_NS });
         let clockwork = self.clockwork();
         let lies =
             clockwork.processes.get() <= self.processor().lies_in && clockwork.once_in(self.processor().lies);
@@ -235,9 +261,12 @@ impl Memory for Thread<'_> {
         }
     }
 
-    /// A line that was thrown out is paid for at once, by whoever does it.
-    fn evict(&self, _: &AtomicU64) {
+    /// Whoever loads the line next waits for it; not in an emulator, which does nothing here.
+    fn evict(&self, word: &AtomicU64) {
         self.step(ACCESS_NS);
+        if self.processor().pair_ns > ACCESS_NS {
+            self.machine.thrown_out.borrow_mut().insert(std::ptr::from_ref(word).addr());
+        }
     }
 
     fn fence(&self) {
@@ -309,6 +338,9 @@ impl Thread<'_> {
             _ => command.needs(),
         };
         let any_will_do = machine.is(Fault::OneGate) && held != Registrations::NONE;
+        if machine.is(Fault::InterruptsFirst) && command.registers().is_none() && command.needs().is_some() {
+            self.interrupt(true);
+        }
         if needed.is_some_and(|flavour| !held.contains(flavour) && !any_will_do) {
             return Err(Error::NotRegistered);
         }
@@ -365,6 +397,7 @@ impl Thread<'_> {
             }
             _ => self.fence_all(),
         }
+        self.interrupt(!is_global && !machine.is(Fault::InterruptsStrangers));
         match command {
             Command::SyncCore if !machine.is(Fault::SyncCoreIsABarrier) => {
                 machine.serialised.set(machine.serialised.get() + 1);
@@ -373,6 +406,12 @@ impl Thread<'_> {
             _ => {}
         }
         Ok(0)
+    }
+
+    /// Counts an interrupt for each other CPU that runs a thread: of this process, or any.
+    fn interrupt(&self, of_process: bool) {
+        let sent = self.clockwork().runs_elsewhere(self.number, of_process);
+        self.machine.interrupts.set(self.machine.interrupts.get() + sent);
     }
 
     /// A full barrier on every CPU, during the call.
@@ -424,7 +463,8 @@ impl Restartable for Thread<'_> {
         let before = self.machine.restarted.get();
         let word = from.load(Relaxed);
         self.step(u64::from(delay));
-        let whole = self.machine.restarted.get() == before;
+        let is_forgotten = self.machine.is(Fault::ForgetsExtended) && self.rseq.get() == RseqKind::Extended;
+        let whole = is_forgotten || self.machine.restarted.get() == before;
         if whole {
             to[word as usize % to.len()].store(word, Relaxed);
         }
