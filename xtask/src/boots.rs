@@ -58,7 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// The command, as users build it.
-fn command() -> Result<PathBuf> {
+pub(crate) fn command() -> Result<PathBuf> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     repository::run(cargo.args(["build", "--quiet", "--release", "--package", "bonfire-cli"]))?;
     Ok(repository::target_directory()?.join("release/bonfire"))
@@ -118,11 +118,11 @@ fn ids(report: &Value, verdict: &str) -> Vec<String> {
     cases.map(|case| case["id"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-fn list<'a>(report: &'a Value, name: &str) -> &'a [Value] {
+pub(crate) fn list<'a>(report: &'a Value, name: &str) -> &'a [Value] {
     report[name].as_array().map_or(&[], Vec::as_slice)
 }
 
-fn is_owed(count: &Value) -> bool {
+pub(crate) fn is_owed(count: &Value) -> bool {
     let number = |name: &str| count[name].as_u64();
     (number("least")..=number("most")).contains(&number("counted"))
 }

@@ -11,6 +11,7 @@ mod compare_linux;
 mod dist;
 mod guest;
 mod guests;
+mod hooks;
 mod mutants;
 mod registers;
 mod repository;
@@ -44,6 +45,8 @@ enum Verb {
     Testbed(testbed::Options),
     /// Boot the testbed again and again, and add up what was found.
     Boots(boots::Options),
+    /// Boot the testbed without each of the engine's hooks, and show what became of it.
+    Hooks(hooks::Options),
     /// Change the engine and the ABI here and there, and see whether their tests notice.
     Mutants(mutants::Options),
     /// Time the call in the testbed and on Linux, in the same emulator.
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Verb::Registers(options) => registers::run(&options),
         Verb::Testbed(options) => testbed::run(&options),
         Verb::Boots(options) => boots::run(&options),
+        Verb::Hooks(options) => hooks::run(&options),
         Verb::Mutants(options) => mutants::run(&options),
         Verb::CompareLinux(options) => compare_linux::run(&options),
     };

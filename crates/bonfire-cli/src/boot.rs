@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use bonfire_conformance::{Case, Group, Outcome, cases};
 use bonfire_testbed::wire::Event;
-use bonfire_testbed::{Selection, Variant};
+use bonfire_testbed::{Hook, Selection, Variant};
 use clap::Args;
 
 use crate::environment::Environment;
@@ -53,6 +53,11 @@ pub(crate) struct Options {
     /// Plant a fault that should be found: SITE leaves out that barrier, `poke` drops interrupts
     #[arg(long, value_name = "SITE", value_parser = fault)]
     fault: Vec<String>,
+
+    /// Forget a hook of the engine's, as a port might: no barrier may be missing, and the mismatch is
+    /// counted
+    #[arg(long, value_name = "HOOK", value_parser = forgotten)]
+    forget: Option<Hook>,
 
     /// How long the cases may take together, by the clock of the machine
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = check::budget)]
@@ -104,6 +109,11 @@ fn fault(text: &str) -> Result<String, String> {
         Ok(_) => Ok(word),
         Err(_) => Err("no such barrier; see the list of sites in bonfire-engine, or say poke".to_owned()),
     }
+}
+
+fn forgotten(text: &str) -> Result<Hook, String> {
+    let names = || Hook::ALL.map(Hook::name).join(", ");
+    Hook::from_name(text).ok_or_else(|| format!("no such hook; there are {}", names()))
 }
 
 fn patience(text: &str) -> Result<Duration, String> {
@@ -227,8 +237,10 @@ fn by_id(id: &str) -> Option<Case> {
 /// What the verdict depends on: another kernel, and none of this one's filters.
 fn environment(options: &Options) -> Environment {
     let cpus = format!("0-{}", options.cpus.saturating_sub(1));
+    let faults = Some(options.faults()).filter(|faults| !faults.is_empty());
+    let faults = faults.as_deref().unwrap_or("no faults");
     Environment {
-        kernel: format!("bonfire-testbed {}, {}", env!("CARGO_PKG_VERSION"), options.faults()),
+        kernel: format!("bonfire-testbed {}, {}", env!("CARGO_PKG_VERSION"), faults),
         architecture: "x86_64",
         cpus_allowed: Some(cpus.clone()),
         cpus_online: Some(cpus),
@@ -262,25 +274,35 @@ impl Options {
         Ok(selected)
     }
 
+    /// What is wrong with the kernel on purpose, in the words of its command line.
     fn faults(&self) -> String {
-        if self.fault.is_empty() { "no faults".into() } else { self.fault.join(" ") }
+        let forgotten = self.forget.map(|hook| format!("forget={hook}"));
+        self.fault.iter().cloned().chain(forgotten).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What the user program counts: with a hook forgotten, what that may change.
+    fn counted(&self) -> String {
+        match self.forget {
+            Some(Hook::BeforeUser) | None => COUNTED.to_owned(),
+            Some(hook) => format!("forgotten forget={hook}"),
+        }
     }
 
     /// What the kernel is told, and behind ` -- ` its user program.
     fn command_line(&self, seed: u64) -> String {
         let program = match (&self.program, self.filter.as_deref()) {
             (Some(program), _) => program.clone(),
-            (None, Some(COUNTED)) => COUNTED.to_owned(),
+            (None, Some(COUNTED)) => self.counted(),
             (None, filter) => {
                 let mut words = vec![format!("suite budget={} seed={seed}", self.budget.as_millis())];
                 words.extend(filter.map(|text| format!("filter={text}")));
                 words.extend(self.hunt.then(|| "hunt".to_owned()));
                 // What single cases pass by says little of what is owed.
-                words.extend((filter.is_none() && !self.hunt).then(|| COUNTED.to_owned()));
+                words.extend((filter.is_none() && !self.hunt).then(|| self.counted()));
                 words.join(" ")
             }
         };
-        let (design, faults) = (self.design, self.fault.join(" "));
+        let (design, faults) = (self.design, self.faults());
         format!("design={design} {faults} -- {program} design={design}")
     }
 }

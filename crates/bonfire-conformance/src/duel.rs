@@ -277,9 +277,9 @@ impl Duellist<'_> {
         let Some(code) = self.world.code() else { return false };
         code.patch(number);
         self.barrier(twin);
-        // Release: pairs (flag) with the worker's acquire.
+        // Release. PAIRS(flag): with the worker's acquire.
         duel.newest.0.store(number, Release);
-        // Acquire: pairs (turn) with the worker's release.
+        // Acquire. PAIRS(turn): with the worker's release.
         self.wait(|| duel.turn.0.load(Acquire) >> 1 == number);
         duel.turn.0.load(Relaxed) & 1 == 1
     }
@@ -287,13 +287,13 @@ impl Duellist<'_> {
     fn call_function(&self, code: &dyn Fetch) {
         let duel = &self.world.arena().duel;
         while !self.world.arena().is_over() {
-            // Acquire: pairs (flag) with the caller's release. The calls before
+            // Acquire. PAIRS(flag): with the caller's release. The calls before
             // the flag is up keep the function's old form in the pipeline.
             let newest = duel.newest.0.load(Acquire);
             // What is newer than the flag may be on its way already.
             let is_stale = code.execute().wrapping_sub(newest) > 1;
             if newest > duel.turn.0.load(Relaxed) >> 1 {
-                // Release: pairs (turn) with the caller's acquire.
+                // Release. PAIRS(turn): with the caller's acquire.
                 duel.turn.0.store(newest << 1 | u32::from(is_stale), Release);
             } else if self.race.worker() == 0 {
                 // On the caller's CPU: it is its turn.
@@ -309,7 +309,7 @@ impl Duellist<'_> {
         duel.newest.0.store(number, Relaxed);
         self.barrier(twin);
         duel.slot(number - 1).store(0, Relaxed);
-        // Acquire: pairs (turn) with the worker's release, which comes after
+        // Acquire. PAIRS(turn): with the worker's release, which comes after
         // every commit of an older epoch.
         self.wait(|| duel.turn.0.load(Acquire) == number);
         duel.slot(number - 1).load(Relaxed) != 0
@@ -321,7 +321,7 @@ impl Duellist<'_> {
             let before = duel.newest.0.load(Relaxed);
             let delay = 1 + self.random.below(DAWDLE);
             if restartable.copy(&duel.newest.0, delay, &duel.slots) {
-                // Release: pairs (turn) with the caller's acquire. The section
+                // Release. PAIRS(turn): with the caller's acquire. The section
                 // read what was newest here, or something newer.
                 duel.turn.0.store(before, Release);
             }
@@ -376,9 +376,9 @@ pub(crate) fn measure_rewriting(world: &dyn World) {
     let knows_how = code.serialise();
     for number in 1..REWRITES {
         code.patch(number);
-        // Release: pairs (flag) with the worker's acquire.
+        // Release. PAIRS(flag): with the worker's acquire.
         arena.duel.newest.0.store(number, Release);
-        // Acquire: pairs (turn) with the worker's release.
+        // Acquire. PAIRS(turn): with the worker's release.
         duellist.wait(|| arena.duel.turn.0.load(Acquire) >> 1 == number);
         let seen = u64::from(arena.duel.turn.0.load(Relaxed) & 1);
         if arena.is_over() || world.now_ns() >= arena.limit_ns() {
@@ -405,7 +405,7 @@ pub(crate) fn measure_executing(world: &dyn World) {
     let Some(code) = world.code() else { return arena.close() };
     Duellist { race, world, random: Random::new(0) }.sit(1);
     while !arena.is_over() {
-        // Acquire: pairs (flag) with the release of whoever rewrites.
+        // Acquire. PAIRS(flag): with the release of whoever rewrites.
         let newest = arena.duel.newest.0.load(Acquire);
         let is_new = newest > arena.duel.turn.0.load(Relaxed) >> 1;
         if is_new && is_helped(newest) {
@@ -413,7 +413,7 @@ pub(crate) fn measure_executing(world: &dyn World) {
         }
         let is_stale = code.execute().wrapping_sub(newest) > 1;
         if is_new {
-            // Release: pairs (turn) with the acquire of whoever rewrites.
+            // Release. PAIRS(turn): with the acquire of whoever rewrites.
             arena.duel.turn.0.store(newest << 1 | u32::from(is_stale), Release);
         }
     }

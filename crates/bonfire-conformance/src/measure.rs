@@ -211,9 +211,9 @@ fn hand_over(world: &dyn World) {
     let mut spinner = Spinner::new(world);
     let (mut row_began_ns, mut first_ns) = (0, 0);
     for number in 1..=HANDOVERS {
-        // Release: pairs (turn) with the acquire of the one that hands back.
+        // Release. PAIRS(turn): with the acquire of the one that hands back.
         over.store(number, Release);
-        // Acquire: pairs (turn) with its release.
+        // Acquire. PAIRS(turn): with its release.
         if !spinner.spin_until(|| back.load(Acquire) == number) {
             break;
         }
@@ -255,11 +255,11 @@ fn hand_back(world: &dyn World) {
     let (over, back) = (arena.duel.newest(), arena.duel.turn());
     let mut spinner = Spinner::new(world);
     for number in 1..=HANDOVERS {
-        // Acquire: pairs (turn) with the release of the one that hands over.
+        // Acquire. PAIRS(turn): with the release of the one that hands over.
         if !spinner.spin_until(|| over.load(Acquire) >= number) {
             break;
         }
-        // Release: pairs (turn) with its acquire.
+        // Release. PAIRS(turn): with its acquire.
         back.store(number, Release);
         if number == 1 {
             spinner = Spinner::new(world);

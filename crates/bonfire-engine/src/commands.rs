@@ -78,7 +78,7 @@ impl<K: Kernel> Engine<K> {
         match command {
             Command::Query => return Ok(Self::COMMANDS.mask()),
             Command::GetRegistrations => return Ok(caller.space.state.read().report().mask()),
-            Command::Global => self.global(),
+            Command::Global => self.global(caller),
             Command::GlobalExpedited => self.global_expedited(caller),
             Command::PrivateExpedited => {
                 gate(caller, Flavour::Private)?;
@@ -137,9 +137,12 @@ impl<K: Kernel> Engine<K> {
     }
 
     /// A barrier on every CPU of the system.
-    fn global(&self) {
+    fn global(&self, caller: Task<'_, K>) {
         let Some(grace_period) = K::Machine::GRACE_PERIOD else {
             return self.bracketed(|me| {
+                if !self.is_placed(me, caller) {
+                    self.is_misplaced(me);
+                }
                 let mut targets = self.online_cpus();
                 targets.remove(me);
                 self.request(me, &targets, Asked::BARRIER);

@@ -57,8 +57,8 @@ impl<K: Kernel> Engine<K> {
     ///
     /// *Orders*: what the thread did before what the next caller sees.
     ///
-    /// *Without it*: a caller that finds the thread gone misses its last stores.
-    /// Scenario D; in Linux until 5.10.
+    /// *Without its barrier*: a caller that finds the thread gone misses its last
+    /// stores. Scenario D; in Linux until 5.10.
     pub fn exit(&self, cpu: Cpu, task: Task<'_, K>) {
         self.change(cpu, Occupant::User(task), Occupant::Borrower(task.space), Site::ExitMm);
     }
@@ -71,8 +71,9 @@ impl<K: Kernel> Engine<K> {
     /// *Orders*: what the thread did in the old address space before what the
     /// next caller in it sees.
     ///
-    /// *Without it*: as for [`exit`](Self::exit); and the new image would be
-    /// interrupted for what the old one registered. Scenarios X1 to X3.
+    /// *Without its barrier*: as for [`exit`](Self::exit). Scenarios X1 to X3.
+    ///
+    /// *Without it*: the first registration or call on this CPU is a mismatch.
     pub fn exec(&self, cpu: Cpu, old: Task<'_, K>, new: &AddressSpace<K>) {
         let to = Occupant::User(Task { space: new, thread: old.thread });
         self.change(cpu, Occupant::User(old), to, Site::ExecMb);
@@ -98,8 +99,8 @@ impl<K: Kernel> Engine<K> {
     ///
     /// *Orders*: what a caller did before what the kernel thread sees.
     ///
-    /// *Without it*: a caller skips the kernel thread. Scenario E1; in Linux until
-    /// 5.10.
+    /// *Without its barrier*: a caller skips the kernel thread. Scenario E1; in Linux
+    /// until 5.10.
     pub fn borrow_space(&self, cpu: Cpu, from: Occupant<'_, K>, task: Task<'_, K>) {
         debug_assert!(from.thread().is_none(), "borrow_space is for kernel threads");
         self.change(cpu, from, Occupant::User(task), Site::UseMm);
@@ -112,7 +113,8 @@ impl<K: Kernel> Engine<K> {
     ///
     /// *Orders*: what the kernel thread did before what the next caller sees.
     ///
-    /// *Without it*: a caller misses the kernel thread's last stores. Scenario E2.
+    /// *Without its barrier*: a caller misses the kernel thread's last stores. Scenario
+    /// E2.
     pub fn return_space(&self, cpu: Cpu, task: Task<'_, K>) {
         self.change(cpu, Occupant::User(task), Occupant::Borrower(task.space), Site::UnuseMm);
     }

@@ -184,14 +184,17 @@ impl<K: Kernel> Engine<K> {
         }
     }
 
-    /// Whether the hooks said that `caller` is on this CPU. Pinned.
+    /// Whether the hooks said that `caller` is on this CPU; where none is listened
+    /// to, that anybody is. Pinned.
     #[inline]
     pub(crate) fn is_placed(&self, me: Cpu, caller: Task<'_, K>) -> bool {
-        // Relaxed: nobody else writes this word.
-        let agrees = |slot: &Slot<WordOf<K>>| {
+        let Some(slot) = self.slot(me) else { return false };
+        if K::Design::IS_TOLD {
+            // Relaxed: nobody else writes this word.
             K::Design::agrees(me, slot.own.told.load(Relaxed), Occupant::User(caller))
-        };
-        !K::Design::IS_TOLD || self.slot(me).is_some_and(agrees)
+        } else {
+            slot.is_online()
+        }
     }
 
     /// What was told of this CPU is not so. Interrupts are off.

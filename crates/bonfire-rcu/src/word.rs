@@ -14,7 +14,7 @@ impl Word for AtomicWord {
     const ZERO: Self = Self(AtomicU64::new(0));
     const ONES: Self = Self(AtomicU64::new(u64::MAX));
 
-    // Each passes on the ordering that its site states, with what it pairs with.
+    // UNPAIRED here: each passes on the ordering that its site states, with its pairs.
     #[inline(always)]
     fn load(&self, at: Site) -> u64 {
         match at {

@@ -55,7 +55,7 @@ impl Machine {
             started += usize::from(sys::start_thread(running, move || self.enter(task)));
         }
         for running in &running[..tasks.len()] {
-            // Acquire: PAIRS(ended) with the store by which the thread ends.
+            // Acquire. PAIRS(ended): with the store by which the thread ends.
             while running.load(Acquire) != 0 {
                 sys::yield_now();
             }

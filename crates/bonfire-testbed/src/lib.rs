@@ -3,7 +3,7 @@
 //! The kernel and the program are freestanding programs of this package
 //! (`src/kernel`, `src/init`), built with the feature `image` by `cargo xtask
 //! testbed`. This library is the rest: [`Options`] on the kernel's command line,
-//! [`Exit`] statuses, the numbers of the testbed's own system [`calls`], and the
+//! [`Exit`] statuses, the numbers of the system [`calls`], and the
 //! words of the serial line ([`wire`]). It has no `unsafe` and is tested on the host.
 
 #![no_std]
@@ -14,10 +14,12 @@ extern crate std;
 
 pub mod calls;
 mod exit;
+mod hook;
 mod options;
 mod selection;
 pub mod wire;
 
 pub use exit::Exit;
+pub use hook::{Hook, Hooks};
 pub use options::{BadOption, Options, Variant};
 pub use selection::{Line, Selection};

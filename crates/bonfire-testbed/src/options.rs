@@ -1,5 +1,6 @@
-//! The kernel's command line: `design=running delete=IpiMb drop-pokes -- arguments`.
+//! The kernel's command line: `design=running delete=IpiMb drop-pokes forget=exit -- arguments`.
 
+use crate::{Hook, Hooks};
 use bonfire_engine::{Design, Site};
 use core::fmt;
 
@@ -66,6 +67,8 @@ pub struct Options<'a> {
     pub drops_pokes: bool,
     /// Faults: the sites that are left out, one bit each.
     deleted: u64,
+    /// Faults: the hooks that are never called.
+    pub forgotten: Hooks,
     /// What follows `--`.
     arguments: &'a str,
 }
@@ -90,7 +93,13 @@ impl<'a> Options<'a> {
     /// ```
     pub fn parse(line: &'a str) -> Result<Self, BadOption<'a>> {
         let (own, arguments) = line.split_once("--").unwrap_or((line, ""));
-        let mut options = Self { variant: Variant::default(), drops_pokes: false, deleted: 0, arguments };
+        let mut options = Self {
+            variant: Variant::default(),
+            drops_pokes: false,
+            deleted: 0,
+            forgotten: Hooks::default(),
+            arguments,
+        };
         for word in own.split_ascii_whitespace() {
             options.take(word).ok_or(BadOption(word))?;
         }
@@ -102,6 +111,8 @@ impl<'a> Options<'a> {
             self.drops_pokes = true;
         } else if let Some(name) = word.strip_prefix("design=") {
             self.variant = Variant::from_name(name)?;
+        } else if let Some(name) = word.strip_prefix("forget=") {
+            self.forgotten = self.forgotten.with(Hook::from_name(name)?);
         } else {
             self.deleted |= 1 << site(word.strip_prefix("delete=")?)? as u64;
         }
@@ -136,7 +147,7 @@ impl fmt::Display for BadOption<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "'{}' is no option; there are design=NAME, delete=SITE, drop-pokes, and -- for the rest",
+            "'{}' is no option; there are design=NAME, delete=SITE, forget=HOOK, drop-pokes, and -- for the rest",
             self.0
         )
     }
@@ -149,10 +160,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_site_and_variant_has_its_word() {
+    fn every_site_hook_and_variant_has_its_word() {
         for site in Site::ALL {
             let line = std::format!("delete={}", site.name());
             assert!(Options::parse(&line).unwrap().deleted().eq([site]));
+        }
+        for hook in Hook::ALL {
+            let line = std::format!("forget={hook}");
+            let forgotten = Options::parse(&line).unwrap().forgotten;
+            assert!(Hook::ALL.into_iter().filter(|&hook| forgotten.contains(hook)).eq([hook]));
         }
         for variant in Variant::ALL {
             let line = std::format!("design={variant}");
@@ -162,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_word_that_is_no_option_is_named() {
-        for word in ["design=", "delete=Ipi", "delete=IpiMbs", "quiet"] {
+        for word in ["design=", "delete=Ipi", "delete=IpiMbs", "forget=", "quiet"] {
             let line = std::format!("design=mask {word} -- rest");
             assert_eq!(Options::parse(&line), Err(BadOption(word)));
         }

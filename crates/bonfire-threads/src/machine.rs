@@ -187,7 +187,7 @@ impl bonfire_engine::Machine for Machine {
     fn fence(&self, site: Site) {
         if !self.faults.lacks(site) {
             self.lines(self.here()).counts.passed(site);
-            // SeqCst: the engine says at the site what it pairs with.
+            // SeqCst: UNPAIRED here; the engine says at the site what it pairs with.
             fence(SeqCst);
         }
     }

@@ -186,7 +186,7 @@ impl Job {
 
     /// One of its threads ended.
     pub(crate) fn ends(&self) {
-        // Release: pairs with the acquire in `is_done`: what the thread did is seen by
+        // Release. PAIRS(done): with the acquire in `is_done`: what the thread did is seen by
         // who waited for it.
         if self.living.fetch_sub(1, std::sync::atomic::Ordering::Release) == 1 {
             drop(lock(&self.ended.0));
@@ -199,7 +199,7 @@ impl Job {
 
     /// Whether no thread is left.
     pub(crate) fn is_done(&self) -> bool {
-        // Acquire: pairs with the release in `ends`.
+        // Acquire. PAIRS(done): with the release in `ends`.
         self.living.load(std::sync::atomic::Ordering::Acquire) == 0
     }
 

@@ -172,7 +172,7 @@ impl Lazy {
             Chosen::Signal(_) => SIGNAL,
             Chosen::Fences(_) => FENCES,
         };
-        // Release, PAIRS(chosen): with the loads in `light` and `pair`, which then
+        // Release. PAIRS(chosen): with the loads in `light` and `pair`, which then
         // come after the registration.
         // Acquire: the same of another's, whose choice is everybody's.
         let before = self.chosen.compare_exchange(UNDECIDED, word, AcqRel, Acquire);

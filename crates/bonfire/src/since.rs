@@ -66,7 +66,7 @@ impl Counts {
 
     fn end(&self, number: usize) {
         let later = |ended: usize| is_after(number, ended).then_some(number);
-        // Release, PAIRS(until): with the load in `cover`, of whoever then needs no call.
+        // Release. PAIRS(until): with the load in `cover`, of whoever then needs no call.
         // Acquire: whoever reads ours has also synchronised with those before.
         let _ = self.ended.fetch_update(AcqRel, Relaxed, later);
     }

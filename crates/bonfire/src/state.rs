@@ -48,8 +48,8 @@ impl State {
         // the gate shut did so before; the other order is `note_refused`'s.
         fence(SeqCst);
         // INVARIANT: the caller has the kernel's word for it.
-        // Release, PAIRS(upgrade): with `holds`.
-        // Acquire, PAIRS(refused): with `note_refused`, whose heavy fence then
+        // Release. PAIRS(upgrade): with `holds`.
+        // Acquire. PAIRS(refused): with `note_refused`, whose heavy fence then
         // happens before every light fence that is left out.
         self.0.fetch_or(bit(flavour), AcqRel);
     }
@@ -58,7 +58,7 @@ impl State {
     /// too late, because light fences may already be left out.
     #[must_use = "if it is too late the fence has to be issued or the process ended"]
     pub(crate) fn note_refused(&self) -> bool {
-        // Release, PAIRS(refused): with `hold`. If `hold` comes after, then
+        // Release. PAIRS(refused): with `hold`. If `hold` comes after, then
         // what was written before this heavy fence is seen by every thread
         // that sees the bit, and the others still make full fences. If it
         // came before, this sees the bit and says so.

@@ -1,8 +1,8 @@
 //! Rules about orderings outside the engine (whose barriers `sites` looks at):
 //! who orders something says with whom.
 //!
-//! 1. A non-relaxed access or fence stands below a comment that names its
-//!    partner: `PAIRS(edge)`, or "pairs with …".
+//! 1. A non-relaxed access or fence stands below a comment that names the edge whose
+//!    end it is, `PAIRS(edge): with …`, or says `UNPAIRED` and why.
 //! 2. An edge that the code of a crate claims is claimed at two places at least:
 //!    it has two ends.
 
@@ -41,13 +41,13 @@ fn partnerless(file: &Path, text: &str) -> Vec<Finding> {
     let lines: Vec<&str> = text.lines().collect();
     let names_partner = |line: usize| {
         let nearby = &lines[line.saturating_sub(NEAR + 1)..line];
-        nearby.iter().filter(|line| line.contains("//")).any(|line| line.to_lowercase().contains("pairs"))
+        let comments = nearby.iter().filter_map(|line| line.split_once("//"));
+        comments.into_iter().any(|(_, text)| text.contains("PAIRS(") || text.contains("UNPAIRED"))
     };
     let mut lonely: Vec<usize> =
         ordered_lines(text).into_iter().filter(|&line| !names_partner(line)).collect();
     lonely.dedup();
-    let says =
-        "a non-relaxed access or fence that names no partner: say PAIRS(edge), or \"pairs with\", above it";
+    let says = "a non-relaxed access or fence that names no edge: say above it PAIRS(edge): with …, or UNPAIRED and why";
     lonely.into_iter().map(|line| Finding::new(file, line, says)).collect()
 }
 
@@ -106,8 +106,9 @@ mod tests {
         assert_eq!(says("fn f() {\n    WORD.store(1, Release);\n}"), [(2, false)]);
         assert_eq!(
             says("fn f() {\n    // Release: pairs with the load in `g`.\n    WORD.store(1, Release);\n}"),
-            []
+            [(3, false)]
         );
+        assert_eq!(says("fn f() {\n    // SeqCst: UNPAIRED; it is timed.\n    fence(SeqCst);\n}"), []);
         assert_eq!(says("use core::sync::atomic::Ordering::{Acquire,\n    Release};"), []);
         assert_eq!(says("#[cfg(test)]\nmod tests { fn f() { WORD.store(1, Release); } }"), []);
         assert_eq!(says("fn f() { match order { Release => g(), _ => h() } }"), []);

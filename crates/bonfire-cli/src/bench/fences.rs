@@ -27,7 +27,7 @@ pub(super) fn light(bench: &mut Bench, rounds: usize) {
         ("light", Box::new(|| Some(section::<1>(bonfire::light)))),
         ("process::light", Box::new(|| Some(section::<0>(process::light)))),
         ("Lazy::light", Box::new(|| Some(section::<0>(|| LAZY.light())))),
-        // SeqCst: pairs with nothing; it is here to be timed.
+        // SeqCst: UNPAIRED; it is here to be timed.
         ("fence(SeqCst)", Box::new(|| Some(section::<0>(|| fence(SeqCst))))),
     ];
     bench.costs.extend(interleaved("reader section", None, rounds, variants));

@@ -81,7 +81,7 @@ impl Desk {
     fn work(&self) {
         for piece in 1.. {
             let asked = loop {
-                // Acquire: pairs with the release in `ask`, whose caller has read the
+                // Acquire. PAIRS(asked): with the release in `ask`, whose caller has read the
                 // time of the last piece, so that it may be overwritten.
                 match self.asked.load(Acquire) {
                     asked if asked >= piece => break asked,
@@ -102,7 +102,7 @@ impl Desk {
             let took = start.elapsed().as_nanos() as u64;
             let alone = self::switches() == switches;
             self.took_ns.store(if alone { took } else { INTERRUPTED }, Relaxed);
-            // Release: pairs with the acquire in `ask`, which then reads the time.
+            // Release. PAIRS(took): with the acquire in `ask`, which then reads the time.
             self.done.store(piece, Release);
         }
     }
@@ -111,13 +111,13 @@ impl Desk {
     /// was the victim's throughout, and how often that was called.
     fn ask(&self, meanwhile: impl Fn()) -> (Option<f64>, u64) {
         let piece = self.done.load(Relaxed) + 1;
-        // Release: pairs with the acquire in `work`.
+        // Release. PAIRS(asked): with the acquire in `work`.
         self.asked.store(piece, Release);
         while self.begun.load(Relaxed) < piece {
             std::hint::spin_loop();
         }
         let mut calls = 0;
-        // Acquire: pairs with the release in `work`, after the time was written.
+        // Acquire. PAIRS(took): with the release in `work`, after the time was written.
         while self.done.load(Acquire) < piece {
             meanwhile();
             calls += 1;

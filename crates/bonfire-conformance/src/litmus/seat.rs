@@ -180,7 +180,7 @@ impl<'a> Player<'a> {
 
     /// Says that this process is registered now.
     pub(super) fn announce(&self) {
-        // Release: pairs (registered) with the acquire below.
+        // Release. PAIRS(registered): with the acquire below.
         self.table.registered.store(self.table.first_round(), Release);
     }
 
@@ -188,7 +188,7 @@ impl<'a> Player<'a> {
     pub(super) fn wait_for_registration(&self, asleep: bool) {
         let patience = if asleep { 0 } else { PATIENCE };
         let mut spins = 0;
-        // Acquire: pairs (registered) with the release above.
+        // Acquire. PAIRS(registered): with the release above.
         while self.table.registered.load(Acquire) != self.table.first_round() {
             if self.world.arena().is_over() {
                 return;
@@ -214,7 +214,7 @@ impl<'a> Player<'a> {
         for (to, read) in seat.reads.iter().zip(reads) {
             to.store(read, Relaxed);
         }
-        // Release: pairs (done) with the judge, who must see what was read, and
+        // Release. PAIRS(done): with the judge, who must see what was read, and
         // this round's last values of the variables.
         seat.done.store(round, Release);
         true
@@ -243,7 +243,7 @@ impl<'a> Player<'a> {
     /// Announces this step, and waits until all others have.
     fn wait_for_all(&self, step: u64, patience: u32) -> bool {
         let seats = &self.table.seats[..self.litmus.shape.threads.len()];
-        // Release: pairs (meet) with the loads below in the other threads, which
+        // Release. PAIRS(meet): with the loads below in the other threads, which
         // must not run ahead of what this one did in the round before.
         seats[self.seat].met.store(step, Release);
         let mut spins = 0;
@@ -360,7 +360,7 @@ impl<'a> Player<'a> {
     /// SeqCst, or the simulated memory's.
     #[inline(always)]
     fn full_fence(&self) {
-        // SeqCst: pairs with whatever keeps the other thread's store waiting.
+        // SeqCst: UNPAIRED, but for what keeps the other thread's store waiting.
         self.memory.map_or_else(|| atomic::fence(SeqCst), |memory| memory.fence());
     }
 
@@ -394,7 +394,7 @@ impl<'a> Player<'a> {
                     register += 1;
                 }
                 Op::Fence => fence(self),
-                // SeqCst: pairs with the barrier that is judged.
+                // SeqCst: UNPAIRED here: with the barrier that is judged.
                 Op::FullFence => atomic::fence(SeqCst),
             }
         }
@@ -435,7 +435,7 @@ impl<'a> Player<'a> {
         let light = (0..self.litmus.shape.threads.len()).filter(|&seat| seat != self.seat);
         let mut count = 0;
         for seat in light {
-            // Acquire: pairs (done) with the light thread's release.
+            // Acquire. PAIRS(done): with the light thread's release.
             while self.table.seats[seat].done.load(Acquire) < round {
                 self.turns(1);
                 count += 1;
@@ -458,7 +458,7 @@ impl<'a> Player<'a> {
                 continue;
             }
             let mut spins = 0;
-            // Acquire: pairs (done) with the light thread's release.
+            // Acquire. PAIRS(done): with the light thread's release.
             while seat.done.load(Acquire) < round {
                 if self.world.arena().is_over() {
                     return None;

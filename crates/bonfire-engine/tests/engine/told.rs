@@ -79,6 +79,10 @@ mod checks {
             assert_eq!(asked(kernel), [1, 2, 3], "{}", Engine::<K>::DESIGN);
             assert_eq!(kernel.engine.mismatches(), 1 + call, "the registration, and each call");
         }
+        for (command, counted) in [(Command::Global, 302), (Command::GlobalExpedited, 303)] {
+            kernel.command(0, command).unwrap();
+            assert_eq!((kernel.pokes(), kernel.engine.mismatches()), (vec![1, 2, 3], counted));
+        }
     }
 
     pub(crate) fn a_cpu_that_came_online_is_asked_until_a_switch_says_what_it_runs<K: Spawn>() {
@@ -176,4 +180,23 @@ fn everywhere_is_misled_by_no_hook() {
     kernel.command(4, Command::PrivateExpedited).unwrap();
     assert_eq!((kernel.pokes(), kernel.engine.mismatches()), (vec![0, 1, 2, 3], 1));
     assert_eq!(asked(kernel), [1, 2, 3, 4]);
+}
+
+/// Whatever it calls: a registration is the first that a process makes.
+#[test]
+fn everywhere_finds_a_cpu_by_its_first_call_of_any_kind() {
+    use bonfire_engine::Everywhere;
+    for command in Command::ALL.into_iter().filter(|&command| {
+        !matches!(command, Command::Query | Command::GetRegistrations) && command.needs().is_none()
+    }) {
+        let (kernel, space) = (Small::<With<Everywhere>>::boot_without_hooks(), new_space());
+        for cpu in 0..5 {
+            kernel.runs(cpu, <With<Everywhere>>::spawn(kernel, space));
+        }
+        kernel.command(4, command).unwrap();
+        assert_eq!(kernel.engine.mismatches(), 1, "{command}");
+        kernel.command(0, Command::RegisterPrivateExpedited).unwrap();
+        kernel.forget();
+        assert_eq!(asked(kernel), [1, 2, 3, 4], "{command}");
+    }
 }

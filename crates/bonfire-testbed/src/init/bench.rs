@@ -3,6 +3,8 @@
 
 use crate::threads::{self, Running};
 use crate::{say, sys};
+use bonfire_abi::Command;
+use bonfire_testbed::calls;
 use bonfire_testbed::wire::{Event, Timing};
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -14,15 +16,14 @@ const FEWEST: usize = 100;
 const LONGEST_NS: u64 = 2_000_000_000;
 /// Each in a process of its own.
 const REGISTRATIONS: usize = 50;
-const MEMBARRIER: u64 = 324;
-const PRIVATE_EXPEDITED: u64 = 8;
-const REGISTER_PRIVATE_EXPEDITED: u64 = 16;
+const PRIVATE_EXPEDITED: u64 = Command::PrivateExpedited as u64;
+const REGISTER_PRIVATE_EXPEDITED: u64 = Command::RegisterPrivateExpedited as u64;
 
 /// Times everything, and reports.
 pub(crate) fn run() {
     let cpus = sys::affinity().count_ones();
     sys::stay_on(0);
-    sys::in_a_process(|| time("QUERY", || sys::call3(MEMBARRIER, 0, 0, 0)));
+    sys::in_a_process(|| time("QUERY", || sys::call3(calls::MEMBARRIER, Command::Query as u64, 0, 0)));
     for (name, targets) in
         [("PRIVATE_EXPEDITED/0", 0), ("PRIVATE_EXPEDITED/1", 1), ("PRIVATE_EXPEDITED/3", 3)]
     {
@@ -37,16 +38,16 @@ pub(crate) fn run() {
 fn private_expedited(name: &'static str, targets: u32) {
     let words = [const { AtomicU32::new(0) }; 4];
     let _sleeper = threads::start(&words[0], sleeper, 0);
-    sys::call3(MEMBARRIER, REGISTER_PRIVATE_EXPEDITED, 0, 0);
+    sys::call3(calls::MEMBARRIER, REGISTER_PRIVATE_EXPEDITED, 0, 0);
     let mut spinners: [Option<Running>; 3] = [const { None }; 3];
     for (index, cpu) in (1..=targets).enumerate() {
         spinners[index] = threads::start(&words[index + 1], spinner, cpu.into());
     }
-    // Acquire: pairs with the release in `spinner`.
+    // Acquire. PAIRS(spins): with the release in `spinner`.
     while SPINNING.load(Acquire) < targets {
         sys::sleep_ns(1_000_000);
     }
-    time(name, || sys::call3(MEMBARRIER, PRIVATE_EXPEDITED, 0, 0));
+    time(name, || sys::call3(calls::MEMBARRIER, PRIVATE_EXPEDITED, 0, 0));
     // All threads end with the process, or the sleeper would be waited for.
     sys::exit(0);
 }
@@ -56,7 +57,7 @@ static NEVER: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn spinner(cpu: u64) -> ! {
     sys::stay_on(cpu as u32);
-    // Release: pairs with the acquire in `private_expedited`.
+    // Release. PAIRS(spins): with the acquire in `private_expedited`.
     SPINNING.fetch_add(1, Release);
     loop {
         core::hint::spin_loop();
@@ -79,7 +80,7 @@ fn registration() {
             let word = AtomicU32::new(0);
             let _sleeper = threads::start(&word, sleeper, 0);
             sys::sleep_ns(1_000_000);
-            let took = ticks_of(|| sys::call3(MEMBARRIER, REGISTER_PRIVATE_EXPEDITED, 0, 0));
+            let took = ticks_of(|| sys::call3(calls::MEMBARRIER, REGISTER_PRIVATE_EXPEDITED, 0, 0));
             ticks.store(u32::try_from(took).unwrap_or(u32::MAX), Relaxed);
             sys::exit(0);
         });

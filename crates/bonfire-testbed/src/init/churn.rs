@@ -2,10 +2,10 @@
 
 use crate::{sys, threads};
 use bonfire_abi::Command;
+use bonfire_testbed::calls;
 use core::sync::atomic::AtomicU32;
 
 const FAMILIES: u64 = 200;
-const MEMBARRIER: u64 = 324;
 
 /// Starts one family after the other, and kills each after a while.
 pub(crate) fn run() {
@@ -57,5 +57,5 @@ extern "C" fn mortal(_: u64) -> ! {
 }
 
 fn issue(command: Command) {
-    sys::call3(MEMBARRIER, command as u64, 0, 0);
+    sys::call3(calls::MEMBARRIER, command as u64, 0, 0);
 }

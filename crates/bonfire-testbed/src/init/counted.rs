@@ -9,7 +9,7 @@
 //! kernel's ledger says what it must be.
 
 use crate::threads::{self, Running};
-use crate::{Arguments, say, sys};
+use crate::{Arguments, forgotten, say, sys};
 use bonfire_abi::{Command, FLAG_CPU};
 use bonfire_engine::{Design, Site};
 use bonfire_testbed::wire::{Count, Event};
@@ -19,13 +19,12 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Calls in a scene.
-const CALLS: u64 = 100;
-const MEMBARRIER: u64 = 324;
+pub(crate) const CALLS: u64 = 100;
 
 /// The caller's CPU, that of its other thread (or of the registered process),
 /// that of a stranger, and one where nobody runs.
-const CALLER: u32 = 0;
-const TARGET: u32 = 1;
+pub(crate) const CALLER: u32 = 0;
+pub(crate) const TARGET: u32 = 1;
 const STRANGER: u32 = 2;
 const NOBODY: u32 = 3;
 
@@ -37,6 +36,7 @@ pub(crate) fn run(arguments: &Arguments) {
     if cpus > TARGET {
         SCENES.iter().for_each(|scene| scene.play(variant, cpus));
         stir(cpus);
+        forgotten::run(arguments);
     }
     ledger(cpus);
     // Where this thread ran does not matter to what comes next.
@@ -204,7 +204,7 @@ impl Scene {
         let mut before = [0; 16];
         before.iter_mut().zip(self.owes).for_each(|(place, owe)| *place = counts(owe));
         for _ in 0..CALLS {
-            sys::call3(MEMBARRIER, self.command as u64, self.flags.into(), TARGET.into());
+            sys::call3(calls::MEMBARRIER, self.command as u64, self.flags.into(), TARGET.into());
         }
         for (owe, before) in self.owes.iter().zip(before).filter(|(owe, _)| owe.0 < cpus) {
             let Often { least, most } = (owe.2)(variant);
@@ -229,7 +229,7 @@ fn occupy(cpu: u32, registers: bool) -> isize {
         if registers {
             issue(Command::RegisterGlobalExpedited);
         }
-        // Release: pairs with the acquire in `wait_until`.
+        // Release. PAIRS(there): with the acquire in `wait_until`.
         word.store(1, Release);
         spin();
     }
@@ -237,11 +237,11 @@ fn occupy(cpu: u32, registers: bool) -> isize {
     child
 }
 
-static SPINNING: AtomicU32 = AtomicU32::new(0);
+pub(crate) static SPINNING: AtomicU32 = AtomicU32::new(0);
 
-extern "C" fn spin_on(cpu: u64) -> ! {
+pub(crate) extern "C" fn spin_on(cpu: u64) -> ! {
     sys::stay_on(cpu as u32);
-    // Release: pairs with the acquire in `wait_until`.
+    // Release. PAIRS(there): with the acquire in `wait_until`.
     SPINNING.fetch_add(1, Release);
     spin()
 }
@@ -252,8 +252,8 @@ fn spin() -> ! {
     }
 }
 
-fn wait_until(word: &AtomicU32, value: u32) {
-    // Acquire: pairs with the releases in `occupy` and `spin_on`.
+pub(crate) fn wait_until(word: &AtomicU32, value: u32) {
+    // Acquire. PAIRS(there): with the releases in `occupy` and `spin_on`.
     while word.load(Acquire) < value {
         sys::sleep_ns(100_000);
     }
@@ -265,8 +265,8 @@ fn shared_word() -> Option<&'static AtomicU32> {
     Some(unsafe { &*page.cast() })
 }
 
-fn issue(command: Command) {
-    sys::call3(MEMBARRIER, command as u64, 0, 0);
+pub(crate) fn issue(command: Command) {
+    sys::call3(calls::MEMBARRIER, command as u64, 0, 0);
 }
 
 /// Turns in each part of the stirring.
@@ -373,13 +373,13 @@ fn settled(cpu: u32, site: Site) -> Option<[u64; 3]> {
 
 /// What the kernel counted: done, and owed at the least and the most. `None` on
 /// another kernel.
-fn counts(cpu: u32, site: Site) -> Option<[u64; 3]> {
+pub(crate) fn counts(cpu: u32, site: Site) -> Option<[u64; 3]> {
     let mut numbers = [0u64; 3];
     let result = sys::call3(calls::COUNTS, cpu.into(), site as u64, (&raw mut numbers) as u64);
     (result == 0).then_some(numbers)
 }
 
-fn report(name: core::fmt::Arguments, counted: u64, least: u64, most: u64) {
+pub(crate) fn report(name: core::fmt::Arguments, counted: u64, least: u64, most: u64) {
     let mut line = Line::new();
     let _ = line.write_fmt(name);
     say(Event::Counted(Count { name: line.text(), counted, least, most }));

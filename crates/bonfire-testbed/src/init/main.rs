@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `suite [filter=TEXT] [hunt] [budget=MS] [seed=N]` | the cases, each reported on the serial line |
 //! | `counted` | counts barriers and interrupts per CPU, and compares with what was owed |
+//! | `forgotten [forget=HOOK]` | the part of it that is about hooks that the kernel forgets |
 //! | `bench` | times the call, here or on Linux |
 //! | `churn` | starts processes and kills them at any moment |
 //! | `fault`, `loop`, `exhaust` | misbehaves, so that the host's watchdog has something to see |
@@ -18,6 +19,7 @@
 mod bench;
 mod churn;
 mod counted;
+mod forgotten;
 mod rseq;
 #[path = "../kernel/runtime.rs"]
 mod runtime;
@@ -52,8 +54,13 @@ extern "C" fn main(stack: *const u64) -> ! {
             if arguments.has("counted") {
                 counted::run(&arguments);
             }
+            if arguments.has("forgotten") {
+                forgotten::run(&arguments);
+            }
         }
         "counted" => counted::run(&arguments),
+        "forgotten" => forgotten::run(&arguments),
+        forgotten::IMAGE => forgotten::go_on(&arguments),
         "bench" => bench::run(),
         "churn" => churn::run(),
         "fault" => fault(),

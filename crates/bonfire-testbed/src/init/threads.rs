@@ -27,7 +27,7 @@ pub(crate) fn start(word: &AtomicU32, body: extern "C" fn(u64) -> !, argument: u
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        // Acquire: PAIRS(end) with the kernel's clearing of the word.
+        // Acquire. PAIRS(end): with the kernel's clearing of the word.
         while self.word.load(Acquire) != 0 {
             sys::sleep_while(self.word, 1, None);
         }
@@ -72,12 +72,12 @@ static FREE: Free = Free { taken: AtomicBool::new(false), first: AtomicU64::new(
 
 impl Free {
     fn with<R>(&self, f: impl FnOnce(&AtomicU64) -> R) -> R {
-        // Acquire: PAIRS(stacks) with the Release below.
+        // Acquire. PAIRS(stacks): with the Release below.
         while self.taken.swap(true, Acquire) {
             core::hint::spin_loop();
         }
         let result = f(&self.first);
-        // Release: PAIRS(stacks) with the Acquire above.
+        // Release. PAIRS(stacks): with the Acquire above.
         self.taken.store(false, Release);
         result
     }

@@ -5,7 +5,7 @@ use crate::{rseq, sys};
 use bonfire_conformance::{
     Arena, CodePage, Ending, Fetch, Page, Restartable, RseqArea, Start, Subject, Task, World, enter,
 };
-use bonfire_testbed::Line;
+use bonfire_testbed::{Line, calls};
 use core::fmt::Write;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -35,12 +35,12 @@ struct Alone {
 
 impl Alone {
     fn with<R>(&self, f: impl FnOnce(&CodePage) -> R) -> R {
-        // Acquire: PAIRS(code) with the Release below.
+        // Acquire. PAIRS(code): with the Release below.
         while self.taken.swap(true, Acquire) {
             sys::yield_now();
         }
         let result = f(&self.code);
-        // Release: PAIRS(code) with the Acquire above.
+        // Release. PAIRS(code): with the Acquire above.
         self.taken.store(false, Release);
         result
     }
@@ -236,11 +236,11 @@ impl World for Inside<'_> {
     }
 
     fn call(&self, [command, flags, cpu]: [u64; 3]) -> isize {
-        sys::call3(324, command, flags, cpu)
+        sys::call3(calls::MEMBARRIER, command, flags, cpu)
     }
 
     fn ordinary_call(&self) {
-        sys::call3(39, 0, 0, 0);
+        sys::call3(calls::GETPID, 0, 0, 0);
     }
 
     fn start(&self, how: Start, tasks: &[Task]) -> Ending {

@@ -38,7 +38,7 @@ impl<T> Lock<T> {
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         let interrupts = arch::enabled();
         arch::set_enabled(false);
-        // Acquire: PAIRS(lock) with the Release in the last holder's drop.
+        // Acquire. PAIRS(lock): with the Release in the last holder's drop.
         while self.taken.swap(true, Acquire) {
             while self.taken.load(Relaxed) {
                 arch::relax();
@@ -50,7 +50,7 @@ impl<T> Lock<T> {
 
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
-        // Release: PAIRS(lock) with the Acquire of the next holder.
+        // Release. PAIRS(lock): with the Acquire of the next holder.
         self.lock.taken.store(false, Release);
         if self.interrupts {
             arch::set_enabled(true);

@@ -52,8 +52,7 @@ extern "C" fn boot_cpu(start_info: u64) -> ! {
     if let Err(missing) = frames::init(start.free_memory) {
         fail(Exit::TooLittleMemory, format_args!("too little memory: {} KiB are missing", missing >> 10));
     }
-    membarrier::choose(options.variant);
-    membarrier::set_faults(options.deleted(), options.drops_pokes);
+    membarrier::init(&options);
     bring_up(cpus);
     say!("kernel: {cpus} CPUs, design {}", options.variant);
     if process::start_init(&options.arguments()).is_err() {

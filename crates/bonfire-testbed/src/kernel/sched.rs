@@ -197,7 +197,7 @@ pub(crate) fn with_run_queue<R>(cpu: usize, f: impl FnOnce() -> R) -> R {
 fn finish_switch() {
     let left = CPUS[arch::cpu_index()].left.lock().take();
     let Some((last, after)) = left else { return };
-    // Release: PAIRS(on_cpu) with the Acquire in `make_ready`: who sees it
+    // Release. PAIRS(on_cpu): with the Acquire in `make_ready`: who sees it
     // clear sees the registers saved.
     last.on_cpu.store(false, Release);
     if after == After::Ready {
@@ -237,7 +237,7 @@ fn next_thread(cpu: usize) -> Option<Arc<Thread>> {
 /// Puts a thread that is leaving its CPU, or has left it, into a queue, and has
 /// that queue looked at.
 pub(crate) fn make_ready(thread: Arc<Thread>) {
-    // Acquire: PAIRS(on_cpu) with the Release in `finish_switch`.
+    // Acquire. PAIRS(on_cpu): with the Release in `finish_switch`.
     while thread.on_cpu.load(Acquire) {
         arch::relax();
     }
@@ -393,6 +393,9 @@ fn stay_offline(cpu: usize) {
 }
 
 fn come_online(cpu: usize) {
-    membarrier::online(cpu);
+    // A CPU that was online before still has page tables loaded.
+    let active = CPUS[cpu].active.lock();
+    with_current(|idle| membarrier::online(cpu, Occupant::new(None, idle, active.as_ref())));
+    drop(active);
     ONLINE.fetch_or(1 << cpu, Relaxed);
 }

@@ -103,42 +103,44 @@ fn dispatch(thread: &Thread, frame: &mut TrapFrame) -> Option<Answer> {
     let [a, b, c, d, _, _] = arguments;
     let space = thread.own_space();
     Some(match frame.rax {
-        1 => write(thread, a, b, c),
-        9 => mmap(thread, arguments),
-        24 => yield_now(),
-        35 => sleep(thread, a),
-        39 => Ok(owner(thread).id.into()),
-        56 => clone(thread, frame, arguments),
-        57 => fork(thread, Spawn::Fork, frame, 0),
-        58 => fork(thread, Spawn::Vfork, frame, 0),
-        59 => match execve(thread, frame, b) {
+        calls::WRITE => write(thread, a, b, c),
+        calls::MMAP => mmap(thread, arguments),
+        calls::SCHED_YIELD => yield_now(),
+        calls::NANOSLEEP => sleep(thread, a),
+        calls::GETPID => Ok(owner(thread).id.into()),
+        calls::CLONE => clone(thread, frame, arguments),
+        calls::FORK => fork(thread, Spawn::Fork, frame, 0),
+        calls::VFORK => fork(thread, Spawn::Vfork, frame, 0),
+        calls::EXECVE => match execve(thread, frame, b) {
             Ok(()) => return None,
             Err(error) => Err(error),
         },
-        60 => process::exit_thread(thread, status(a)),
-        61 => wait4(thread, a, b, c),
-        62 => kill_process(a, b),
-        77 => memory_files::set_length(a, b).map(|()| 0).map_err(|_| EINVAL),
-        109 => set_group(thread, a, b),
-        169 => crate::power_off(0),
-        186 => Ok(thread.id.into()),
-        202 => futex(thread, arguments),
-        203 => set_affinity(thread, a, b, c),
-        204 => get_affinity(thread, b, c),
-        228 => clock(thread, b),
-        231 => {
+        calls::EXIT => process::exit_thread(thread, status(a)),
+        calls::WAIT4 => wait4(thread, a, b, c),
+        calls::KILL => kill_process(a, b),
+        calls::FTRUNCATE => memory_files::set_length(a, b).map(|()| 0).map_err(|_| EINVAL),
+        calls::SETPGID => set_group(thread, a, b),
+        calls::REBOOT => crate::power_off(0),
+        calls::GETTID => Ok(thread.id.into()),
+        calls::FUTEX => futex(thread, arguments),
+        calls::SCHED_SETAFFINITY => set_affinity(thread, a, b, c),
+        calls::SCHED_GETAFFINITY => get_affinity(thread, b, c),
+        calls::CLOCK_GETTIME => clock(thread, b),
+        calls::EXIT_GROUP => {
             owner(thread).kill(status(a));
             process::exit_thread(thread, status(a))
         }
-        309 => getcpu(thread, a),
-        319 => Ok(memory_files::create()),
-        324 => membarrier::membarrier(thread, space, Call::from_registers(a, b, c))
+        calls::GETCPU => getcpu(thread, a),
+        calls::MEMFD_CREATE => Ok(memory_files::create()),
+        calls::MEMBARRIER => membarrier::membarrier(thread, space, Call::from_registers(a, b, c))
             .map(u64::from)
             .map_err(|refused| -(Error::from(refused).errno() as isize)),
-        334 => register_rseq(thread, a, b, c, d),
+        calls::RSEQ => register_rseq(thread, a, b, c, d),
         calls::COUNTS => counts(thread, a, b, c),
         calls::SET_ONLINE => set_online(a, b),
         calls::BORROW => borrowers::start(space, a, b, c).map_err(|_| EINVAL),
+        calls::STAY => borrowers::stay(space, a, b).map_err(|_| EINVAL),
+        calls::MISMATCHES => Ok(membarrier::mismatches()),
         _ => Err(ENOSYS),
     })
 }

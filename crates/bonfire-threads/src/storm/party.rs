@@ -195,7 +195,7 @@ impl Party {
                 break;
             }
             house.doors[door].try_many(self);
-            // Acquire: pairs with the release of who published.
+            // Acquire. PAIRS(code): with the release in `publish`.
             let published = house.published.load(Acquire);
             self.check(user.execute() >= published, Event::StaleCode);
             let begun = user.begin_section();
@@ -282,7 +282,7 @@ impl House {
     fn publish<K: OnThreads>(&self, user: &User<K>, number: u32, barrier: impl FnOnce()) {
         user.patch(number);
         barrier();
-        // Release: pairs with the acquire of the light side.
+        // Release. PAIRS(code): with the acquire of the light side.
         self.published.store(number, Release);
     }
 
@@ -310,11 +310,11 @@ impl Door {
             self.cold.store(turn);
             self.light.0.store(1, Relaxed);
             light_fence();
-            // Acquire: pairs with the release of the heavy side, who has left.
+            // Acquire. PAIRS(left): with the release of the heavy side, which has left.
             if self.heavy.0.load(Acquire) == 0 {
                 self.enter(party, 0);
             }
-            // Release: pairs with the acquire of the heavy side, who sees nobody inside.
+            // Release. PAIRS(empty): with the acquire of the heavy side, which sees nobody inside.
             self.light.0.store(0, Release);
         }
     }
@@ -322,11 +322,11 @@ impl Door {
     fn try_heavily(&self, party: &Party, barrier: impl FnOnce()) {
         self.heavy.0.store(1, Relaxed);
         barrier();
-        // Acquire: pairs with the release of the light side.
+        // Acquire. PAIRS(empty): with the release of the light side.
         if self.light.0.load(Acquire) == 0 {
             self.enter(party, DWELL);
         }
-        // Release: pairs with the acquire of the light side.
+        // Release. PAIRS(left): with the acquire of the light side.
         self.heavy.0.store(0, Release);
     }
 

@@ -88,7 +88,7 @@ variants! {
 static CHOSEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Chooses the variant, before the first CPU is online.
-pub(crate) fn choose(variant: Variant) {
+pub(super) fn choose(variant: Variant) {
     CHOSEN.store(variant.number(), Relaxed);
 }
 
@@ -98,13 +98,14 @@ pub(super) fn chosen() -> Variant {
 }
 
 /// The chosen engine.
-pub(super) fn design() -> &'static dyn Hooks {
+pub(super) fn engine() -> &'static dyn Hooks {
     VARIANTS[CHOSEN.load(Relaxed)]
 }
 
 /// The engine's face without its types.
 pub(super) trait Hooks: Sync {
     fn membarrier(&self, space: &Space, thread: &Thread, users: Users, call: Call) -> Result<u32, Refused>;
+    fn mismatches(&self) -> u64;
     fn fork(&self, parent: &Space, child: &Space);
     fn switch(&self, cpu: Cpu, from: Occupant, to: Occupant);
     fn exit(&self, cpu: Cpu, space: &Space, thread: &Thread);
@@ -131,6 +132,10 @@ fn hooked<K: OneOfSeveral>(cpu: Cpu, hook: impl FnOnce(&'static Engine<K>)) {
 impl<K: OneOfSeveral> Hooks for Chosen<K> {
     fn membarrier(&self, space: &Space, thread: &Thread, users: Users, call: Call) -> Result<u32, Refused> {
         K::engine().membarrier(task::<K>(space, thread), users, call)
+    }
+
+    fn mismatches(&self) -> u64 {
+        K::engine().mismatches()
     }
 
     fn fork(&self, parent: &Space, child: &Space) {
@@ -166,11 +171,7 @@ impl<K: OneOfSeveral> Hooks for Chosen<K> {
     }
 
     fn online(&self, cpu: Cpu) {
-        hooked::<K>(cpu, |engine| {
-            engine.online(cpu).expect("boot looked at the number of CPUs");
-            // Or this CPU would be asked by everybody, until it first ran a thread.
-            engine.switch(cpu, bonfire_engine::Occupant::Kernel, bonfire_engine::Occupant::Kernel);
-        });
+        hooked::<K>(cpu, |engine| engine.online(cpu).expect("boot looked at the number of CPUs"));
     }
 
     fn offline(&self, cpu: Cpu) {

@@ -50,7 +50,7 @@ impl<const LATE: bool> Machine for Testbed<LATE> {
 
     fn fence(&self, site: Site) {
         if counts(site) {
-            // SeqCst: the engine says at the site what it pairs with.
+            // SeqCst: UNPAIRED here; the engine says at the site what it pairs with.
             fence(SeqCst);
         }
     }
@@ -124,7 +124,7 @@ static DELETED: AtomicU64 = AtomicU64::new(0);
 static POKE_DROPPED: AtomicBool = AtomicBool::new(false);
 
 /// Plants faults, before the other CPUs start.
-pub(crate) fn set_faults(deleted: impl Iterator<Item = Site>, poke_dropped: bool) {
+pub(super) fn set_faults(deleted: impl Iterator<Item = Site>, poke_dropped: bool) {
     DELETED.store(deleted.fold(0, |bits, site| bits | 1 << site as u64), Relaxed);
     POKE_DROPPED.store(poke_dropped, Relaxed);
 }

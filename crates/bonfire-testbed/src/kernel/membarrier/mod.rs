@@ -4,7 +4,8 @@
 //! engine asks of a kernel: one engine in a static, a word or two in every
 //! address space and thread, the hooks where Linux has its barriers, and the
 //! system call. A kernel with one design would stop there; this one picks among
-//! all of them at boot, in [`designs`].
+//! all of them at boot, in [`designs`], and can be told to forget hooks
+//! ([`forgetful`]).
 //!
 //! Every hook also notes in [`owed`] what barriers it owes, from the rules and
 //! not from the engine, so that the counts can be compared: an emulator delivers
@@ -12,11 +13,12 @@
 //! see most of the barriers that are missing. The counts can.
 
 mod designs;
+mod forgetful;
 mod machine;
 mod owed;
 
-pub(crate) use designs::{PerSpace, PerThread, choose};
-pub(crate) use machine::{count, set_faults};
+pub(crate) use designs::{PerSpace, PerThread};
+pub(crate) use machine::count;
 pub(crate) use owed::owed;
 
 use crate::arch;
@@ -28,8 +30,10 @@ use alloc::vec::Vec;
 use bonfire_abi::{Call, Cpu};
 use bonfire_engine::core_sync::Return;
 use bonfire_engine::{Refused, Users};
+use bonfire_testbed::Options;
 use core::sync::atomic::Ordering::Relaxed;
-use designs::design;
+use designs::Hooks;
+use forgetful::Forgetful;
 
 /// What occupies a CPU; the engine's type of this name says more.
 #[derive(Clone, Copy)]
@@ -67,13 +71,26 @@ impl<'a> Occupant<'a> {
     }
 }
 
+/// Chooses the engine, and plants the faults that were asked for: before the
+/// first CPU is online.
+pub(crate) fn init(options: &Options) {
+    designs::choose(options.variant);
+    machine::set_faults(options.deleted(), options.drops_pokes);
+    forgetful::forget(options.forgotten);
+}
+
+/// The engine, as the hooks below see it.
+fn engine() -> &'static dyn Hooks {
+    if forgetful::is_forgetful() { &Forgetful } else { designs::engine() }
+}
+
 /// The system call. Interrupts are on: it may have to wait for other CPUs.
 pub(crate) fn membarrier(thread: &Thread, space: &Space, call: Call) -> Result<u32, Refused> {
     // Only a thread that is in a space can bring another one in, so if it is
     // alone it stays alone while it asks.
     let users = if space.membarrier.users.load(Relaxed) == 1 { Users::Sole } else { Users::Several };
     let registers = owed::begin(space, call);
-    let result = design().membarrier(space, thread, users, call);
+    let result = engine().membarrier(space, thread, users, call);
     owed::end(space, call, result, registers);
     result
 }
@@ -106,64 +123,71 @@ fn for_each_member(mut visit: impl FnMut(&Space, &Thread)) {
 
 /// A fork made `child` from `parent`.
 pub(crate) fn forked(parent: &Space, child: &Space) {
-    owed::forked(parent, child, || design().fork(parent, child));
+    owed::forked(parent, child, || engine().fork(parent, child));
 }
 
 /// The CPU is about to switch. Linux: around the store to `rq->curr`.
 pub(crate) fn switch(cpu: usize, from: Occupant, to: Occupant) {
     owed::switch(cpu, from, to);
-    design().switch(number(cpu), from, to);
+    engine().switch(number(cpu), from, to);
 }
 
 /// The thread is about to leave its space. Linux: `exit_mm`.
 pub(crate) fn exit(cpu: usize, space: &Space, thread: &Thread) {
     owed::exit(cpu, Occupant::User(space, thread), space);
-    design().exit(number(cpu), space, thread);
+    engine().exit(number(cpu), space, thread);
 }
 
 /// The thread is about to go from one space to a new one. Linux: `exec_mmap`.
 pub(crate) fn exec(cpu: usize, old: &Space, new: &Space, thread: &Thread) {
     owed::exec(cpu, Occupant::User(old, thread), Occupant::User(new, thread));
-    design().exec(number(cpu), old, new, thread);
+    engine().exec(number(cpu), old, new, thread);
 }
 
 /// A kernel thread, on the page tables of `space` by now, is about to use it.
 /// Linux: `kthread_use_mm`.
 pub(crate) fn use_mm(cpu: usize, from: Occupant, space: &Space, thread: &Thread) {
     owed::use_mm(cpu, from, Occupant::User(space, thread));
-    design().use_mm(number(cpu), from, space, thread);
+    engine().use_mm(number(cpu), from, space, thread);
 }
 
 /// A kernel thread is about to give its space back. Linux: `kthread_unuse_mm`.
 pub(crate) fn unuse_mm(cpu: usize, space: &Space, thread: &Thread) {
     owed::unuse_mm(cpu, Occupant::User(space, thread), space);
-    design().unuse_mm(number(cpu), space, thread);
+    engine().unuse_mm(number(cpu), space, thread);
 }
 
 /// A poke arrived on this CPU.
 pub(crate) fn poked() {
     let cpu = arch::cpu_index();
     owed::poked(cpu);
-    design().handle_poke(number(cpu));
+    engine().handle_poke(number(cpu));
 }
 
 /// This CPU is about to return to ring 3, for good this time: interrupts are off.
 pub(crate) fn before_user(way: Return) {
     let cpu = arch::cpu_index();
     owed::before_user(cpu, way);
-    design().before_user(number(cpu), way);
+    engine().before_user(number(cpu), way);
 }
 
-/// This CPU comes online.
-pub(crate) fn online(cpu: usize) {
-    owed::online(cpu);
-    design().online(number(cpu));
+/// This CPU comes online, occupied by its idle thread.
+pub(crate) fn online(cpu: usize, idle: Occupant) {
+    owed::online(cpu, idle);
+    engine().online(number(cpu));
+    // Or this CPU would be asked by everybody, until it first ran a thread.
+    engine().switch(number(cpu), idle, idle);
 }
 
 /// This CPU goes offline.
 pub(crate) fn offline(cpu: usize) {
     owed::offline(cpu);
-    design().offline(number(cpu));
+    engine().offline(number(cpu));
+}
+
+/// How often the engine found that the hooks above had not told it the truth.
+pub(crate) fn mismatches() -> u64 {
+    engine().mismatches()
 }
 
 fn number(cpu: usize) -> Cpu {

@@ -177,16 +177,16 @@ pub(super) fn poked(cpu: usize) {
     owe_sync(cpu, Site::IpiCoreSync, Is::Perhaps);
 }
 
-pub(super) fn online(cpu: usize) {
+pub(super) fn online(cpu: usize, idle: Occupant) {
     owe(cpu, Site::IpiMb, Is::Yes);
     if chosen().design == Design::Everywhere {
         // No switch will see to a serialisation that nobody asked of this CPU.
-        owe(cpu, Site::IpiCoreSync, Is::Yes);
-    } else {
-        // The first hook of a CPU of which nothing is known.
-        owe(cpu, Site::Untold, Is::Yes);
-        owe(cpu, Site::Untold, Is::Yes);
+        return owe(cpu, Site::IpiCoreSync, Is::Yes);
     }
+    // The first hook of a CPU of which nothing is known: as if idle came from nowhere.
+    owe(cpu, Site::Untold, Is::Yes);
+    change(cpu, Occupant::Kernel, idle, Site::SchedBefore, Site::MmDrop);
+    owe(cpu, Site::Untold, Is::Yes);
 }
 
 pub(super) fn offline(cpu: usize) {
