@@ -101,6 +101,7 @@ macro_rules! fence_between {
 
         #[inline(always)]
         fn light_load(self) -> core::sync::atomic::Ordering {
+            // UNPAIRED here: the caller's load says with whose store.
             core::sync::atomic::Ordering::Acquire
         }
 

@@ -247,6 +247,7 @@ impl<'a> Player<'a> {
         // must not run ahead of what this one did in the round before.
         seats[self.seat].met.store(step, Release);
         let mut spins = 0;
+        // Acquire. PAIRS(meet): with the stores of the other threads.
         while seats.iter().any(|seat| seat.met.load(Acquire) < step) {
             if self.world.arena().is_over() {
                 return false;

@@ -54,7 +54,7 @@ pub(super) fn full_fence() -> f64 {
     each(1_000, || {
         // Or the compiler would make one of many.
         black_box(&word).store(1, Relaxed);
-        // SeqCst: pairs with nothing; it is here to be timed.
+        // SeqCst: UNPAIRED; it is here to be timed.
         fence(SeqCst);
     })
 }
