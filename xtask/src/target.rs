@@ -88,7 +88,7 @@ impl Program {
     }
 }
 
-/// Who compiles, and whether the standard library comes with it.
+/// Which compiler, and whether the standard library comes with it.
 #[derive(clap::Args, Debug, Default)]
 pub(crate) struct Toolchain {
     /// The toolchain of rustup to build with, in place of the one that runs

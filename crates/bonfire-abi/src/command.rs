@@ -245,7 +245,9 @@ impl FromIterator<Command> for Commands {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
+    use std::format;
 
     #[test]
     fn a_command_is_its_number_and_no_other_number_is_a_command() {
@@ -275,5 +277,34 @@ mod tests {
             assert_eq!(registration.registers(), Some(flavour));
         }
         assert_eq!(Command::GlobalExpedited.needs(), None);
+    }
+
+    #[test]
+    fn a_private_barrier_needs_its_flavour_and_nothing_else_needs_one() {
+        let needed: [(Command, Flavour); 3] = [
+            (Command::PrivateExpedited, Flavour::Private),
+            (Command::SyncCore, Flavour::SyncCore),
+            (Command::Rseq, Flavour::Rseq),
+        ];
+        for command in Command::ALL {
+            let flavour = needed.iter().find(|(needs, _)| *needs == command).map(|&(_, flavour)| flavour);
+            assert_eq!(command.needs(), flavour, "{command}");
+        }
+    }
+
+    #[test]
+    fn a_command_displays_as_its_field_s_name() {
+        assert_eq!(format!("{:>10}|", Command::SyncCore), " SYNC_CORE|");
+        for command in Command::ALL {
+            let named = Command::ALL.into_iter().filter(|other| other.name() == command.name()).count();
+            assert_eq!((named, format!("{command}").as_str()), (1, command.name()));
+        }
+    }
+
+    #[test]
+    fn a_set_has_what_was_put_in_however_often() {
+        let set = Commands::NONE.with(Command::Rseq).with(Command::Rseq);
+        let held = Command::ALL.into_iter().filter(|&command| set.contains(command));
+        assert!(held.eq([Command::Query, Command::Rseq]));
     }
 }

@@ -101,7 +101,18 @@ impl core::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn an_error_says_its_cause_and_what_to_do() {
+        assert!(Error::NotRegistered.to_string().contains("issue its REGISTER command first"));
+        assert!(Error::InvalidArgument.to_string().contains("ask QUERY"));
+        assert!(Error::NotSupported.to_string().contains("a filter hides it"));
+        assert!(Error::OutOfMemory.to_string().contains("try again"));
+        assert!(Error::Other(5).to_string().contains("error number 5"));
+    }
 
     #[test]
     fn a_cause_survives_the_way_through_a_register() {

@@ -67,4 +67,12 @@ mod tests {
         assert_eq!(reported(&[Flavour::Global]), 0x4);
         assert_eq!(reported(&Flavour::ALL), 0x154);
     }
+
+    #[test]
+    fn a_set_has_what_was_put_in_however_often() {
+        for flavour in Flavour::ALL {
+            let set = Registrations::NONE.with(flavour).with(flavour);
+            assert!(Flavour::ALL.into_iter().filter(|&other| set.contains(other)).eq([flavour]));
+        }
+    }
 }

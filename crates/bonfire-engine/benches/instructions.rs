@@ -151,7 +151,7 @@ const COUNTED: [Counted; 14] = [
         (0..CALLS).for_each(|_| counted_before_user(black_box(&engine), cpu_0()));
     }),
     ("QUERY", Some(36), || calls(&Two::<With<Running>>::new(), Command::Query)),
-    ("PRIVATE_EXPEDITED, no target, Running", Some(86), || {
+    ("PRIVATE_EXPEDITED, no target, Running", Some(81), || {
         calls(&registered::<With<Running>>(), Command::PrivateExpedited);
     }),
     ("PRIVATE_EXPEDITED, no target, Mask", None, || {

@@ -288,6 +288,20 @@ mod tests {
         }
     }
 
+    /// Rows are made of one another, and what is said of one must not be left to
+    /// be said of the next.
+    #[test]
+    fn each_row_says_its_own() {
+        let distinct = |said: fn(&Row) -> &'static str| {
+            let rows = TABLE.iter().chain([&X86_IRET_ONLY]);
+            rows.map(said).collect::<std::collections::BTreeSet<_>>().len()
+        };
+        assert_eq!(distinct(|row| row.name), 12);
+        assert_eq!(distinct(|row| row.cites), 11, "x86 has two rows");
+        assert_eq!(distinct(|row| row.instruction), 10, "both Arms have isb");
+        assert_eq!(distinct(|row| row.in_2017), 9, "eret and rfi are named twice");
+    }
+
     #[test]
     fn every_row_of_the_2017_list_is_there_and_cited() {
         for name in

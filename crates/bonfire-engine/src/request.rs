@@ -74,10 +74,15 @@ impl<K: Kernel> Engine<K> {
     ///
     /// The caller is pinned to `me`, which is not among them; it has passed its
     /// entry barrier before it chose them, and passes its exit barrier afterwards.
-    pub(crate) fn request(&self, me: Cpu, targets: &CpuSet<K>, Asked(asked): Asked) {
-        if targets.is_empty() {
-            return;
+    #[inline]
+    pub(crate) fn request(&self, me: Cpu, targets: &CpuSet<K>, asked: Asked) {
+        if !targets.is_empty() {
+            self.ask(me, targets, asked);
         }
+    }
+
+    /// The same, of somebody: not inlined into calls, most of which ask nobody.
+    fn ask(&self, me: Cpu, targets: &CpuSet<K>, Asked(asked): Asked) {
         let mut to_poke: CpuSet<K> = CpuSet::EMPTY;
         for cpu in targets.iter() {
             let Some(slot) = self.slot(cpu) else { continue };

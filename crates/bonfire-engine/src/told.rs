@@ -9,9 +9,9 @@
 //! 1. *Of a CPU that came online nothing is known*, until
 //!    [`switch`](Engine::switch) first says what it runs. Other hooks change what
 //!    was said before, and say nothing of a CPU that is unknown.
-//! 2. *Who comes must be where the last hook said.* The one who leaves in a hook,
-//!    and the one who makes a call, is compared with what was told of this CPU. A
-//!    mismatch is counted, and from then on the CPU is not believed.
+//! 2. *Whoever leaves or calls must be where the last hook said.* The one that leaves
+//!    in a hook, and the one that makes a call, is compared with what was told of
+//!    this CPU. A mismatch is counted, and from then on the CPU is not believed.
 //!
 //! A CPU that is unknown, or not believed, is *doubted*: one bit in a set that
 //! every call reads. Each call asks it, whatever its design chose. A call whose

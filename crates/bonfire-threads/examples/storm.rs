@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let chosen: Vec<Design> = arguments.design.map_or(Design::ALL.to_vec(), |design| vec![design]);
     let storm = Storm {
         duration: Duration::from_secs(arguments.seconds) / u32::try_from(chosen.len()).unwrap_or(1),
-        parties: u64::MAX,
+        processes: u64::MAX,
         seed: arguments.seed,
         cpus: arguments.cpus,
         faults: arguments.faults,
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     // Not lazily: one design's failure does not spare the others.
     let calm: Vec<bool> = chosen
         .into_iter()
-        .map(|design| tell(design, for_design!(design, D => storm.rage::<On<D>>())))
+        .map(|design| tell(design, for_design!(design, D => storm.run::<On<D>>())))
         .collect();
     if calm.iter().all(|&calm| calm) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -269,7 +269,7 @@ impl Interrupts {
         light_fence();
     }
 
-    /// Clears the flag. Who does this looks at [`raised`](Self::raised) after it.
+    /// Clears the flag. Whoever does this looks at [`raised`](Self::raised) after it.
     pub(crate) fn enable(&self) {
         light_fence();
         self.off.store(false, Relaxed);

@@ -41,7 +41,7 @@ pub(crate) struct Mode {
     time_is_up: AtomicBool,
 }
 
-/// A thread that some CPU may run: who holds this runs it, nobody else can.
+/// A thread that some CPU may run: whoever holds this runs it, nobody else can.
 pub(crate) struct Runnable<K: OnThreads> {
     pub(crate) context: Context,
     pub(crate) thread: Arc<Thread<K>>,
@@ -187,7 +187,7 @@ impl Job {
     /// One of its threads ended.
     pub(crate) fn ends(&self) {
         // Release. PAIRS(done): with the acquire in `is_done`: what the thread did is seen by
-        // who waited for it.
+        // whoever waited for it.
         if self.living.fetch_sub(1, std::sync::atomic::Ordering::Release) == 1 {
             drop(lock(&self.ended.0));
             self.ended.1.notify_all();

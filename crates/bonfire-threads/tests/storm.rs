@@ -24,13 +24,13 @@ use bonfire_threads::storm::{Event, Storm};
 use bonfire_threads::{Faults, On, OnThreads};
 
 const SHORT: Storm =
-    Storm { duration: Duration::from_secs(20), parties: 25, seed: 3, cpus: 4, faults: Faults::NONE };
+    Storm { duration: Duration::from_secs(20), processes: 25, seed: 3, cpus: 4, faults: Faults::NONE };
 
 /// How often a twin is tried again until it is seen to fail.
 const TRIES: u64 = 30;
 
 fn nothing_breaks<K: OnThreads>() {
-    let report = SHORT.rage::<K>().expect("the host has threads");
+    let report = SHORT.run::<K>().expect("the host has threads");
     assert!(!report.hung, "{}: {report:?}", Engine::<K>::DESIGN);
     assert_eq!(report.violations(), 0, "{}: {report:?}", Engine::<K>::DESIGN);
     // One, and a second where a CPU served without taking the first: as it comes
@@ -53,7 +53,7 @@ fn nothing_breaks_in_any_design() {
 fn breaks<K: OnThreads>(faults: Faults, events: &[Event]) {
     let mut unseen = events.to_vec();
     for seed in 0..TRIES {
-        let report = Storm { seed, faults, ..SHORT }.rage::<K>().expect("the host has threads");
+        let report = Storm { seed, faults, ..SHORT }.run::<K>().expect("the host has threads");
         unseen.retain(|&event| report.count(event) == 0);
         if unseen.is_empty() {
             return;
@@ -64,7 +64,7 @@ fn breaks<K: OnThreads>(faults: Faults, events: &[Event]) {
 
 #[test]
 fn a_machine_that_does_not_poke_breaks_in_every_design() {
-    // The door needs a store that is overtaken by a load.
+    // The exclusion needs a store that is overtaken by a load.
     let seen: &[Event] = if cfg!(target_arch = "x86_64") {
         &[Event::Overlap, Event::StaleCode, Event::LateCommit]
     } else {

@@ -1,5 +1,5 @@
 //! Rules about orderings outside the engine (whose barriers `sites` looks at):
-//! who orders something says with whom.
+//! each says what it pairs with.
 //!
 //! 1. A non-relaxed access or fence stands below a comment that names the edge whose
 //!    end it is, `PAIRS(edge): with …`, or says `UNPAIRED` and why.

@@ -17,7 +17,7 @@ pub trait RunQueues: Machine {
     /// lock wants that. Nobody who holds the lock waits for a barrier.
     ///
     /// The lock orders as locks do: what was done before it was given back is
-    /// visible to the next who takes it.
+    /// visible to the next that takes it.
     fn with_run_queue<R>(&self, cpu: Cpu, body: impl FnOnce() -> R) -> R;
 }
 

@@ -35,7 +35,7 @@ fn live() -> ! {
             caller(0);
         }
         let word = AtomicU32::new(0);
-        drop(threads::start(&word, mortal, 0));
+        drop(threads::start(&word, call_until_killed, 0));
         sys::kill(child);
         sys::wait(child, false);
     }
@@ -51,7 +51,7 @@ extern "C" fn caller(_: u64) -> ! {
     }
 }
 
-extern "C" fn mortal(_: u64) -> ! {
+extern "C" fn call_until_killed(_: u64) -> ! {
     issue(Command::GlobalExpedited);
     sys::exit_thread()
 }

@@ -1,4 +1,4 @@
-//! Counts: who was interrupted and who was not, and whether each CPU passed the
+//! Counts: which CPUs were interrupted and which were not, and whether each CPU passed the
 //! barriers that it owed and no others.
 //!
 //! An emulator delivers interrupts in order and never runs stale instructions,

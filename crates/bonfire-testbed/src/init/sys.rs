@@ -88,7 +88,7 @@ const SIGCHLD: u64 = 17;
 
 /// Makes a thread or process that calls `body(argument)`, which must not return,
 /// on a stack that ends at `stack`. A thread clears `word` at its end, and wakes
-/// who waits for that.
+/// whoever waits for that.
 ///
 /// # Safety
 /// The stack is nobody else's, 16-aligned, and stays until the end.

@@ -13,7 +13,7 @@ pub(crate) struct Running<'a> {
 }
 
 /// Starts a thread that calls `body(argument)`. `None` if there is no memory for
-/// it. Who drops what this returns waits for its end.
+/// it. Whoever drops what this returns waits for its end.
 pub(crate) fn start(word: &AtomicU32, body: extern "C" fn(u64) -> !, argument: u64) -> Option<Running<'_>> {
     let stack = Stack::take()?;
     word.store(1, Relaxed);

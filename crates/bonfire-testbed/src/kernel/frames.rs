@@ -43,7 +43,7 @@ impl Frame {
         (DIRECT_MAP + self.0) as *mut u8
     }
 
-    /// Gives up the ownership, for who keeps the address instead.
+    /// Gives up the ownership, for whoever keeps the address instead.
     pub(crate) fn leak(self) -> u64 {
         let address = self.0;
         core::mem::forget(self);

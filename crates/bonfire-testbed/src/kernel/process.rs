@@ -95,7 +95,7 @@ impl Process {
 /// Kills the process of that number, or the group of that number if it is
 /// negative; says whether there was one.
 ///
-/// All are condemned before any other can be born, and who is born to a
+/// All are condemned before any other can be born, and whoever is born to a
 /// condemned parent is condemned (see [`start`]): nobody escapes by forking.
 pub(crate) fn kill_all(id: i32, signal: i32) -> bool {
     let is_meant = |process: &Process| match u32::try_from(id) {
@@ -200,7 +200,7 @@ pub(crate) fn is_single(thread: &Thread) -> bool {
 pub(crate) fn exit_thread(thread: &Thread, status: i32) -> ! {
     crate::arch::set_enabled(true);
     let process = thread.process.as_ref().expect("a program's thread exits");
-    // PAIRS(end): with the Acquire of who waits for the word; the store is the
+    // PAIRS(end): with the Acquire of whoever waits for the word; the store is the
     // last that ring 3 sees of this thread, and x86 keeps stores in order.
     let word = thread.clear_at_exit.load(Relaxed);
     let space = thread.own_space();

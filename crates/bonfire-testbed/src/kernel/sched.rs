@@ -8,7 +8,7 @@
 //! # Rules
 //! 1. [`schedule`] and everything below it run with interrupts off.
 //! 2. A thread in a queue is off the CPU: its registers are saved. The thread
-//!    that runs next puts the last one back ([`finish_switch`]), and who wakes
+//!    that runs next puts the last one back ([`finish_switch`]), and whoever wakes
 //!    a blocked thread waits for its `on_cpu` to clear.
 //! 3. A CPU's `active` space is loaded, and held, until another one is loaded
 //!    there: a kernel thread borrows what it finds (Linux's lazy TLB).
@@ -166,7 +166,7 @@ fn switch_to(cpu: usize, next: Arc<Thread>, after: After) {
 }
 
 /// The part of a switch that is about spaces: tells the engine, and loads the
-/// page tables of who comes. Who has none keeps, borrowed, what is loaded.
+/// page tables of the thread that comes. One that has none keeps, borrowed, what is loaded.
 fn change_space(cpu: usize, last: &Thread, next: &Thread) {
     let mut active = CPUS[cpu].active.lock();
     let from = Occupant::new(last.space(), last, active.as_ref());
@@ -197,7 +197,7 @@ pub(crate) fn with_run_queue<R>(cpu: usize, f: impl FnOnce() -> R) -> R {
 fn finish_switch() {
     let left = CPUS[arch::cpu_index()].left.lock().take();
     let Some((last, after)) = left else { return };
-    // Release. PAIRS(on_cpu): with the Acquire in `make_ready`: who sees it
+    // Release. PAIRS(on_cpu): with the Acquire in `make_ready`: whoever sees it
     // clear sees the registers saved.
     last.on_cpu.store(false, Release);
     if after == After::Ready {

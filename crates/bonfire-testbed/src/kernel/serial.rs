@@ -35,7 +35,7 @@ pub(crate) fn say(message: fmt::Arguments) {
     }
 }
 
-/// As [`say`], for who can no longer wait for the lock: the other CPUs have
+/// As [`say`], for a CPU that can no longer wait for the lock: the other CPUs have
 /// stopped, perhaps with the lock held.
 pub(crate) fn say_last(message: fmt::Arguments) {
     let _ = writeln!(Sender(&mut open()), "\n{message}");

@@ -72,7 +72,7 @@ impl Space {
         let mut memory = self.memory.lock();
         let start = at.unwrap_or(memory.next) / PAGE * PAGE;
         if at.is_none() {
-            // A page between areas stays empty and catches who runs over an end.
+            // A page between areas stays empty and catches whoever runs over an end.
             memory.next += (pages + 1) * PAGE;
         }
         if start.checked_add(pages * PAGE).is_none_or(|end| end > USER_TOP) {

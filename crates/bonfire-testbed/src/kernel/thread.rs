@@ -31,7 +31,7 @@ pub(crate) struct Thread {
     space: UnsafeCell<Option<Arc<Space>>>,
     /// What the engine keeps of it.
     pub(crate) membarrier: crate::membarrier::PerThread,
-    /// Set while it runs, and until its registers are saved: who wakes it waits
+    /// Set while it runs, and until its registers are saved: whoever wakes it waits
     /// for that.
     pub(crate) on_cpu: AtomicBool,
     /// The CPU it ran on last.
@@ -140,11 +140,11 @@ impl Thread {
         self.process.as_ref().is_some_and(|process| process.is_killed())
     }
 
-    /// The space it runs in, if it has one. For who may read it: the thread
+    /// The space it runs in, if it has one. For whoever may read it: the thread
     /// itself, or the CPU that it is on or is about to be on.
     pub(crate) fn space(&self) -> Option<&Arc<Space>> {
         // SAFETY: nobody writes it meanwhile (see the field's invariant), and
-        // who borrows it does not outlast a change of the space.
+        // whoever borrows it does not outlast a change of the space.
         unsafe { &*self.space.get() }.as_ref()
     }
 

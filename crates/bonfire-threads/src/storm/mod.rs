@@ -1,20 +1,20 @@
 //! A long randomised run: everything that can happen to the engine, all at
 //! once, with invariants that see a missing barrier.
 //!
-//! *Parties* come and go: a process whose threads race as `party` tells, while
+//! *Processes* come and go. The threads of each race as `races` tells, while
 //! it registers, forks, calls `exec`, and lends its address space to a kernel
 //! thread. Beneath them the timer pre-empts, threads move, CPUs go offline and
 //! come back.
 //!
 //! # What a seed reproduces
-//! Every decision: what each party does, with how many rounds, which commands in
-//! which order, who forks, who is placed where, in which order CPUs go offline
+//! Every decision: what each process does, with how many rounds, which commands in
+//! which order, which process forks, where each thread is placed, in which order CPUs go offline
 //! and come back, how long time slices last. Not what the host decides: at which
 //! instruction a signal arrives, how fast one virtual CPU runs against another,
-//! and so how many parties there are in a given time. The same seed tries the
+//! and so how many processes there are in a given time. The same seed tries the
 //! same things again, in another interleaving.
 
-mod party;
+mod races;
 
 use std::io;
 use std::sync::Arc;
@@ -24,15 +24,15 @@ use std::time::{Duration, Instant};
 use bonfire_engine::abi::Cpu;
 
 use crate::{Faults, OnThreads, Options, Process, SpaceHandle, System};
-use party::Party;
+use races::Races;
 
 /// What a storm is like.
 #[derive(Clone, Copy, Debug)]
 pub struct Storm {
-    /// No party begins after this.
+    /// No process begins after this.
     pub duration: Duration,
-    /// Nor after so many parties.
-    pub parties: u64,
+    /// Nor after so many processes.
+    pub processes: u64,
     /// From where every decision comes.
     pub seed: u64,
     /// How many virtual CPUs.
@@ -45,8 +45,8 @@ pub struct Storm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Event {
-    /// A party ended.
-    Party,
+    /// A process with races ended.
+    Process,
     /// A call that asks for a barrier.
     Call,
     /// A registration.
@@ -81,7 +81,7 @@ pub struct Counts([AtomicU64; Event::ALL.len()]);
 #[derive(Debug)]
 pub struct Report {
     counts: Arc<Counts>,
-    /// For a minute no thread got any further, with so many parties left.
+    /// For a minute no thread got any further, with so many processes left.
     pub hung: bool,
     /// Pokes that were served.
     pub pokes: u64,
@@ -91,7 +91,7 @@ pub struct Report {
     pub most_pending: u32,
 }
 
-/// A party begins when there are fewer processes and kernel threads than this.
+/// A process begins when there are fewer processes and kernel threads than this.
 const AT_ONCE: usize = 3;
 /// Short time slices: much is interrupted.
 const TICK: Duration = Duration::from_micros(60);
@@ -99,11 +99,11 @@ const TICK: Duration = Duration::from_micros(60);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Storm {
-    /// Lets it rage on a machine of its own, in the design `D`.
+    /// Lets it run on a machine of its own, in the design `D`.
     ///
     /// # Errors
     /// If the host has no memory or no threads left.
-    pub fn rage<K: OnThreads>(&self) -> io::Result<Report> {
+    pub fn run<K: OnThreads>(&self) -> io::Result<Report> {
         let counts = Arc::<Counts>::default();
         let options = Options {
             cpus: self.cpus,
@@ -113,7 +113,7 @@ impl Storm {
             ..Options::default()
         };
         let system = System::<K>::boot(options)?;
-        let hung = !self.hold_parties(&system, &counts)?;
+        let hung = !self.run_processes(&system, &counts)?;
         let of_cpus = || (0..).map(Cpu).take(self.cpus).map(|cpu| system.counts(cpu));
         Ok(Report {
             hung,
@@ -124,18 +124,18 @@ impl Storm {
         })
     }
 
-    /// Begins parties until it is time, and waits for the last. False if they
+    /// Begins processes until it is time, and waits for the last. False if they
     /// hang.
-    fn hold_parties<K: OnThreads>(&self, system: &System<K>, counts: &Arc<Counts>) -> io::Result<bool> {
+    fn run_processes<K: OnThreads>(&self, system: &System<K>, counts: &Arc<Counts>) -> io::Result<bool> {
         let mut random = fastrand::Rng::with_seed(self.seed);
         let mut watch = Watch::new(counts);
         let mut processes: Vec<Process> = Vec::new();
         let (began, mut begun) = (Instant::now(), 0);
         loop {
-            let more = begun < self.parties && began.elapsed() < self.duration;
+            let more = begun < self.processes && began.elapsed() < self.duration;
             if more && processes.len() < AT_ONCE {
                 begun += 1;
-                self.begin_party(system, counts, &mut random, &mut processes)?;
+                self.begin_process(system, counts, &mut random, &mut processes)?;
             } else if !more && processes.is_empty() {
                 return Ok(true);
             }
@@ -147,7 +147,7 @@ impl Storm {
         }
     }
 
-    fn begin_party<K: OnThreads>(
+    fn begin_process<K: OnThreads>(
         &self,
         system: &System<K>,
         counts: &Arc<Counts>,
@@ -155,12 +155,12 @@ impl Storm {
         processes: &mut Vec<Process>,
     ) -> io::Result<()> {
         let space = SpaceHandle::new();
-        let party = Arc::new(Party::new(Arc::clone(counts), random.u64(..)));
-        let host = Arc::clone(&party);
-        processes.push(system.process_in(&space, None, move |user| host.host(user))?);
+        let races = Arc::new(Races::new(Arc::clone(counts), random.u64(..)));
+        let of_process = Arc::clone(&races);
+        processes.push(system.process_in(&space, None, move |user| of_process.run(user))?);
         if random.bool() {
             let cpu = Cpu(random.u32(..u32::try_from(self.cpus).unwrap_or(1)));
-            processes.push(system.kernel_thread(Some(cpu), move |this| party.borrow(this, &space))?);
+            processes.push(system.kernel_thread(Some(cpu), move |this| races.borrow(this, &space))?);
         }
         Ok(())
     }
@@ -200,7 +200,7 @@ impl<'a> Watch<'a> {
 impl Event {
     /// Every event.
     pub const ALL: [Self; 13] = [
-        Self::Party,
+        Self::Process,
         Self::Call,
         Self::Registration,
         Self::Fork,

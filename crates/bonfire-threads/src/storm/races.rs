@@ -1,12 +1,12 @@
-//! A party: a process whose threads race.
+//! The races of a process: what its threads do to one another.
 //!
 //! | race | the light side, no fence | the heavy side | never |
 //! |------|--------------------------|----------------|-------|
-//! | a door | raise own flag, look at the other's, enter if it is down | raise own flag, *barrier*, look, enter | both inside |
+//! | an exclusion | raise own flag, look at the other's, enter if it is down | raise own flag, *barrier*, look, enter | both inside |
 //! | code | see *n* published, call the function | patch it to *n*, *`SYNC_CORE`*, publish *n* | less than *n* |
 //! | a section | in a restartable section, commit the epoch to its slot | epoch *n*, *`RSEQ`*, wipe the slot of *n* - 1 | the slot is written again |
 //!
-//! There are several doors, each with one light side and one heavy side:
+//! There are several exclusions, each with one light side and one heavy side:
 //! threads of one process, and a kernel thread that uses its address space.
 //! Nobody waits for anybody, so whoever is suspended holds nobody up.
 
@@ -22,19 +22,19 @@ use crate::cold::ColdLines;
 use crate::sys::light_fence;
 use crate::{KernelThread, Memory, OnThreads, SpaceHandle, User};
 
-/// What the threads of a party share.
-pub(super) struct Party {
+/// What the threads of a process share, and of its child.
+pub(super) struct Races {
     counts: Arc<Counts>,
     seed: u64,
-    here: House,
+    here: Shared,
     /// Of the process that is forked.
-    there: House,
+    there: Shared,
 }
 
-/// What one process has.
+/// What the threads of one address space share.
 #[derive(Default)]
-struct House {
-    doors: [Door; DOORS],
+struct Shared {
+    exclusions: [Exclusion; EXCLUSIONS],
     /// The newest code that was published.
     published: AtomicU32,
     epoch: AtomicU32,
@@ -48,7 +48,7 @@ struct House {
 
 /// A section that two threads share, each side's flag on a line of its own.
 #[derive(Default)]
-struct Door {
+struct Exclusion {
     light: Line,
     heavy: Line,
     inside: Line,
@@ -61,37 +61,37 @@ struct Door {
 #[repr(align(128))]
 struct Line(AtomicU32);
 
-/// The last door is the kernel thread's.
-const DOORS: usize = 3;
+/// The last exclusion is the kernel thread's.
+const EXCLUSIONS: usize = 3;
 const SLOTS: usize = 16;
 /// How often a heavy side calls, at most.
 const CALLS: u32 = 120;
 /// How long a heavy side pauses between two calls, at most.
 const PAUSE: u32 = 400;
-/// How long the heavy side stays inside a door: until a light side that has
+/// How long the heavy side stays inside an exclusion: until a light side that has
 /// entered too is through with its stores, for only then does it show. And how
 /// long a restartable section takes.
 const DWELL: u32 = 400;
-/// How often a light side tries its door between two looks at anything else.
+/// How often a light side tries its exclusion between two looks at anything else.
 const TURNS: u32 = 8;
 
-impl Party {
+impl Races {
     pub(super) fn new(counts: Arc<Counts>, seed: u64) -> Self {
-        Self { counts, seed, here: House::default(), there: House::default() }
+        Self { counts, seed, here: Shared::default(), there: Shared::default() }
     }
 
     /// The first thread of the process.
-    pub(super) fn host<K: OnThreads>(self: &Arc<Self>, user: &User<K>) {
+    pub(super) fn run<K: OnThreads>(self: &Arc<Self>, user: &User<K>) {
         let mut random = fastrand::Rng::with_seed(self.seed);
         let late = random.bool();
         if !late {
             self.register(user, &self.here, &mut random);
         }
-        self.start_light(user, House::here, &mut random);
+        self.start_light(user, Shared::here, &mut random);
         if late {
             self.register(user, &self.here, &mut random);
         }
-        self.start_heavy(user, House::here, &mut random);
+        self.start_heavy(user, Shared::here, &mut random);
         if random.u8(..4) == 0 {
             self.fork(user, &mut random);
         }
@@ -101,26 +101,26 @@ impl Party {
             user.join();
             self.here.expect_no_commit(self);
         }
-        self.counts.add(Event::Party);
+        self.counts.add(Event::Process);
     }
 
     /// A kernel thread that uses the address space of the process, and is the
-    /// light side of the last door meanwhile.
+    /// light side of the last exclusion meanwhile.
     pub(super) fn borrow<K: OnThreads>(&self, this: &KernelThread<K>, space: &SpaceHandle<K>) {
         while !self.here.is_over() && !this.is_stopping() {
             this.use_space(space);
             self.counts.add(Event::Borrowing);
-            self.here.doors[DOORS - 1].try_many(self);
+            self.here.exclusions[EXCLUSIONS - 1].try_many(self);
             if self.seed & 1 == 0 {
                 this.yield_now();
-                self.here.doors[DOORS - 1].try_many(self);
+                self.here.exclusions[EXCLUSIONS - 1].try_many(self);
             }
             this.return_space();
             this.nap(Duration::from_micros(50));
         }
     }
 
-    fn register<K: OnThreads>(&self, user: &User<K>, house: &House, random: &mut fastrand::Rng) {
+    fn register<K: OnThreads>(&self, user: &User<K>, shared: &Shared, random: &mut fastrand::Rng) {
         let mut held = 0;
         for (bit, flavour) in Flavour::ALL.into_iter().enumerate() {
             if random.u8(..3) != 0 || flavour == Flavour::Private {
@@ -129,18 +129,18 @@ impl Party {
                 held |= 1 << bit;
             }
         }
-        house.flavours.store(held, Relaxed);
+        shared.flavours.store(held, Relaxed);
     }
 
     fn start_light<K: OnThreads>(
         self: &Arc<Self>,
         user: &User<K>,
-        of: fn(&Self) -> &House,
+        of: fn(&Self) -> &Shared,
         random: &mut fastrand::Rng,
     ) {
-        for door in 0..DOORS - 1 {
-            let (party, place) = (Arc::clone(self), Self::somewhere(user, random));
-            let light = move |user: &User<K>| party.light(user, of(&party), door);
+        for exclusion in 0..EXCLUSIONS - 1 {
+            let (races, place) = (Arc::clone(self), Self::somewhere(user, random));
+            let light = move |user: &User<K>| races.light(user, of(&races), exclusion);
             self.expect(user.start(Memory::Shared, place, light).is_ok());
         }
     }
@@ -148,14 +148,14 @@ impl Party {
     fn start_heavy<K: OnThreads>(
         self: &Arc<Self>,
         user: &User<K>,
-        of: fn(&Self) -> &House,
+        of: fn(&Self) -> &Shared,
         random: &mut fastrand::Rng,
     ) {
-        of(self).heavy.store(DOORS as u32, Relaxed);
+        of(self).heavy.store(EXCLUSIONS as u32, Relaxed);
         of(self).open.store(true, Relaxed);
-        for door in 0..DOORS {
-            let (party, place, seed) = (Arc::clone(self), Self::somewhere(user, random), random.u64(..));
-            let heavy = move |user: &User<K>| party.heavy(user, of(&party), door, seed);
+        for exclusion in 0..EXCLUSIONS {
+            let (races, place, seed) = (Arc::clone(self), Self::somewhere(user, random), random.u64(..));
+            let heavy = move |user: &User<K>| races.heavy(user, of(&races), exclusion, seed);
             if user.start(Memory::Shared, place, heavy).is_err() {
                 self.expect(false);
                 of(self).heavy.fetch_sub(1, Relaxed);
@@ -163,17 +163,17 @@ impl Party {
         }
     }
 
-    /// A child that inherits the registrations and has doors of its own.
+    /// A child that inherits the registrations and has exclusions of its own.
     fn fork<K: OnThreads>(self: &Arc<Self>, user: &User<K>, random: &mut fastrand::Rng) {
-        let (party, seed) = (Arc::clone(self), random.u64(..));
-        party.there.flavours.store(self.here.flavours.load(Relaxed), Relaxed);
+        let (races, seed) = (Arc::clone(self), random.u64(..));
+        races.there.flavours.store(self.here.flavours.load(Relaxed), Relaxed);
         self.counts.add(Event::Fork);
         let child = move |user: &User<K>| {
             let mut random = fastrand::Rng::with_seed(seed);
-            party.start_light(user, House::there, &mut random);
-            party.start_heavy(user, House::there, &mut random);
+            races.start_light(user, Shared::there, &mut random);
+            races.start_heavy(user, Shared::there, &mut random);
             user.join();
-            party.there.expect_no_commit(&party);
+            races.there.expect_no_commit(&races);
         };
         self.expect(user.start(Memory::Copied, None, child).is_ok());
     }
@@ -189,20 +189,20 @@ impl Party {
     }
 
     /// The light side of everything.
-    fn light<K: OnThreads>(&self, user: &User<K>, house: &House, door: usize) {
+    fn light<K: OnThreads>(&self, user: &User<K>, shared: &Shared, exclusion: usize) {
         for turn in 0_u32.. {
-            if house.is_over() {
+            if shared.is_over() {
                 break;
             }
-            house.doors[door].try_many(self);
+            shared.exclusions[exclusion].try_many(self);
             // Acquire. PAIRS(code): with the release in `publish`.
-            let published = house.published.load(Acquire);
+            let published = shared.published.load(Acquire);
             self.check(user.execute() >= published, Event::StaleCode);
             let begun = user.begin_section();
-            let epoch = house.epoch.load(Relaxed);
+            let epoch = shared.epoch.load(Relaxed);
             (0..DWELL).for_each(|_| std::hint::spin_loop());
             // Whether it committed is not its business.
-            let _ = user.commit(begun, house.slot(epoch), epoch);
+            let _ = user.commit(begun, shared.slot(epoch), epoch);
             match turn % 16 {
                 15 => user.nap(Duration::from_micros(30)),
                 3 | 7 | 11 => user.yield_now(),
@@ -212,30 +212,30 @@ impl Party {
         self.counts.add(Event::Exit);
     }
 
-    /// The heavy side of one door; of the first also that of the code, of the
+    /// The heavy side of one exclusion; of the first also that of the code, of the
     /// second that of the sections.
-    fn heavy<K: OnThreads>(&self, user: &User<K>, house: &House, door: usize, seed: u64) {
+    fn heavy<K: OnThreads>(&self, user: &User<K>, shared: &Shared, exclusion: usize, seed: u64) {
         let mut random = fastrand::Rng::with_seed(seed);
-        let held = house.flavours.load(Relaxed);
+        let held = shared.flavours.load(Relaxed);
         for number in 1..=random.u32(1..=CALLS) {
             let command = Self::command(held, &mut random);
             (0..random.u32(..PAUSE)).for_each(|_| std::hint::spin_loop());
             self.counts.add(Event::Call);
             let calls = || self.expect(user.issue(command) == Ok(0));
-            match (command, door) {
-                (Command::SyncCore, 0) => house.publish(user, number, calls),
-                (Command::Rseq, 1) => house.change_epoch(self, calls),
-                _ => house.doors[door].try_heavily(self, calls),
+            match (command, exclusion) {
+                (Command::SyncCore, 0) => shared.publish(user, number, calls),
+                (Command::Rseq, 1) => shared.change_epoch(self, calls),
+                _ => shared.exclusions[exclusion].try_heavily(self, calls),
             }
             if random.u8(..8) == 0 {
                 user.nap(Duration::from_micros(random.u64(..100)));
             }
         }
-        house.heavy.fetch_sub(1, Relaxed);
+        shared.heavy.fetch_sub(1, Relaxed);
         self.counts.add(Event::Exit);
     }
 
-    /// A command whose barrier reaches the party's own threads.
+    /// A command whose barrier reaches the process's own threads.
     fn command(held: u32, random: &mut fastrand::Rng) -> Command {
         let choice = random.usize(..Flavour::ALL.len());
         match Flavour::ALL[choice] {
@@ -262,13 +262,13 @@ impl Party {
     }
 }
 
-impl House {
-    fn here(party: &Party) -> &Self {
-        &party.here
+impl Shared {
+    fn here(races: &Races) -> &Self {
+        &races.here
     }
 
-    fn there(party: &Party) -> &Self {
-        &party.there
+    fn there(races: &Races) -> &Self {
+        &races.there
     }
 
     fn is_over(&self) -> bool {
@@ -287,8 +287,8 @@ impl House {
     }
 
     /// Looks at the slot that was wiped last time, too.
-    fn change_epoch(&self, party: &Party, barrier: impl FnOnce()) {
-        self.expect_no_commit(party);
+    fn change_epoch(&self, races: &Races, barrier: impl FnOnce()) {
+        self.expect_no_commit(races);
         let old = self.epoch.load(Relaxed);
         self.epoch.store(old + 1, Relaxed);
         barrier();
@@ -296,15 +296,15 @@ impl House {
     }
 
     /// Nothing was committed to the slot that was wiped last.
-    fn expect_no_commit(&self, party: &Party) {
+    fn expect_no_commit(&self, races: &Races) {
         if let Some(wiped) = self.epoch.load(Relaxed).checked_sub(1) {
-            party.check(self.slot(wiped).load(Relaxed) == 0, Event::LateCommit);
+            races.check(self.slot(wiped).load(Relaxed) == 0, Event::LateCommit);
         }
     }
 }
 
-impl Door {
-    fn try_many(&self, party: &Party) {
+impl Exclusion {
+    fn try_many(&self, races: &Races) {
         for turn in 0..TURNS {
             self.cold.evict();
             self.cold.store(turn);
@@ -312,28 +312,28 @@ impl Door {
             light_fence();
             // Acquire. PAIRS(left): with the release of the heavy side, which has left.
             if self.heavy.0.load(Acquire) == 0 {
-                self.enter(party, 0);
+                self.enter(races, 0);
             }
             // Release. PAIRS(empty): with the acquire of the heavy side, which sees nobody inside.
             self.light.0.store(0, Release);
         }
     }
 
-    fn try_heavily(&self, party: &Party, barrier: impl FnOnce()) {
+    fn try_heavily(&self, races: &Races, barrier: impl FnOnce()) {
         self.heavy.0.store(1, Relaxed);
         barrier();
         // Acquire. PAIRS(empty): with the release of the light side.
         if self.light.0.load(Acquire) == 0 {
-            self.enter(party, DWELL);
+            self.enter(races, DWELL);
         }
         // Release. PAIRS(left): with the acquire of the light side.
         self.heavy.0.store(0, Release);
     }
 
-    fn enter(&self, party: &Party, dwell: u32) {
+    fn enter(&self, races: &Races, dwell: u32) {
         let alone = self.inside.0.swap(1, Relaxed) == 0;
         (0..dwell).for_each(|_| std::hint::spin_loop());
         let stayed = self.inside.0.swap(0, Relaxed) == 1;
-        party.check(alone && stayed, Event::Overlap);
+        races.check(alone && stayed, Event::Overlap);
     }
 }
