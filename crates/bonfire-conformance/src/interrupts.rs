@@ -230,7 +230,7 @@ impl Counted {
             if now_ns.saturating_sub(last_ns) > LOST_NS {
                 own.losses.fetch_add(1, Relaxed);
             }
-            // Release: pairs (beat) with the caller's acquire.
+            // Release. PAIRS(beat): with the caller's acquire.
             own.beat_ns.store(now_ns, Release);
             last_ns = now_ns;
         }
@@ -294,7 +294,7 @@ impl Counted {
     fn await_spinners(self, world: &dyn World) -> Option<()> {
         let (arena, since_ns, mut looks) = (world.arena(), world.now_ns(), 0);
         let spinners = &arena.watched.0[..self.spinners() as usize];
-        // Acquire: pairs (beat) with the spinner's release.
+        // Acquire. PAIRS(beat): with the spinner's release.
         while spinners.iter().any(|spinner| spinner.beat_ns.load(Acquire) <= since_ns) {
             world.pause();
             looks += 1;
