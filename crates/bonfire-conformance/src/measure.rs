@@ -164,7 +164,7 @@ fn time_of_loads_ns(world: &dyn World, lines: &[Line], thrown_out: bool) -> u64 
         let throw_out = |word| memory.map_or_else(|| arch::evict(word), |memory| memory.evict(word));
         lines.iter().for_each(|Line(word)| throw_out(word));
     }
-    // SeqCst: pairs with none of another thread; no load below runs ahead of what is
+    // SeqCst: UNPAIRED; no load below runs ahead of what is
     // done above.
     memory.map_or_else(|| fence(SeqCst), |memory| memory.fence());
     let began_ns = world.now_ns();
