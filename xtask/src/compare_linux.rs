@@ -49,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     fs::create_dir_all(&folder)?;
     let linux = match &options.kernel {
         Some(kernel) => kernel.clone(),
-        None => guest::kernel::debian(Target::host()?, guest::kernel::SUITES[0])?,
+        None => guest::kernel::debian(Target::host()?, guest::kernel::DEFAULT_SUITE)?,
     };
     let (init, image) = testbed::build()?;
     let memory = folder.join("bench-initramfs");

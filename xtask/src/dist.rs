@@ -1,11 +1,11 @@
 //! `cargo xtask dist`: static binaries that need nothing on another kernel.
 //!
 //! One folder per target in `target/dist`, with the command, its man page, its
-//! completions and the licences, and where there is one the runner that needs no C
-//! library. The C library is linked in, so the binary
-//! starts as the only file of a machine; that it asks for no loader is checked
-//! in the binary itself. A target that fails does not keep the others from being
-//! built: what became of each stands in a table at the end.
+//! completions and the licences, and the runner. The C library is linked into the
+//! command, and the runner has none, so that either starts as the only file of a
+//! machine; that it asks for no loader is checked in the binary itself. A target that
+//! fails does not keep the others from being built: what became of each stands in a
+//! table at the end.
 
 use std::fmt;
 use std::fs;
@@ -73,8 +73,8 @@ impl Options {
         let folder =
             repository::target_directory()?.join(format!("dist/bonfire-{version}-{}", target.triple));
         fs::create_dir_all(&folder)?;
-        for program in [BONFIRE, RUNNER].iter().filter(|program| program.is_for(target)) {
-            fs::copy(self.toolchain.build(target, program)?, folder.join(program.name))?;
+        for program in [RUNNER, BONFIRE] {
+            fs::copy(self.toolchain.build(target, &program)?, folder.join(program.name))?;
         }
         for file in ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"] {
             fs::copy(repository::root().join(file), folder.join(file))

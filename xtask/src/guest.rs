@@ -33,7 +33,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     kernel: Option<PathBuf>,
     /// The release of Debian that the kernel is taken from
-    #[arg(long, value_name = "NAME", default_value = kernel::SUITES[0])]
+    #[arg(long, value_name = "NAME", default_value = kernel::DEFAULT_SUITE)]
     suite: String,
     /// What the guest's kernel is told, such as `nohz_full=1`
     #[arg(long, value_name = "WORDS", default_value = "")]

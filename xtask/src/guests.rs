@@ -1,24 +1,25 @@
 //! `cargo xtask guests`: the table of `docs/guests.md`, a row for each guest.
 //!
-//! Each guest that was asked for boots and is judged; its row takes the place of an
-//! older one of the same guest, so that a table can grow over many runs. The page is
-//! written after each guest, and the verb fails if one was found not to conform or
-//! sent no report.
+//! Each guest that was asked for boots and is judged, as often as was asked; its row
+//! takes the place of an older one of the same guest, so that a table can grow over
+//! many calls. The page is written after each guest, and the verb fails if one was
+//! found not to conform or sent no report.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-use crate::guest::machine::{Guest, Threads};
+use crate::guest::machine::{Guest, Threads, emulator};
 use crate::guest::report::Report;
 use crate::guest::{kernel, memory};
 use crate::repository;
 use crate::target::{TARGETS, Target, Toolchain};
 
-const PAGE: &str = "docs/guests.md";
-const BEGIN: &str = "<!-- begin: written by `cargo xtask guests` -->\n";
-const END: &str = "<!-- end -->\n";
+mod page;
+
+use page::{Host, Name};
 
 /// Which guests.
 #[derive(clap::Args)]
@@ -28,13 +29,22 @@ pub(crate) struct Options {
     arch: Vec<String>,
     /// The releases of Debian that kernels are taken from; where one has none for an
     /// architecture, that is said
-    #[arg(long, value_name = "NAME", default_values_t = [kernel::SUITES[0].to_owned(), kernel::SUITES[1].to_owned()])]
+    ///
+    /// By default bookworm (6.1), and for 6.12 trixie, or bookworm-backports where trixie has
+    /// none.
+    #[arg(long, value_name = "NAME")]
     suite: Vec<String>,
     /// Only the first so many set-ups of each kernel
     #[arg(long, value_name = "NUMBER", default_value_t = SETUPS.len())]
     setups: usize,
+    /// How often each guest boots and is judged
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    runs: u64,
+    /// The seed of the first run; each that follows has the next
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
     /// Wall clock of each run, in seconds
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 15)]
     budget: u64,
     #[command(flatten)]
     toolchain: Toolchain,
@@ -44,13 +54,17 @@ pub(crate) struct Options {
 struct Setup(u32, Threads, &'static str);
 
 /// What tells most first.
-const SETUPS: [Setup; 5] = [
+const SETUPS: [Setup; 6] = [
     Setup(2, Threads::Multi, ""),
     Setup(4, Threads::Multi, ""),
     Setup(2, Threads::Single, ""),
     Setup(2, Threads::Multi, "nohz_full=1"),
     Setup(1, Threads::Multi, ""),
+    Setup(4, Threads::Single, ""),
 ];
+
+/// By default: one kernel of each, from the first that has one.
+const SUITES: [&[&str]; 2] = [&["bookworm"], &["trixie", "bookworm-backports"]];
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let wanted = |target: &&Target| {
@@ -72,31 +86,52 @@ impl Options {
             Err(error) => return Ok(vec![format!("{}: {error:#}", target.architecture)]),
         };
         let mut wrong = Vec::new();
-        for suite in &self.suite {
-            let kernel = match kernel::debian(target, suite) {
-                Ok(kernel) => kernel,
-                Err(error) => {
-                    eprintln!("{}: {error:#}", target.architecture);
-                    continue;
-                }
-            };
-            for Setup(cpus, threads, append) in SETUPS.iter().take(self.setups) {
-                let (cpus, threads) = (*cpus, *threads);
-                let (kernel, memory, budget) = (&kernel, &memory, self.budget);
-                let guest = Guest { kernel, memory, cpus, threads, append, budget, more: &[], emulator: &[] };
-                let name =
-                    format!("{} | {} | {cpus} | {threads} | {append}", target.architecture, release(kernel));
-                let report = guest.report(target);
-                wrong.extend(fault(&name, &report));
-                keep(&row(&name, &report)?)?;
+        for kernel in self.kernels(target) {
+            for setup in SETUPS.iter().take(self.setups) {
+                wrong.extend(self.guest(target, &kernel, &memory, setup)?);
             }
         }
         Ok(wrong)
     }
+
+    /// One kernel of each release, or of the first of several that has one.
+    fn kernels(&self, target: &Target) -> Vec<PathBuf> {
+        let asked: Vec<[&str; 1]> = self.suite.iter().map(|suite| [suite.as_str()]).collect();
+        let asked: Vec<&[&str]> = asked.iter().map(<[&str; 1]>::as_slice).collect();
+        let groups = if asked.is_empty() { &SUITES[..] } else { &asked };
+        let first = |group: &&[&str]| {
+            let said = |error| eprintln!("{}: {error:#}", target.architecture);
+            group.iter().find_map(|suite| kernel::debian(target, suite).map_err(said).ok())
+        };
+        groups.iter().filter_map(first).collect()
+    }
+
+    /// All runs of one guest; returns what was wrong.
+    fn guest(&self, target: &Target, kernel: &Path, memory: &Path, setup: &Setup) -> Result<Vec<String>> {
+        let Setup(cpus, threads, append) = setup;
+        let (cpus, threads, budget) = (*cpus, *threads, self.budget);
+        let boot = |run: u64| {
+            let more = ["--seed".to_owned(), self.seed.wrapping_add(run).to_string()];
+            let guest = Guest { kernel, memory, cpus, threads, append, budget, more: &more, emulator: &[] };
+            guest.report(target)
+        };
+        let reports: Vec<Result<Report>> = (0..self.runs).map(boot).collect();
+        let release = release(kernel);
+        page::keep(
+            &Name([&target.architecture, &release, &cpus, &threads, append]),
+            &reports,
+            &Host::read(target)?,
+        )?;
+        // What a row cannot say.
+        let unclear = reports.iter().flatten().filter(|report| report.status != 0);
+        unclear.for_each(|report| println!("{report}"));
+        let name = format!("{} {release}, {cpus} CPUs, {threads}, {append}", target.architecture);
+        Ok(reports.iter().filter_map(|report| fault(&name, report)).collect())
+    }
 }
 
 /// What a kernel's file is called after its kind.
-fn release(kernel: &std::path::Path) -> String {
+fn release(kernel: &Path) -> String {
     let name = kernel.file_name().unwrap_or_default().to_string_lossy();
     name.split_once('-').map_or_else(|| name.to_string(), |(_, release)| release.to_owned())
 }
@@ -109,69 +144,23 @@ fn fault(name: &str, report: &Result<Report>) -> Option<String> {
     }
 }
 
-fn row(name: &str, report: &Result<Report>) -> Result<String> {
-    let date = repository::output(Command::new("date").args(["-u", "+%F"]))?;
-    let found = match report {
-        Err(_) => "no report | | | | | ".to_owned(),
-        Ok(report) => {
-            let counts = ["conforms", "does not conform", "cannot tell", "not observable here"]
-                .map(|verdict| report.count(verdict).to_string());
-            format!(
-                "{} | {} | {}.{}",
-                counts.join(" | "),
-                report.status,
-                report.took_ms / 1000,
-                report.took_ms % 1000 / 100
-            )
-        }
-    };
-    Ok(format!("| {name} | {found} | {} |\n", date.trim()))
-}
-
-/// Puts `row` into the page, in the place of an older one of the same guest.
-fn keep(row: &str) -> Result<()> {
-    print!("{row}");
-    let path = repository::root().join(PAGE);
-    let page = fs::read_to_string(&path).with_context(|| format!("no {PAGE}"))?;
-    fs::write(&path, with(&page, row)?).with_context(|| format!("cannot write {PAGE}"))
-}
-
-fn with(page: &str, row: &str) -> Result<String> {
-    let marks = || format!("{PAGE} has lost its marks");
-    let (before, rest) = page.split_once(BEGIN).with_context(marks)?;
-    let (table, after) = rest.split_once(END).with_context(marks)?;
-    let mut rows: Vec<&str> = table.split_inclusive('\n').filter(|old| key(old) != key(row)).collect();
-    let head = rows.len().min(2);
-    rows.push(row);
-    rows[head..].sort_unstable();
-    Ok(format!("{before}{BEGIN}{}{END}{after}", rows.concat()))
-}
-
-/// What names the guest: the first five columns.
-fn key(row: &str) -> Vec<&str> {
-    row.split('|').take(6).map(str::trim).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_row_takes_the_place_of_an_older_one_of_the_same_guest() {
-        let head = "| a | k | c | t | w | v |\n|---|---|---|---|---|---|\n";
-        let page = |rows: &str| format!("before\n{BEGIN}{head}{rows}{END}after\n");
-        let first = with(&page(""), "| x | 6.1 | 2 | multi |  | 1 |\n").unwrap();
-        assert_eq!(first, page("| x | 6.1 | 2 | multi |  | 1 |\n"));
-        let second = with(&first, "| x | 6.1 | 2 | multi | | 2 |\n").unwrap();
-        assert_eq!(second, page("| x | 6.1 | 2 | multi | | 2 |\n"));
-        let both = with(&second, "| a | 6.1 | 2 | multi | | 3 |\n").unwrap();
-        assert_eq!(both, page("| a | 6.1 | 2 | multi | | 3 |\n| x | 6.1 | 2 | multi | | 2 |\n"));
-        assert!(with("no marks", "").is_err());
-    }
-
-    #[test]
-    fn the_page_has_its_marks() {
-        let page = fs::read_to_string(repository::root().join(PAGE)).unwrap();
-        assert!(with(&page, "| x |\n").is_ok());
+impl Host {
+    /// What the emulator of `target` runs on, now.
+    fn read(target: &Target) -> Result<Self> {
+        let line = |file, name: &str| {
+            let text = fs::read_to_string(file).unwrap_or_default();
+            let value =
+                |line: &str| Some(line.strip_prefix(name)?.trim_start_matches([' ', '\t', ':']).to_owned());
+            text.lines().find_map(value).unwrap_or_else(|| "unknown".to_owned())
+        };
+        let cpus = std::thread::available_parallelism()?;
+        let load = line("/proc/loadavg", "");
+        let date = repository::output(Command::new("date").args(["-u", "+%F"]))?;
+        Ok(Self {
+            processor: format!("{} ({cpus} CPUs)", line("/proc/cpuinfo", "model name")),
+            emulator: emulator(target)?,
+            load: load.split(' ').next().unwrap_or_default().to_owned(),
+            date: date.trim().to_owned(),
+        })
     }
 }

@@ -58,8 +58,8 @@ pub(crate) struct Program {
     pub(crate) name: &'static str,
     profile: &'static str,
     features: &'static str,
-    /// The architectures that it is written for; none means all.
-    architectures: &'static [&'static str],
+    /// What is built of the standard library, where that is built.
+    library: &'static str,
 }
 
 /// The command.
@@ -74,17 +74,12 @@ pub(crate) const RUNNER: Program = Program {
     name: "bonfire-runner",
     profile: "runner",
     features: "freestanding",
-    architectures: &["x86_64", "aarch64", "riscv64"],
+    library: "core",
 };
 
 impl Program {
     const fn hosted(package: &'static str, name: &'static str) -> Self {
-        Self { package, name, profile: "static", features: "", architectures: &[] }
-    }
-
-    /// Whether it is written for this target.
-    pub(crate) fn is_for(&self, target: &Target) -> bool {
-        self.architectures.is_empty() || self.architectures.contains(&target.architecture)
+        Self { package, name, profile: "static", features: "", library: "std,panic_abort" }
     }
 }
 
@@ -175,7 +170,7 @@ impl Toolchain {
     /// The same with these flags for the compiler of the program itself, not of what it
     /// is linked from.
     pub(crate) fn build_with(&self, flags: &[&str], target: &Target, program: &Program) -> Result<PathBuf> {
-        let Program { package, name, profile, features, .. } = program;
+        let Program { package, name, profile, features, library } = program;
         let folder = self.target_directory()?;
         let mut cargo = self.command("CARGO", "cargo");
         cargo.args(["rustc", "--quiet", "--package", package, "--bin", name, "--features", features]);
@@ -183,7 +178,7 @@ impl Toolchain {
         cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
         cargo.env(target.linker_variable(), target.linker);
         if self.build_std {
-            cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
+            cargo.arg(format!("-Zbuild-std={library}")).env("RUSTC_BOOTSTRAP", "1");
         }
         repository::run(cargo.arg("--").args(flags))?;
         let built = folder.join(target.triple).join(profile).join(name);

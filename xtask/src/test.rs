@@ -19,8 +19,8 @@ pub(crate) struct Options {
     /// Fail if a test was skipped that a better set-up would have run
     #[arg(long)]
     strict: bool,
-    /// A package whose installation was tried and failed, so that its absence is no fault
-    #[arg(long, value_name = "PACKAGE")]
+    /// A package or target whose installation was tried and failed, so that its absence is no fault
+    #[arg(long, value_name = "NAME")]
     not_installable: Vec<String>,
     /// What `cargo test` is told, in place of `--workspace`
     #[arg(last = true, value_name = "ARGUMENTS")]
@@ -67,7 +67,7 @@ fn is_preventable(skip: &Skip, not_installable: &[String]) -> bool {
     let excused = |package: &String| skip.why.split(' ').any(|word| word == package);
     match skip.kind.as_str() {
         "processor" => false,
-        "tool" => !not_installable.iter().any(excused),
+        "tool" | "target" => !not_installable.iter().any(excused),
         _ => true,
     }
 }

@@ -25,11 +25,14 @@ use Platform::{Emulator, Hypervisor, NoSign, Unknown};
 
 const TCG: &str = "QEMU's emulator (TCG)";
 const TCG_PROBABLY: &str = "QEMU, without a sign of hardware support: its emulator (TCG)";
-const USER: &str = "QEMU's emulator of programs, on a kernel of another architecture";
+const USER: &str = "QEMU's emulator of programs (qemu-user), on its host's kernel";
 
 impl Platform {
     /// Looks at this machine.
     pub(crate) fn read() -> Self {
+        if is_program_emulated() {
+            return Emulator(USER);
+        }
         from_instruction().unwrap_or_else(|| Signs::read().judge())
     }
 
@@ -47,6 +50,14 @@ impl Platform {
 /// Whether code is translated rather than run.
 pub(crate) fn is_emulator() -> bool {
     matches!(Platform::read(), Emulator(_))
+}
+
+/// Whether only this program is emulated, and not a machine: such an emulator answers
+/// for `/proc/self/exe` with the program, and leaves the kernel's other name for that
+/// link to the kernel, which answers with the emulator.
+pub(crate) fn is_program_emulated() -> bool {
+    let [told, found] = ["/proc/self/exe", "/proc/thread-self/exe"].map(|link| fs::read_link(link).ok());
+    told.zip(found).is_some_and(|(told, found)| told != found)
 }
 
 /// What x86 says by CPUID.

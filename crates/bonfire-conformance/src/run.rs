@@ -10,7 +10,7 @@ use crate::case::{self, Case, Group, cases};
 use crate::judgement::{Facts, Next, ended, weigh};
 use crate::random::Random;
 use crate::rule::{Chance, Needs, Setting, chance};
-use crate::verdict::{Evidence, Outcome, Reason, Rounds, Verdict};
+use crate::verdict::{Evidence, Means, Outcome, Reason, Rounds, Verdict};
 use crate::{Abilities, Subject, measure};
 
 /// What a run may spend, and from where its chances come.
@@ -186,7 +186,7 @@ impl<'a> Runner<'a> {
         let races = cases()
             .filter(|case| selected(case))
             .any(|case| case.needs(subject.memory_order()) != Needs::Nothing);
-        let is_measured = races && deaf.is_none() && subject.cpus() > 1;
+        let is_measured = races && deaf.is_none() && subject.cpus() > 1 && subject.has_clock();
         let mut seeds = Random::new(options.seed);
         let measured = if is_measured {
             measure::run(subject, options.budget_ns, seeds.next())
@@ -261,7 +261,9 @@ impl<'a> Runner<'a> {
             true if online < needed => Some(Reason::MachineTooSmall { needed, online }),
             true => Some(Reason::TooFewCpus { needed, present }),
         };
-        absent.or(never).or(too_few)
+        let clockless = case.has_rounds() && !self.subject.has_clock();
+        let clockless = clockless.then_some(Reason::Missing(Means::Clock));
+        absent.or(never).or(clockless).or(too_few)
     }
 
     /// What the machine lets `case` show, as far as this run knows: that a call
@@ -348,9 +350,9 @@ fn probe(subject: &dyn Subject) -> Option<Reason> {
 }
 
 /// What the case found missing; a subject that did not even enter it is missing too.
-fn missing(subject: &dyn Subject) -> Option<crate::Means> {
+fn missing(subject: &dyn Subject) -> Option<Means> {
     let arena = subject.arena();
-    let silent = (arena.entered.load(Relaxed) == 0).then_some(crate::Means::Start);
+    let silent = (arena.entered.load(Relaxed) == 0).then_some(Means::Start);
     arena.missing().or(silent)
 }
 

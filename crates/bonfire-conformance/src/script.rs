@@ -110,6 +110,10 @@ impl<'a> Player<'a> {
 
     fn steps(&mut self, steps: &'static [Step], flavour: Flavour, number: u16) {
         for step in steps {
+            // What follows rests on what went before.
+            if self.world.arena().missing().is_some() {
+                return;
+            }
             let position = self.step;
             match *step {
                 Register => self.issue(flavour.registration()),
@@ -142,7 +146,10 @@ impl<'a> Player<'a> {
     fn within(&mut self, how: Start, inner: &'static [Step], flavour: Flavour, number: u16) {
         let task: Task = case::step_task(number, self.step + 1, self.held);
         if self.world.start(how, &[task]) == Ending::Missing {
-            self.world.arena().lacks(Means::Start);
+            self.world.arena().lacks(match how {
+                Start::Thread | Start::Fork => Means::Start,
+                Start::CloneVm | Start::Vfork => Means::Share,
+            });
         }
         if how != Start::Fork && registers(inner) {
             self.held = self.held.with(flavour);

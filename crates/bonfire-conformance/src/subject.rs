@@ -134,6 +134,12 @@ pub trait Subject {
     /// A clock that never goes back, in nanoseconds, the same in all processes.
     fn now_ns(&self) -> u64;
 
+    /// Whether that is a clock. A kernel may have none yet; then it is something that
+    /// counts and only goes up, by which whatever hangs is stopped, and nothing races.
+    fn has_clock(&self) -> bool {
+        true
+    }
+
     /// Runs `task` as the first thread of a process that has never called
     /// membarrier, and returns when it and all that it started have ended, or
     /// when `limit_ns` have passed: then they are stopped.
@@ -173,7 +179,8 @@ pub trait World {
     fn ordinary_call(&self);
 
     /// Starts one process or thread for each task, and returns when all have
-    /// ended. Tasks of one set run at the same time.
+    /// ended. Tasks of one set run at the same time. A process that was to have this
+    /// one's memory and has a copy is [`Ending::Missing`].
     fn start(&self, how: Start, tasks: &[Task]) -> Ending;
 
     /// Becomes a new program image in which this process goes on with `task`.

@@ -133,11 +133,15 @@ pub enum Means {
     Registration,
     /// A count of interrupts.
     Counter,
+    /// A clock.
+    Clock,
+    /// Processes that share this one's memory.
+    Share,
 }
 
 impl Means {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Start,
         Self::Exec,
         Self::Place,
@@ -145,6 +149,8 @@ impl Means {
         Self::Restartable,
         Self::Registration,
         Self::Counter,
+        Self::Clock,
+        Self::Share,
     ];
 }
 
@@ -157,7 +163,7 @@ impl fmt::Display for Means {
             }
             Self::Exec => {
                 "no program can go on in a new image here: that takes execve, and memory that the image \
-                 finds again (memfd_create)"
+                 finds again (memfd_create, and no limit on the size of files: ulimit -f)"
             }
             Self::Place => "threads cannot be placed on CPUs here; allow sched_setaffinity",
             Self::Code if !arch::HAS_FUNCTION => NO_FUNCTION,
@@ -174,6 +180,13 @@ impl fmt::Display for Means {
                 "this kernel does not tell two kinds of registration of restartable sequences apart (rseq)"
             }
             Self::Counter => "nothing here counts interrupts; name the kernel's count with --interrupts",
+            Self::Clock => {
+                "no clock can be read here, by which a race knows when to end; allow clock_gettime"
+            }
+            Self::Share => {
+                "no process can be started in this one's memory here, or it gets a copy; look at clone with \
+                 CLONE_VM and CLONE_VFORK"
+            }
         })
     }
 }

@@ -3,7 +3,10 @@
 //! Threads cannot be placed, no code is patched and no sequence restarted here; the
 //! cases that want that are not among this program's.
 
-use core::sync::atomic::{AtomicU32, Ordering::Acquire};
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering::{Acquire, Relaxed},
+};
 
 use bonfire_conformance::{Arena, Ending, Fetch, Restartable, Start, Subject, Task, World, enter};
 
@@ -37,15 +40,26 @@ impl Machine {
     }
 
     fn processes(&'static self, how: Birth, tasks: &[Task]) -> Ending {
+        /// How many were born into this very memory.
+        static BORN: AtomicU32 = AtomicU32::new(0);
+        let before = BORN.load(Relaxed);
         let mut children = [const { None }; MOST];
         for (child, &task) in children.iter_mut().zip(tasks) {
-            *child = sys::start(how, move || self.enter(task));
+            *child = sys::start(how, move || {
+                BORN.fetch_add(1, Relaxed);
+                self.enter(task);
+            });
         }
         let endings = children[..tasks.len()].iter().map(|child| match child {
             Some(child) => sys::wait(*child),
             None => Ending::Missing,
         });
-        endings.fold(Ending::Ended, |all, ending| if all == Ending::Ended { ending } else { all })
+        let ending =
+            endings.fold(Ending::Ended, |all, ending| if all == Ending::Ended { ending } else { all });
+        // The end of each, which was waited for, orders its step.
+        let born = BORN.load(Relaxed).wrapping_sub(before) as usize;
+        let has_copies = !matches!(how, Birth::Fork) && born != tasks.len();
+        if has_copies { Ending::Missing } else { ending }
     }
 
     fn threads(&'static self, tasks: &[Task]) -> Ending {

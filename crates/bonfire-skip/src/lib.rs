@@ -42,6 +42,11 @@ pub enum Cause<'a> {
         /// The package, such as `qemu-system-x86`.
         package: &'a str,
     },
+    /// No program was built for another machine. Names the target, in Rust's words.
+    Target {
+        /// The target, such as `aarch64-unknown-linux-gnu`.
+        triple: &'a str,
+    },
 }
 
 impl fmt::Display for Cause<'_> {
@@ -55,6 +60,9 @@ impl fmt::Display for Cause<'_> {
                     "because a tool is not installed; apt-get install --no-install-recommends {package}"
                 )
             }
+            Self::Target { triple } => {
+                write!(f, "because nothing is built for another machine; cargo xtask dist --target {triple}")
+            }
         }
     }
 }
@@ -66,6 +74,7 @@ impl Cause<'_> {
             Self::Processor(_) => "processor",
             Self::Kernel(_) => "kernel",
             Self::Tool { .. } => "tool",
+            Self::Target { .. } => "target",
         }
     }
 }
@@ -73,7 +82,7 @@ impl Cause<'_> {
 /// A skip as a line of the file of skips tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skip {
-    /// `processor`, `kernel` or `tool`.
+    /// `processor`, `kernel`, `tool` or `target`.
     pub kind: String,
     /// The test, with the test binary it is in.
     pub test: String,

@@ -13,9 +13,8 @@ use anyhow::{Context, Result, ensure};
 use crate::repository;
 use crate::target::Target;
 
-/// The releases with kernels to try, the default first. Not each has every
-/// architecture.
-pub(crate) const SUITES: [&str; 3] = ["bookworm", "trixie", "bookworm-backports"];
+/// The release whose kernel is booted where none is named.
+pub(crate) const DEFAULT_SUITE: &str = "bookworm";
 
 /// The newest kernel that `suite` has for `target`.
 pub(crate) fn debian(target: &Target, suite: &str) -> Result<PathBuf> {

@@ -113,8 +113,7 @@ impl Guest<'_> {
     }
 
     fn boot(&self, target: &Target) -> Result<String> {
-        let machine = MACHINES.iter().find(|machine| machine.architecture == target.architecture);
-        let machine = machine.context("QEMU has no machine for this target")?;
+        let machine = machine(target)?;
         let console = super::folder()?.join(format!("console-{}", machine.architecture));
         let guest = self.command(machine, &console).spawn().with_context(|| absent(machine))?;
         let ended = wait(guest, BOOT + Duration::from_secs(self.budget));
@@ -144,6 +143,20 @@ impl Guest<'_> {
         qemu.args(["-append", &words]).stdin(Stdio::null());
         qemu
     }
+}
+
+fn machine(target: &Target) -> Result<&'static Machine> {
+    let machine = MACHINES.iter().find(|machine| machine.architecture == target.architecture);
+    machine.context("QEMU has no machine for this target")
+}
+
+/// The emulator of `target` by name and version.
+pub(crate) fn emulator(target: &Target) -> Result<String> {
+    let machine = machine(target)?;
+    let mut qemu = Command::new(format!("qemu-system-{}", machine.program));
+    let said = qemu.arg("--version").output().with_context(|| absent(machine))?;
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    Ok(said.lines().next().unwrap_or_default().replace("QEMU emulator version", "QEMU"))
 }
 
 /// What to do where QEMU cannot be started.

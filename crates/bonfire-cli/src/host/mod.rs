@@ -79,7 +79,8 @@ impl Host {
         let arena_file = sys::memory_file(size_of::<Arena>()).ok();
         be_eager();
         // Only so that what a case leaves behind is reaped here and not by the first process.
-        let _ = process::set_child_subreaper(Some(process::getpid()));
+        // Any number says yes.
+        let _ = process::set_child_subreaper(Some(Pid::INIT));
         Self::with_arena(arena_file, caller)
             .map_err(|cause| HostError { what: "no memory to share (mmap)", cause })
     }
@@ -143,6 +144,10 @@ impl Subject for Host {
 
     fn now_ns(&self) -> u64 {
         sys::now_ns()
+    }
+
+    fn has_clock(&self) -> bool {
+        sys::has_clock()
     }
 
     fn process(&self, task: Task, limit_ns: u64) -> Ending {

@@ -25,8 +25,12 @@ enum Lost {
     Everything,
     /// The cases in which a process becomes a new program image.
     Images,
-    /// The cases that place threads on CPUs.
+    /// The cases that start threads.
+    Threads,
+    /// The cases in which threads sit on CPUs.
     Places,
+    /// Those among them that end with a time.
+    Races,
     /// The cases with restartable sequences.
     Sections,
     /// No case; this is done in its place.
@@ -37,19 +41,23 @@ const fn need(calls: &'static [&'static str], purpose: &'static str, lost: Lost)
     Need { calls, purpose, lost }
 }
 
-use Lost::{Everything, Images, Nothing, Places, Sections};
+use Lost::{Everything, Images, Nothing, Places, Races, Sections, Threads};
 
 /// All of them: first what everything rests on.
 static NEEDS: &[Need] = &[
     need(&["membarrier"], "what is judged", Everything),
-    need(&["execve", "exit_group", "write"], "this program: its start, its end, its report", Everything),
-    need(&["mmap", "mprotect"], "memory, and the part of it that processes share", Everything),
+    need(&["execve", "write"], "this program: its start, and its report", Everything),
+    need(&["mmap"], "memory, and the part of it that processes share", Everything),
     need(&["rt_sigaction", "poll"], "the start of Rust's runtime", Everything),
+    need(&["mprotect"], "the same: what a stack must not reach", Everything),
     need(&["clone"], "processes, by fork and with CLONE_VM, and threads", Everything),
     need(&["wait4"], "the end of a process", Everything),
+    need(&["exit"], "the end of a thread", Threads),
     need(&["memfd_create"], "memory that a new program image finds again", Images),
     need(&["sched_setaffinity"], "a thread's place on a CPU", Places),
+    need(&["clock_gettime"], "the time, where no page of the kernel's tells it", Races),
     need(&["rseq"], "restartable sequences", Sections),
+    need(&["exit_group"], "the end of a process", Nothing("exit is used")),
     need(&["ftruncate"], "the length of that memory", Nothing("zeros are written")),
     need(&["sched_getaffinity"], "the list of CPUs", Nothing("each is tried")),
     need(&["clone3"], "threads, by the C library", Nothing("clone is used")),
@@ -106,14 +114,14 @@ impl Lost {
 
     /// Whether `case` is lost.
     fn takes(self, case: &Case) -> bool {
-        let races = matches!(
-            case.group(),
-            Group::Ordering | Group::SyncCore | Group::Rseq | Group::Interrupts | Group::Hunt
-        );
+        let races = matches!(case.group(), Group::Ordering | Group::SyncCore | Group::Rseq | Group::Hunt);
+        let counts = case.group() == Group::Interrupts;
         match self {
             Everything => true,
             Images => case.to_string().contains("exec-"),
-            Places => races,
+            Threads => races || counts || case.group() == Group::Load || case.to_string().contains("thread"),
+            Places => races || counts,
+            Races => races,
             Sections => case.group() == Group::Rseq,
             Nothing(_) => false,
         }

@@ -1,9 +1,16 @@
 //! The designs of the engine, each on virtual CPUs made of threads.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bonfire_conformance::Subject;
 use bonfire_threads::Options;
 use bonfire_threads::engine::{Design, NoSuchDesign};
+
+use crate::hypervisor;
+
+/// Where there can be none. QEMU 7.2 was seen to end the program at the first signal
+/// whose handler goes on on another thread.
+const NO_SIGNALS: &str = "the engine's virtual CPUs are interrupted by signals whose handlers move between \
+     threads, which QEMU's emulator of programs does not carry; run it on a kernel, or under qemu-system";
 
 /// A design that was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +23,7 @@ impl Choosing {
 
     /// Switches on a machine for it. Its chances come from `seed`.
     pub(super) fn open(self, seed: u64) -> Result<Box<dyn Subject>> {
+        ensure!(!hypervisor::is_program_emulated(), "{NO_SIGNALS}");
         let cpus = std::thread::available_parallelism().map_or(2, |cpus| cpus.get().clamp(2, 4));
         // With priority, if that is allowed: on a busy host virtual CPUs hardly meet.
         let options = Options { cpus, seed, realtime: true, ..Options::default() };

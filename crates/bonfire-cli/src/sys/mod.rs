@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use bonfire_abi::{Error, SYSTEM_CALL, to_return};
 use bonfire_conformance::{Arena, CodePage, Page};
@@ -124,7 +125,8 @@ pub(crate) fn fork(body: impl FnOnce()) -> io::Result<Pid> {
 
 /// Starts a child in this address space, not in this thread group, for each
 /// number below `count`, and returns how they ended when all have. With
-/// `vfork`, each is waited for before the next.
+/// `vfork`, each is waited for before the next. A child that has a copy of the
+/// address space (QEMU's emulator of programs has no other) is an error.
 pub(crate) fn clone_vm(
     vfork: bool,
     count: usize,
@@ -132,7 +134,8 @@ pub(crate) fn clone_vm(
 ) -> Vec<io::Result<WaitStatus>> {
     const STACK: usize = 256 << 10;
     let mut stacks = vec![vec![0u8; STACK]; count];
-    let births: Vec<Birth<'_>> = (0..count).map(|index| Birth { body, index }).collect();
+    let birth = |index| Birth { body, index, is_seen: AtomicBool::new(false) };
+    let births: Vec<Birth<'_>> = (0..count).map(birth).collect();
     let flags = libc::CLONE_VM | libc::SIGCHLD | if vfork { libc::CLONE_VFORK } else { 0 };
     let start = |(stack, birth): (&mut Vec<u8>, &Birth<'_>)| {
         let top = stack.as_mut_ptr_range().end.cast();
@@ -147,18 +150,26 @@ pub(crate) fn clone_vm(
         }
     };
     let children: Vec<io::Result<Pid>> = stacks.iter_mut().zip(&births).map(start).collect();
-    children.into_iter().map(|child| wait(child?)).collect()
+    let ended = |(child, birth): (io::Result<Pid>, &Birth<'_>)| {
+        let status = wait(child?)?;
+        let shared = birth.is_seen.load(Relaxed).then_some(status);
+        shared.ok_or_else(|| io::ErrorKind::Unsupported.into())
+    };
+    children.into_iter().zip(&births).map(ended).collect()
 }
 
 /// What a child of [`clone_vm`] is born for.
 struct Birth<'a> {
     body: &'a (dyn Fn(usize) + Sync),
     index: usize,
+    /// The child stores here; its end, which the parent waits for, orders that.
+    is_seen: AtomicBool,
 }
 
 extern "C" fn born(birth: *mut libc::c_void) -> libc::c_int {
     // SAFETY: `clone_vm` passed this pointer to a `Birth` that outlives us.
     let birth = unsafe { &*birth.cast::<Birth<'_>>() };
+    birth.is_seen.store(true, Relaxed);
     in_child(|| (birth.body)(birth.index))
 }
 
@@ -231,6 +242,7 @@ fn started_as() -> *const libc::c_char {
 /// Waits `ns` nanoseconds off the CPU; where the kernel has no such wait, or ends
 /// it early, only for others to have had a turn.
 pub(crate) fn nap(ns: u64) {
+    COUNTED_NS.fetch_add(ns, Relaxed);
     let time = libc::timespec {
         tv_sec: (ns / 1_000_000_000) as libc::time_t,
         tv_nsec: (ns % 1_000_000_000) as libc::c_long,
@@ -241,15 +253,25 @@ pub(crate) fn nap(ns: u64) {
     }
 }
 
+/// What goes up where there is no clock: the time of naps, and a microsecond each time
+/// that somebody asks.
+static COUNTED_NS: AtomicU64 = AtomicU64::new(0);
+
 /// A clock that never goes back, in nanoseconds; of a kernel that has none, the
-/// time of day.
+/// time of day, or a count.
 pub(crate) fn now_ns() -> u64 {
+    clock_ns().unwrap_or_else(|| COUNTED_NS.fetch_add(1_000, Relaxed))
+}
+
+/// Whether the kernel has a clock.
+pub(crate) fn has_clock() -> bool {
+    clock_ns().is_some()
+}
+
+fn clock_ns() -> Option<u64> {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    for clock in [libc::CLOCK_MONOTONIC, libc::CLOCK_REALTIME] {
-        // SAFETY: the time lives until the call returns, which writes it.
-        if unsafe { libc::clock_gettime(clock, &raw mut now) } == 0 {
-            break;
-        }
-    }
-    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+    let clocks = [libc::CLOCK_MONOTONIC, libc::CLOCK_REALTIME];
+    // SAFETY: the time lives until the call returns, which writes it.
+    clocks.into_iter().find(|&clock| unsafe { libc::clock_gettime(clock, &raw mut now) } == 0)?;
+    Some(u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0))
 }

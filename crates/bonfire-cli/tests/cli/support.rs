@@ -61,36 +61,8 @@ impl Filter {
     }
 }
 
-/// What a run of this test says which call to deny, and which bonfire to become.
-const DENIED: &str = "BONFIRE_TEST_DENIED";
-
-/// Runs `bonfire` to its end on a kernel that does not have this system call. What
-/// goes to stdout has the words of a test runner before it.
-///
-/// A thread that denied itself `clone` could start nothing, so this program starts
-/// itself, as the one test [`becomes_bonfire`], which installs the filter and goes on
-/// as `bonfire`.
-pub(crate) fn without(call: libc::c_long, arguments: &[&str]) -> Output {
-    let mut test = Command::new(std::env::current_exe().expect("this program has a file"));
-    test.args(["--exact", "support::becomes_bonfire", "--nocapture", "--test-threads=1"]);
-    test.env(DENIED, format!("{call} {}", arguments.join(" ")));
-    test.output().expect("this program starts")
-}
-
-/// No test of its own: see [`without`].
-#[test]
-fn becomes_bonfire() {
-    use std::os::unix::process::CommandExt;
-    let Ok(what) = std::env::var(DENIED) else { return };
-    let mut words = what.split(' ');
-    let call = words.next().and_then(|call| call.parse().ok()).expect("a number comes first");
-    let program = filter(BTreeMap::from([(call, vec![])]), libc::ENOSYS.cast_unsigned());
-    let mut command = bonfire(&words.collect::<Vec<_>>());
-    seccompiler::apply_filter(&program).expect("this kernel has seccomp filters");
-    panic!("cannot become bonfire: {}", command.exec());
-}
-
-fn filter(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: u32) -> BpfProgram {
+/// A filter that answers the calls of these rules with `errno`.
+pub(crate) fn filter(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: u32) -> BpfProgram {
     let arch = std::env::consts::ARCH.try_into().expect("seccompiler knows this architecture");
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(errno), arch).unwrap();
     filter.try_into().unwrap()

@@ -86,7 +86,11 @@ const ANONYMOUS: u64 = 0x20;
 /// Fresh zeros, of a file or of none, for good.
 fn map(length: usize, how: u64, file: u64) -> Option<*mut u8> {
     const READ_WRITE: u64 = 3;
-    let address = call(arch::MMAP, [0, length as u64, READ_WRITE, how, file, 0]);
+    let arguments = [0, length as u64, READ_WRITE, how, file, 0];
+    let address = match arch::MMAP_READS_MEMORY {
+        true => call(arch::MMAP, [arguments.as_ptr() as u64, 0, 0, 0, 0, 0]),
+        false => call(arch::MMAP, arguments),
+    };
     (!(-4095..=0).contains(&address)).then_some(address as *mut u8)
 }
 
@@ -135,7 +139,7 @@ const THREAD: u64 = VM | 0x200 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000;
 pub(crate) fn start(how: Birth, body: impl FnOnce() + 'static) -> Option<Child> {
     let child = match how {
         Birth::Fork => {
-            let child = call(arch::CLONE, [SIGCHLD, 0, 0, 0, 0, 0]);
+            let child = call(arch::CLONE, arch::forked(SIGCHLD));
             if child == 0 {
                 body();
                 exit_group(0);
@@ -273,9 +277,10 @@ pub(crate) fn yield_now() {
     }
 }
 
-/// Ends this process.
+/// Ends this process; on a kernel that cannot, this thread, which is by then the last.
 pub(crate) fn exit_group(status: u8) -> ! {
     loop {
         call(arch::EXIT_GROUP, [status.into(), 0, 0, 0, 0, 0]);
+        call(arch::EXIT, [status.into(), 0, 0, 0, 0, 0]);
     }
 }
