@@ -180,13 +180,13 @@ impl Abilities {
     }
 
     /// Whether the CPUs take turns for good, as an emulator's do that has one thread
-    /// for all: they never ran at once, although together they ran for as long as
+    /// for all: they never ran at once, although together they ran for about as long as
     /// one CPU would. Where they ran for less, something else had the machine, and
     /// in a quieter moment they may run at once.
     #[must_use]
     pub const fn takes_turns(&self) -> bool {
         let is_one_cpu =
-            self.spun_ns >= self.spinning_ns / 10 * 9 && self.spun_ns <= self.spinning_ns / 10 * 12;
+            self.spun_ns >= self.spinning_ns / 100 * 75 && self.spun_ns <= self.spinning_ns / 100 * 120;
         matches!(self.runs_at_once(), Some(false)) && self.spinning_ns > 0 && is_one_cpu
     }
 
@@ -203,12 +203,14 @@ impl Abilities {
     }
 
     /// Whether a call empties the store buffer of its caller: none of the caller's
-    /// stores outlived a call, and many outlived a wait of the same length.
+    /// stores outlived a call, and many outlived a wait of the same length; so many that
+    /// fifty would have outlived a call if that were like a wait.
     #[must_use]
     pub const fn call_empties(&self) -> Option<bool> {
+        let fifty_would = self.own_call_rounds * self.own_wait_seen >= 50 * self.own_wait_rounds;
         match (self.own_call_seen, self.own_wait_seen) {
             (2.., _) => Some(false),
-            (0, 20..) if self.own_call_rounds >= 300 => Some(true),
+            (0, 20..) if fifty_would => Some(true),
             _ => None,
         }
     }
@@ -339,7 +341,7 @@ mod tests {
         check(0, 205, true);
         // Others had most of both CPUs, or of one.
         check(4_000_000, 30, false);
-        check(4_000_000, 150, false);
+        check(4_000_000, 140, false);
         check(200, 390, false);
         assert!(!Abilities::default().takes_turns());
     }
@@ -347,14 +349,21 @@ mod tests {
     #[test]
     fn a_call_empties_the_buffer_where_only_waits_are_outlived() {
         let check = |own_call_rounds, own_call_seen, own_wait_seen, expected| {
-            let abilities =
-                Abilities { own_call_rounds, own_call_seen, own_wait_seen, ..Abilities::default() };
+            let own_wait_rounds = own_call_rounds;
+            let abilities = Abilities {
+                own_call_rounds,
+                own_call_seen,
+                own_wait_rounds,
+                own_wait_seen,
+                ..Abilities::default()
+            };
             assert_eq!(abilities.call_empties(), expected, "{abilities:?}");
         };
         check(1000, 0, 400, Some(true));
         check(1000, 300, 400, Some(false));
         check(1000, 0, 3, None);
-        check(100, 0, 400, None);
+        check(1000, 0, 49, None);
+        check(100, 0, 60, Some(true));
         check(1000, 1, 400, None);
     }
 }

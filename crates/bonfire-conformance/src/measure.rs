@@ -194,7 +194,7 @@ fn touch(world: &dyn World) {
 const HANDOVERS: u32 = 2_000;
 const ROW: u32 = 16;
 /// What two threads that run at once need for these, many times over.
-const LONG_NS: u64 = 200_000_000;
+const LONG_NS: u64 = 400_000_000;
 /// After how many turns the clock is looked at, and after how long a thread that has
 /// not looked must have been without a CPU.
 const LOOK: u32 = 1_000;

@@ -101,7 +101,9 @@ fn reason(f: &mut fmt::Formatter<'_>, reason: Option<Reason>) -> fmt::Result {
             write!(f, " {a} {b} {c} {} {} {step}", to_return(expected), to_return(got))
         }
         Reason::NotAdvertised(command) => write!(f, " {}", command.number()),
-        Reason::TooFewCpus { needed, present } => write!(f, " {needed} {present}"),
+        Reason::TooFewCpus { needed, present: count } | Reason::MachineTooSmall { needed, online: count } => {
+            write!(f, " {needed} {count}")
+        }
         Reason::NoCall(error) | Reason::Refused(error) => write!(f, " {}", error.errno()),
         Reason::Missing(means) => write!(f, " {}", means as u32),
         Reason::Killed(signal) => write!(f, " {signal}"),
@@ -168,6 +170,10 @@ fn parse_reason(words: &mut SplitAsciiWhitespace) -> Option<Option<Reason>> {
             let [needed, present] = numbers(words)?;
             Reason::TooFewCpus { needed, present }
         }
+        "machine_too_small" => {
+            let [needed, online] = [number(words)?, number(words)?];
+            Reason::MachineTooSmall { needed, online }
+        }
         "no_call" => Reason::NoCall(Error::from_errno(number(words)?)),
         "refused" => Reason::Refused(Error::from_errno(number(words)?)),
         "missing_means" => {
@@ -226,6 +232,9 @@ mod tests {
             Reason::WrongAnswer(finding),
             Reason::NotAdvertised(Command::Global),
             Reason::TooFewCpus { needed: 4, present: 12 },
+            Reason::MachineTooSmall { needed: 4, online: 1 },
+            Reason::Missing(Means::Registration),
+            Reason::Missing(Means::Counter),
             Reason::NoCall(Error::NotSupported),
             Reason::Refused(Error::OutOfMemory),
             Reason::Missing(Means::Exec),

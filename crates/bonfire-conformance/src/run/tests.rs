@@ -19,6 +19,8 @@ struct Silence {
     now_ns: Cell<u64>,
     /// How long each process was given, but the probe.
     given_ns: RefCell<Vec<u64>>,
+    /// What a process takes at the least, however little it was given.
+    least_ns: u64,
 }
 
 impl Subject for Silence {
@@ -45,7 +47,7 @@ impl Subject for Silence {
             self.arena.counts.add(true, false);
             // All that it may take, without what is left for a slow end.
             let given_ns = self.arena.limit_ns() - self.now_ns.get();
-            self.now_ns.set(self.now_ns.get() + given_ns);
+            self.now_ns.set(self.now_ns.get() + given_ns.max(self.least_ns));
             self.given_ns.borrow_mut().push(given_ns);
         }
         Ending::Ended
@@ -63,10 +65,14 @@ impl Observer for Reported {
     }
 }
 
+fn silence(least_ns: u64) -> Silence {
+    let arena = Box::leak(Box::new(Arena::new()));
+    Silence { arena, now_ns: Cell::new(0), given_ns: RefCell::default(), least_ns }
+}
+
 /// Runs these in silence, and returns what each process was given.
 fn given_ns(selected: &dyn Fn(&Case) -> bool) -> Vec<u64> {
-    let arena = Box::leak(Box::new(Arena::new()));
-    let silence = Silence { arena, now_ns: Cell::new(0), given_ns: RefCell::default() };
+    let silence = silence(0);
     let mut reported = Reported::default();
     run(&silence, selected, Options { budget_ns: BUDGET_NS, seed: 0 }, &mut reported);
     assert_eq!(reported.0.len(), cases().filter(selected).count());
@@ -89,4 +95,21 @@ fn who_tells_nothing_is_tried_again() {
     let sb = "ordering/SB/PRIVATE_EXPEDITED/spinning";
     let given_ns = given_ns(&|case| case.to_string() == sb);
     assert_eq!(given_ns.len(), 4, "a long try, and three in fresh processes");
+}
+
+/// Where births are slow, cases that race for nothing take their time, too.
+#[test]
+fn what_is_spent_is_spent_for_small_cases_too() {
+    struct Last(Option<Outcome>);
+    impl Observer for Last {
+        fn ended(&mut self, _: &Case, outcome: &Outcome) {
+            self.0 = Some(*outcome);
+        }
+    }
+    let (slow, mut last) = (silence(BUDGET_NS / 50), Last(None));
+    let is_answer = |case: &Case| case.group() == Group::Abi;
+    let summary = run(&slow, &is_answer, Options { budget_ns: BUDGET_NS, seed: 0 }, &mut last);
+    assert!(slow.now_ns() <= BUDGET_NS, "{}", slow.now_ns());
+    assert_eq!(last.0.and_then(|outcome| outcome.reason), Some(Reason::NotRun));
+    assert!(summary.count(Verdict::Conforms) >= 40, "{summary:?}");
 }

@@ -22,7 +22,7 @@ fn selected(case: &Case) -> bool {
 #[test]
 fn a_fault_fails_the_cases_that_were_declared_and_no_others() {
     for (seed, &(fault, lines)) in (1..).zip(FAULTS) {
-        let options = Options { budget_ns: 1_000_000_000, seed };
+        let options = Options { budget_ns: 300_000_000, seed };
         for (case, outcome) in judge(INTEL, Some(fault), &selected, options) {
             let expected = must_fail(&case.to_string(), lines);
             let failed = outcome.verdict == Verdict::DoesNotConform;
