@@ -90,21 +90,36 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
         }
         self.on_each(boot.cpus, |on| match on {
             None => explorer::drop_pokes(true),
-            Some(_) => {
-                self.engine.online(here()).expect("few CPUs");
-                // The first hook says what runs here.
-                self.change(On::Kernel);
-            }
+            Some(_) => self.come_online(),
         });
-        on_cpu(0, || {
-            boot.registered.iter().for_each(|&(space, command)| self.register(space, command, boot))
-        });
+        self.register_all(boot);
         self.on_each(boot.cpus, |on| on.into_iter().for_each(|on| self.change(on)));
         self.engine.machine().forget_passed();
     }
 
     fn on_each(&self, cpus: &[Option<On>], body: impl Fn(Option<On>)) {
         cpus.iter().enumerate().for_each(|(cpu, &on)| on_cpu(cpu, || body(on)));
+    }
+
+    fn come_online(&self) {
+        self.engine.online(here()).expect("few CPUs");
+        // The first hook says what runs here.
+        self.change(On::Kernel);
+    }
+
+    /// What is registered before the scenario begins: on a CPU that is online, or
+    /// is so for that long.
+    fn register_all(&self, boot: &Boot<'_>) {
+        let online = boot.cpus.iter().position(Option::is_some);
+        on_cpu(online.unwrap_or(0), || {
+            if online.is_none() {
+                self.come_online();
+            }
+            boot.registered.iter().for_each(|&(space, command)| self.register(space, command, boot));
+            if online.is_none() {
+                self.engine.offline(here());
+            }
+        });
     }
 
     /// Lets a thread of `space` register before the scenario begins.

@@ -157,14 +157,15 @@ impl Suite {
         all
     }
 
-    /// Those of three CPUs run on a machine that has all that they need and far
-    /// fewer states: total store order, or sequential consistency where what is
-    /// looked for is no order of memory.
+    /// Those of three CPUs, and the longest of two, run on a machine that has all
+    /// that they need and far fewer states: total store order, or sequential
+    /// consistency where what is looked for is no order of memory.
     #[must_use]
     pub fn rules(&self, place: usize, rules: Rules) -> Rules {
         let scenario = &self.scenarios[place];
+        let is_long = place >= self.two_cpus || LONG.contains(&scenario.situation());
         let memory = match scenario.shape {
-            _ if place < self.two_cpus || scenario.name == "P2/SB" => rules.memory,
+            _ if !is_long || scenario.name == "P2/SB" => rules.memory,
             Some(_) => Memory::Tso,
             None => Memory::Sc,
         };
@@ -175,6 +176,10 @@ impl Suite {
 /// Those of three CPUs that are needed.
 const OF_THREE: [&str; 10] =
     ["q8/SB", "q4", "q4g", "q4p/SB", "q4r", "R1/core", "P2/SB", "P2/core", "P2/rseq", "P6/SB"];
+
+/// The situations of two CPUs that have most states: a CPU that goes and comes back,
+/// one that registers while another comes and goes, and two that register at once.
+const LONG: [&str; 5] = ["e4", "h5k", "h5o", "P4", "P5"];
 
 /// Whether it takes three CPUs to notice it: two callers and a target, or one
 /// that registers beside them.

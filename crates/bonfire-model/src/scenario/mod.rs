@@ -166,6 +166,11 @@ impl Scenario {
         Self { registered: registered.to_vec(), ..self }
     }
 
+    /// What its name begins with: the situation, without what sets it apart.
+    pub(crate) fn situation(&self) -> &str {
+        self.name.split(['/', '+', ' ']).next().unwrap_or_default()
+    }
+
     /// How many pokes may be on their way to a CPU. A second only where it may
     /// have served without taking the first: as it comes online, and in a wait
     /// with interrupts off.

@@ -10,7 +10,7 @@ use super::{Scenario, part};
 use crate::run::Design;
 use crate::vocabulary::{Act, On};
 
-use Act::{Await, Exec, Exit, Return, Signal, Switch};
+use Act::{Await, Exec, Exit, Offline, Online, Return, Signal, Switch};
 
 /// Those of two CPUs.
 pub(super) fn two_cpus() -> Vec<Scenario> {
@@ -129,6 +129,18 @@ fn undisturbed() -> Vec<Scenario> {
             "a kernel thread stops using the address space and goes idle before the call",
             On::Lazy(1),
             &[borrow, Return, Switch(On::Kernel)],
+        ),
+        quiet(
+            "quiet/online",
+            "a CPU comes online and runs a stranger, long before the call",
+            &CHOOSE,
+            vec![private(), part(None, &[Online, Switch(STRANGER), Signal(0)])],
+        ),
+        quiet(
+            "quiet/back",
+            "a CPU goes offline, comes back and runs a stranger, long before the call",
+            &CHOOSE,
+            vec![private(), part(On::Kernel, &[Offline, Online, Switch(STRANGER), Signal(0)])],
         ),
         quiet(
             "quiet/alone",

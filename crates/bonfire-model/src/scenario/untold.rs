@@ -23,6 +23,7 @@ fn of_shape(shape: Shape) -> Vec<Scenario> {
     let two = |name, about, caller, other| Scenario::of_shape(name, about, shape, vec![caller, other]);
     let of_nobody = [Online, Forget(FAST), theirs[0], theirs[1], Switch(On::Kernel)];
     let lazily = [theirs[0], theirs[1], Forget(On::Lazy(0)), Switch(STRANGER)];
+    let borrow = Act::Borrow { space: 0, thread: 4 };
     let again = [Forget(FAST), Switch(On::Kernel), Forget(FAST), theirs[0], theirs[1]];
     let found_out = [Forget(FAST), CALL, theirs[0], theirs[1]];
     vec![
@@ -51,6 +52,12 @@ fn of_shape(shape: Shape) -> Vec<Scenario> {
             "both CPUs come online at once; the caller's is told who runs, and the fast side's is not",
             part(None, &[Online, Switch(CALLER), mine[0], CALL, mine[1]]),
             part(None, &[Online, Forget(FAST), theirs[0], theirs[1]]),
+        ),
+        two(
+            "u7",
+            "the fast side's CPU comes online and is told of a kernel thread, which then uses the address space",
+            calls(),
+            part(None, &[Online, Switch(On::Kernel), borrow, theirs[0], theirs[1]]),
         ),
         two(
             "u3",
