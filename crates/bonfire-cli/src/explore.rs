@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use bonfire_engine::Site;
 use bonfire_model::answer::Answer;
 use bonfire_model::architecture::Architecture;
@@ -67,7 +67,7 @@ pub(crate) struct Options {
     all_mutants: bool,
     /// Change one access or choice of the engine after the other; each must be noticed. With TEXT,
     /// only changes whose names contain it
-    #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["mutant", "all_mutants", "shard", "merge", "list", "draw", "svg", "model", "cpus", "scenario"])]
+    #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["mutant", "all_mutants", "shard", "list", "draw", "svg", "model", "cpus", "scenario"])]
     mutate: Option<String>,
     /// How much memory the states may take
     #[arg(long, value_name = "MIB", default_value = "2048", value_parser = memory)]
@@ -96,19 +96,23 @@ pub(crate) struct Options {
 }
 
 /// What a run is asked for and a merge is not.
-const OF_A_RUN: [&str; 10] =
-    ["design", "scenario", "mutant", "model", "cpus", "all_mutants", "memory", "shard", "svg", "markdown"];
+const OF_A_RUN: [&str; 9] =
+    ["design", "scenario", "mutant", "model", "cpus", "all_mutants", "memory", "shard", "svg"];
 
 /// What makes a run say less than the page that is kept of it.
 const OF_A_PART: [&str; 8] = ["design", "scenario", "mutant", "model", "cpus", "all_mutants", "shard", "svg"];
 
 /// Explores, and tells.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    if !options.merge.is_empty() {
-        return tell(&shard::merge(&options.merge)?, options, open(options)?);
-    }
     if let Some(part) = &options.mutate {
         return mutants::run(options, part);
+    }
+    if !options.merge.is_empty() {
+        ensure!(
+            options.markdown.is_none(),
+            "--merge writes no page of barriers: it has one machine, and the page three"
+        );
+        return tell(&shard::merge(&options.merge)?, options, open(options)?);
     }
     let (asked, question) = options.question()?;
     if options.list {

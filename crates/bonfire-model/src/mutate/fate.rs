@@ -83,16 +83,14 @@ pub enum Judgement {
     Unfinished,
 }
 
-impl Tried {
-    /// What is to be thought of it.
-    #[must_use]
-    pub fn judgement(&self) -> Judgement {
-        match (&self.fate, excuse(self.design, &self.name)) {
-            (Fate::Killed(..), None) => Judgement::Killed,
-            (Fate::Killed(..), Some(excuse)) => Judgement::Outdated(excuse),
-            (Fate::Survived, Some(excuse)) => Judgement::Excused(excuse),
-            (Fate::Survived, None) => Judgement::Survives,
-            (Fate::Unfinished, _) => Judgement::Unfinished,
-        }
+/// What is to be thought of a slip of this name in a design.
+#[must_use]
+pub fn judge(design: Design, name: &str, fate: &Fate) -> Judgement {
+    match (fate, excuse(design, name)) {
+        (Fate::Killed(..), None) => Judgement::Killed,
+        (Fate::Killed(..), Some(excuse)) => Judgement::Outdated(excuse),
+        (Fate::Survived, Some(excuse)) => Judgement::Excused(excuse),
+        (Fate::Survived, None) => Judgement::Survives,
+        (Fate::Unfinished, _) => Judgement::Unfinished,
     }
 }

@@ -19,13 +19,13 @@ use std::sync::Arc;
 use bonfire_engine::Site;
 
 use crate::explorer::{Memory, Rules};
-use crate::matrix::{self, Found, Group, Job, Record};
+use crate::matrix::{self, Group, Job, Record};
 use crate::run::Design;
 use crate::scenario::{self, Scenario};
 
 pub use changes::slips;
 pub use excuse::{Excuse, UNIT_TESTS, UnitTest, excuse, excuses};
-pub use fate::{Fate, Judgement, Tried, tried};
+pub use fate::{Fate, Judgement, Tried, judge, tried};
 use interpose::Points;
 use slip::{Place, Point, Slip, What, Wrong};
 
@@ -43,8 +43,6 @@ pub struct Mutation {
     pub designs: Vec<Design>,
     /// In which scenarios.
     pub suite: Suite,
-    /// Whether every change was tried, and not a part.
-    pub is_whole: bool,
     /// The engine as it ships.
     pub unchanged: Vec<Record>,
     /// Each change.
@@ -65,12 +63,7 @@ impl Mutation {
         let groups = suite.changed(&unchanged, Rules::WEAK, |slip| called(&names, slip).contains(part));
         let changed = make("changed", &suite, groups);
         let tried = tried(&unchanged, &changed, |slip| called(&names, slip));
-        Self { designs: designs.to_vec(), suite, is_whole: part.is_empty(), unchanged, tried }
-    }
-
-    /// The changes that were tried in a design.
-    pub fn of(&self, design: Design) -> impl Iterator<Item = &Tried> {
-        self.tried.iter().filter(move |one| one.design == design)
+        Self { designs: designs.to_vec(), suite, unchanged, tried }
     }
 
     /// The scenario that notices a change, if one does.
@@ -79,36 +72,6 @@ impl Mutation {
         match &one.fate {
             Fate::Killed(place, _) => &self.suite.scenarios[*place].name,
             Fate::Survived | Fate::Unfinished => "",
-        }
-    }
-
-    /// The excuses for changes that are none: there is no such place in the engine,
-    /// or it makes no difference what happens there.
-    #[must_use]
-    pub fn idle_excuses(&self) -> Vec<(Design, &'static str)> {
-        if !self.is_whole {
-            return Vec::new();
-        }
-        let is_idle = |(design, name): &(Design, &str)| self.of(*design).all(|one| one.name != *name);
-        self.designs.iter().flat_map(|&design| excuses(design)).filter(is_idle).collect()
-    }
-
-    /// The exit status: 0 if each change is killed or excused, 1 if not, 2 if that
-    /// cannot be told.
-    #[must_use]
-    pub fn status(&self) -> u8 {
-        let is = |wanted: fn(&Judgement) -> bool| self.tried.iter().any(|one| wanted(&one.judgement()));
-        if is(|judgement| matches!(judgement, Judgement::Survives | Judgement::Outdated(_)))
-            || !self.idle_excuses().is_empty()
-        {
-            1
-        } else if is(|judgement| *judgement == Judgement::Unfinished)
-            || self.tried.is_empty()
-            || self.unchanged.iter().any(|record| record.found != Found::Holds)
-        {
-            2
-        } else {
-            0
         }
     }
 }
