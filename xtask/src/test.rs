@@ -86,6 +86,7 @@ mod tests {
         let tried = ["qemu-system-x86".to_owned()];
         assert!(!is_preventable(&skip("processor", "because this processor has one CPU"), &[]));
         assert!(is_preventable(&skip("kernel", "because this kernel has no membarrier"), &tried));
+        assert!(is_preventable(&skip("busy", "because this machine was too busy to look"), &tried));
         assert!(is_preventable(&skip("tool", qemu), &[]));
         assert!(!is_preventable(&skip("tool", qemu), &tried));
         assert!(is_preventable(&skip("tool", &qemu.replace("x86", "arm")), &tried));

@@ -37,6 +37,8 @@ pub enum Cause<'a> {
     /// The running kernel, or what it lets this process do, has not what the
     /// test needs. Says what is missing.
     Kernel(&'a str),
+    /// Others had the CPUs all the while; in a quieter moment it runs. Says what for.
+    Busy(&'a str),
     /// A tool is not installed. Names the package that has it, in Debian's words.
     Tool {
         /// The package, such as `qemu-system-x86`.
@@ -54,6 +56,7 @@ impl fmt::Display for Cause<'_> {
         match self {
             Self::Processor(what) => write!(f, "because this processor {what}"),
             Self::Kernel(what) => write!(f, "because this kernel {what}"),
+            Self::Busy(what) => write!(f, "because this machine was too busy {what}"),
             Self::Tool { package } => {
                 write!(
                     f,
@@ -73,6 +76,7 @@ impl Cause<'_> {
         match self {
             Self::Processor(_) => "processor",
             Self::Kernel(_) => "kernel",
+            Self::Busy(_) => "busy",
             Self::Tool { .. } => "tool",
             Self::Target { .. } => "target",
         }
@@ -82,7 +86,7 @@ impl Cause<'_> {
 /// A skip as a line of the file of skips tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skip {
-    /// `processor`, `kernel`, `tool` or `target`.
+    /// `processor`, `kernel`, `busy`, `tool` or `target`.
     pub kind: String,
     /// The test, with the test binary it is in.
     pub test: String,

@@ -71,7 +71,7 @@ fn on_every_design(faults: Faults, selected: fn(&Case) -> bool, expected: Verdic
             all.push(format!("{design}: {:?}", ids.keys()));
         }
     }
-    (!all.is_empty()).then(|| format!("did not show whether {expected}: {}", all.join("; ")))
+    (!all.is_empty()).then(|| format!("to show that it {expected}: {}", all.join("; ")))
 }
 
 fn is_answer_or_lifetime(case: &Case) -> bool {
@@ -126,7 +126,7 @@ mod on_x86 {
     fn barriers_conform() {
         assert_eq!(cases().filter(is_basic_race).count(), 10);
         if let Some(untold) = on_every_design(Faults::NONE, is_basic_race, Verdict::Conforms) {
-            skip!(Cause::Processor(&untold));
+            skip!(Cause::Busy(&untold));
         }
     }
 
@@ -149,14 +149,14 @@ mod on_x86 {
         ];
         let untold: Vec<String> = untold.into_iter().flat_map(BTreeMap::into_keys).collect();
         if !untold.is_empty() {
-            skip!(Cause::Processor(&format!("did not show in three budgets: {untold:?}")));
+            skip!(Cause::Busy(&format!("in three budgets for {untold:?}")));
         }
     }
 
     #[test]
     fn a_machine_that_does_not_poke_is_convicted_by_every_command() {
         if let Some(untold) = on_every_design(Faults::NO_POKE, is_basic_race, Verdict::DoesNotConform) {
-            skip!(Cause::Processor(&untold));
+            skip!(Cause::Busy(&untold));
         }
     }
 }

@@ -140,7 +140,7 @@ scenario!(a_thread_in_vfork_is_waited_for, vforks, assert_success, || {
     let named = Err(silent(thread, Silence::Uninterruptible));
     let is_named = std::iter::repeat_with(|| signal.heavy_within(MOMENT) == named);
     if !is_named.take_while(|_| !OVER.load(Relaxed)).any(|named| named) {
-        skip!(Cause::Processor("was too busy to look while the thread was in vfork"));
+        skip!(Cause::Busy("to look while the thread was in vfork"));
     }
     signal.heavy();
     assert!(OVER.load(Relaxed), "it was waited for");
