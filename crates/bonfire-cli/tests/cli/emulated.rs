@@ -54,7 +54,7 @@ fn dist(triple: &str) -> PathBuf {
 
 fn check(emulator: &str, program: &Path) {
     let run = |arguments: &[&str]| Command::new(emulator).arg(program).args(arguments).output().unwrap();
-    let output = run(&["--budget", "10", "--json"]);
+    let output = run(&["--budget", "20", "--json"]);
     let said = || format!("{emulator}: {} {}{}", output.status, stdout(&output), stderr(&output));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said()));
     assert!(matches!(output.status.code(), Some(0 | 2)), "{}", said());
