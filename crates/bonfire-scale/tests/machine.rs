@@ -81,3 +81,19 @@ fn a_call_is_flat_in_threads_for_all_designs_but_those_that_visit_each() {
         assert!(expected.contains(&growth), "{}: {growth}", design.name());
     }
 }
+
+/// Of 64 callers that wait for each other on half of the CPUs, and of those who share
+/// these: where the wait is off the CPU, the others have theirs; where it is not, not.
+#[test]
+fn who_waits_for_a_mutex_leaves_its_cpu_to_others() {
+    let (_, text) = WORKLOADS.into_iter().find(|(name, _)| *name == "hammer-shared").expect("in the list");
+    let crowded = Workload::parse("crowded", &text.replace("cpus/16", "cpus/2")).expect("a workload");
+    let loss = |design| {
+        let mut job = job("server-384", "hammer-shared", design, 128);
+        job.workload = crowded.clone();
+        job.steps = 2_000_000;
+        run(&job).bystander_loss.expect("it ran long enough")
+    };
+    let (mutex, spinning) = (loss(Design::Linux2024), loss(Design::LinuxRfc));
+    assert!(mutex < 0.05 && spinning > 0.1, "{mutex} and {spinning} of their work lost");
+}
