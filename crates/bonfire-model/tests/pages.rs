@@ -1,8 +1,9 @@
 //! The pages that are kept of explorations say what is so: each row is looked at
 //! again, by the scenario that it names. (Whether nothing breaks where a page says so
-//! takes all scenarios: `tests/matrix.rs`.)
+//! takes all scenarios: `tests/matrix.rs`, and `bonfire explore --mutate`.)
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use bonfire_engine::Site;
@@ -10,10 +11,12 @@ use bonfire_model::excuse;
 use bonfire_model::explorer::{Memory, Rules};
 use bonfire_model::machine::Change;
 use bonfire_model::matrix::{Found, Group, Job, Record, Runner};
+use bonfire_model::mutate::{self, Suite};
 use bonfire_model::run::Design;
 use bonfire_model::scenario::{self, Scenario};
 
 const BARRIERS: &str = include_str!("../../../docs/barriers.md");
+const MUTANTS: &str = include_str!("../../../docs/mutants.md");
 
 /// The cells of the table that begins with this line.
 fn table(page: &'static str, section: &str, head: &str) -> Vec<Vec<&'static str>> {
@@ -83,4 +86,48 @@ fn the_page_of_barriers_counts_and_tells_the_scenarios() {
     for row in &table(BARRIERS, "### What the scenarios tell", "| scenario |")[1..] {
         assert_eq!(scenarios[place(&scenarios, row[0])].about, row[1], "{}", row[0]);
     }
+}
+
+/// The design with the fewest changes and the smallest runs, of which the page says
+/// all.
+const PAGED: Design = Design::Everywhere;
+
+/// What the page says of each change in a design: a scenario, or that it is excused.
+fn changes(design: Design) -> BTreeMap<&'static str, &'static str> {
+    let rows = table(MUTANTS, "", "| change |");
+    let column = rows[0].iter().position(|name| *name == design.name()).expect("a column for each design");
+    rows[1..].iter().map(|row| (row[0], row[column])).filter(|(_, said)| !said.is_empty()).collect()
+}
+
+#[test]
+fn each_change_is_noticed_by_the_scenario_that_the_page_names() {
+    let design = PAGED;
+    let suite = Suite::all();
+    let unchanged = run(&suite.scenarios, &suite.unchanged(&[design], Rules::WEAK));
+    let points = mutate::points(&unchanged);
+    let names = mutate::names(&points);
+    let slips = mutate::slips(&points[&design]).into_iter();
+    let slips: BTreeMap<String, _> = slips.map(|slip| (mutate::called(&names, &slip), slip)).collect();
+    let mut killers: Vec<Group> = Vec::new();
+    for (name, said) in changes(design) {
+        let slip = slips.get(name).unwrap_or_else(|| panic!("there is no change {name:?} any more"));
+        if said != "excused" {
+            let place = place(&suite.scenarios, said);
+            let job = Job::new(design, place, suite.rules(place, Rules::WEAK));
+            killers.push(vec![Job { slip: Some(Arc::new(slip.clone())), ..job }]);
+        }
+    }
+    assert!(killers.len() > 50, "{} rows were read", killers.len());
+    for record in run(&suite.scenarios, &killers) {
+        let slip = record.job.slip.as_deref().expect("given");
+        let scenario = &suite.scenarios[record.job.scenario].name;
+        assert!(record.breaks(), "{} is not noticed by {scenario}", mutate::called(&names, slip));
+    }
+}
+
+#[test]
+fn the_page_excuses_what_the_list_of_excuses_does() {
+    let said = changes(PAGED).into_iter().filter(|(_, said)| *said == "excused");
+    let said: BTreeSet<&str> = said.map(|(name, _)| name).collect();
+    assert_eq!(said, mutate::excuses(PAGED).map(|(_, name)| name).collect());
 }

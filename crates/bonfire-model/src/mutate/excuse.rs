@@ -34,6 +34,9 @@ const GATED: &[Design] = &[Design::Everywhere, Design::LockedMask];
 const EVERYWHERE: &[Design] = &[Design::Everywhere];
 const RUNNING: &[Design] = &[Design::Running];
 const MASK: &[Design] = &[Design::Mask];
+const LOCKED_MASK: &[Design] = &[Design::LockedMask];
+/// Where a CPU is asked for a process until that is told to have left it.
+const STILL_ASKED: &[Design] = &[Design::Mask, Design::Threads];
 /// Where no registration is published.
 const UNPUBLISHED: &[Design] = &[Design::Everywhere, Design::Mask, Design::LockedMask, Design::Threads];
 /// Where the hooks tell the engine who runs.
@@ -65,6 +68,8 @@ const DOUBTED_MEANWHILE: &str = "the CPU is doubted until it is believed, behind
                                  meanwhile";
 const ENTRY_FOLLOWS: &str = "the barrier of the one who enters follows, and the CPU is still asked for the one of whom \
                              it was told last";
+const LOCK_ORDERS: &str =
+    "the hook holds the lock of the run queue, and so does the caller when it looks at this CPU";
 const NOT_YET: &str = "who enters has not registered, so nobody asks for a barrier of it before a poke that comes \
                        behind this hook";
 const NO_VISITS: &str = "only what is kept of the CPUs that a process visits needs the order, and this design keeps \
@@ -143,7 +148,8 @@ const EXCUSES: Excuses = &[
     ),
     (NOT_YET, &[(RUNNING, "targets/running.rs: told.store #2: behind the next barrier")]),
     (NO_VISITS, &[(UNPUBLISHED, "state.rs: state.set #2: relaxed")]),
-    (ENTRY_FOLLOWS, &[(MASK, "told.rs: Untold #1: not if both registered")]),
+    (ENTRY_FOLLOWS, &[(STILL_ASKED, "told.rs: Untold #1: not if both registered")]),
+    (LOCK_ORDERS, &[(LOCKED_MASK, "told.rs: Untold #1: not if both registered")]),
     (A_COUNT, &[(TOLD, "told.rs: mismatches.store: behind the next barrier")]),
     (DOUBTED_MEANWHILE, &[(TOLD, "told.rs: Untold #1: behind the next access")]),
     (
