@@ -6,6 +6,7 @@ mod generations;
 mod inline;
 mod minimal;
 mod pokes;
+mod said;
 mod sites;
 mod sizes;
 mod sys;

@@ -225,3 +225,26 @@ fn a_cpu_beyond_the_capacity_is_refused_and_its_hooks_do_nothing() {
     kernel.command(0, Command::PrivateExpedited).unwrap();
     assert_eq!(kernel.pokes(), [1]);
 }
+
+/// A poke does what was asked for and no more: a barrier restarts no section, and
+/// makes nobody a target of somebody else's command.
+#[test]
+fn a_barrier_is_a_barrier_and_nothing_else() {
+    let (kernel, _) = situation::<With<Running>>();
+    assert_eq!(kernel.command(0, Command::RegisterPrivateExpedited), Ok(0));
+    kernel.forget();
+    assert_eq!(kernel.command(0, Command::PrivateExpedited), Ok(0));
+    assert_eq!((kernel.pokes(), kernel.restarts()), (vec![1], vec![]));
+    assert_eq!(kernel.command(2, Command::GlobalExpedited), Ok(0));
+    assert_eq!(kernel.pokes(), [], "nobody registered for it");
+}
+
+/// As a kernel may say it twice.
+#[test]
+fn a_cpu_that_is_offline_twice_is_offline() {
+    let (kernel, _) = situation::<With<Everywhere>>();
+    kernel.engine.offline(Cpu(3));
+    kernel.engine.offline(Cpu(3));
+    assert_eq!(kernel.command(0, Command::Global), Ok(0));
+    assert_eq!(kernel.pokes(), [1, 2]);
+}
