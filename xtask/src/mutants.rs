@@ -30,9 +30,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         println!("skipped: no cargo-mutants; install it with: cargo install cargo-mutants");
         return Ok(());
     }
-    let output = repository::target_directory()?.join("mutants");
-    let mut mutants = Command::new("cargo-mutants");
-    mutants.current_dir(repository::root()).args(["mutants", "--package", "bonfire-engine"]);
-    mutants.args(["--package", "bonfire-abi", "--baseline", "run", "--output"]).arg(output);
-    repository::run(mutants.args(&options.more))
+    for (package, tests) in TESTS {
+        let output = repository::target_directory()?.join("mutants").join(package);
+        let mut mutants = Command::new("cargo-mutants");
+        // Without what debuggers want, a change is compiled in a second.
+        mutants.current_dir(repository::root()).env("CARGO_PROFILE_DEV_DEBUG", "0");
+        mutants.args(["mutants", "--package", package, "--baseline", "run", "--output"]).arg(output);
+        repository::run(mutants.args(&options.more).arg("--").args(tests))?;
+    }
+    Ok(())
 }
+
+/// Each crate, and those of its tests that are quick and leave nothing to chance.
+const TESTS: [(&str, &[&str]); 2] =
+    [("bonfire-abi", &["--lib"]), ("bonfire-engine", &["--lib", "--test", "engine"])];
