@@ -1,8 +1,8 @@
 //! `cargo xtask asm`: what compilers make of the fences, on every target at hand.
 //!
-//! Two questions, each answered from the assembly of an example of `bonfire`:
-//! is a light fence no instruction ([`light`]), and does a heavy one keep what its
-//! caller has in vector registers ([`vectors`])? A target is at hand if its `core`
+//! Three questions, each answered from the assembly of an example: is a light fence no
+//! instruction ([`light`]), does a heavy one keep what its caller has in vector registers
+//! ([`vectors`]), and does no read section of RCU make a fence ([`sections`])? A target is at hand if its `core`
 //! is installed (`rustup target add`), or can be built from the sources of the
 //! toolchain named with `--toolchain`. Windows and FreeBSD are only checked for types.
 
@@ -16,6 +16,7 @@ use anyhow::{Context, Result};
 use crate::repository;
 
 mod light;
+mod sections;
 mod vectors;
 
 /// What to compile with, and how much to say.
@@ -49,6 +50,7 @@ const CHECKED: &[&str] = &[
 pub(crate) fn run(options: &Options) -> Result<()> {
     light::run(options)?;
     vectors::run(options)?;
+    sections::run(options)?;
     for triple in CHECKED {
         match Compiler::find(triple, options)? {
             Some(compiler) => compiler.check(triple).map(|()| println!("{triple}: types check; not run"))?,
@@ -66,6 +68,14 @@ fn skipped(triple: &str) {
 
 /// The instructions of one function.
 type Instructions = Vec<String>;
+
+/// An example of a crate, with its `std` or without.
+#[derive(Clone, Copy)]
+struct Example {
+    package: &'static str,
+    name: &'static str,
+    with_std: bool,
+}
 
 /// The instructions of functions, by name.
 type Functions = BTreeMap<String, Instructions>;
@@ -85,33 +95,46 @@ impl Compiler {
         Ok(options.toolchain.clone().map(|name| Self { toolchain: Some(name) }))
     }
 
+    /// Whether there is a `std` for the target, and not only `core`.
+    fn has_std(&self) -> bool {
+        self.toolchain.is_none()
+    }
+
     /// The functions of these names of an example, compiled with these flags.
-    fn functions(&self, triple: &str, example: &str, flags: &[&str], names: &[&str]) -> Result<Functions> {
+    fn functions(
+        &self,
+        triple: &str,
+        example: &Example,
+        flags: &[&str],
+        names: &[&str],
+    ) -> Result<Functions> {
         let folder = target_directory()?;
         let examples = folder.join(triple).join("release/examples");
         // What an older compilation left would be read as well, and the compiler not run.
-        for old in files_of(example, "", &examples) {
+        for old in files_of(example.name, "", &examples) {
             fs::remove_file(&old).with_context(|| format!("{} cannot be removed", old.display()))?;
         }
-        let mut cargo = self.cargo("rustc", triple, &folder);
-        cargo.args(["--example", example, "--release", "--", "--emit", "asm", "-C", "codegen-units=1"]);
+        let mut cargo = self.cargo("rustc", triple, &folder, example.package);
+        cargo.args((!example.with_std).then_some("--no-default-features"));
+        cargo.args(["--example", example.name, "--release", "--", "--emit", "asm", "-C", "codegen-units=1"]);
         cargo.args(flags);
         repository::run(&mut cargo)?;
-        let written = files_of(example, ".s", &examples).pop();
+        let written = files_of(example.name, ".s", &examples).pop();
         let written = written.with_context(|| format!("no assembly in {}", examples.display()))?;
         let text = fs::read_to_string(written)?;
         Ok(functions(&text, names))
     }
 
     fn check(&self, triple: &str) -> Result<()> {
-        repository::run(self.cargo("check", triple, &target_directory()?).args([
+        repository::run(self.cargo("check", triple, &target_directory()?, "bonfire").args([
+            "--no-default-features",
             "--lib",
             "--features",
             "early,statistics",
         ]))
     }
 
-    fn cargo(&self, verb: &str, triple: &str, folder: &Path) -> Command {
+    fn cargo(&self, verb: &str, triple: &str, folder: &Path, package: &str) -> Command {
         let mut cargo = Command::new("cargo");
         // Not this process's cargo, which would choose its own compiler.
         cargo
@@ -120,7 +143,7 @@ impl Compiler {
             .env_remove("RUSTUP_TOOLCHAIN")
             .env("CARGO_TARGET_DIR", folder);
         cargo.args(self.toolchain.iter().map(|name| format!("+{name}")));
-        cargo.args([verb, "--quiet", "--package", "bonfire", "--no-default-features", "--target", triple]);
+        cargo.args([verb, "--quiet", "--package", package, "--target", triple]);
         if self.toolchain.is_some() {
             cargo.env("RUSTC_BOOTSTRAP", "1").arg("-Zbuild-std=core");
         }

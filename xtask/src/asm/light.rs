@@ -3,7 +3,9 @@
 
 use anyhow::{Result, ensure};
 
-use super::{Compiler, Functions, Options, skipped};
+use super::{Compiler, Example, Functions, Options, skipped};
+
+const READER: Example = Example { package: "bonfire", name: "reader", with_std: false };
 
 const NAMES: [&str; 8] = [
     "section_light",
@@ -17,8 +19,8 @@ const NAMES: [&str; 8] = [
 ];
 
 /// Instructions that return, and those that call.
-const RETURNS: &[&str] = &["ret", "retq", "retl", "blr", "bx", "br", "pop"];
-const CALLS: &[&str] = &["call", "callq", "calll", "bl", "blx", "jal", "jalr", "brasl", "basr"];
+pub(super) const RETURNS: &[&str] = &["ret", "retq", "retl", "blr", "bx", "br", "pop"];
+pub(super) const CALLS: &[&str] = &["call", "callq", "calll", "bl", "blx", "jal", "jalr", "brasl", "basr"];
 
 /// A target, and the instructions that are fences there.
 struct Target {
@@ -50,7 +52,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
             skipped(target.triple);
             continue;
         };
-        let functions = compiler.functions(target.triple, "reader", &[], &NAMES)?;
+        let functions = compiler.functions(target.triple, &READER, &[], &NAMES)?;
         judge(target, &functions)?;
         let section = &functions["section_light"];
         println!("{}: {} instructions, none a fence: {}", target.triple, section.len(), section.join("; "));
@@ -109,7 +111,7 @@ mod tests {
         let options = Options { toolchain: None, listing: false };
         for target in TARGETS {
             if let Some(compiler) = Compiler::find(target.triple, &options).unwrap() {
-                judge(target, &compiler.functions(target.triple, "reader", &[], &NAMES).unwrap()).unwrap();
+                judge(target, &compiler.functions(target.triple, &READER, &[], &NAMES).unwrap()).unwrap();
             } else {
                 skipped(target.triple);
             }

@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Compiler, Functions, Options, skipped};
+use super::{Compiler, Example, Functions, Options, skipped};
+
+const VECTORS: Example = Example { package: "bonfire", name: "vectors", with_std: false };
 
 /// The functions of the example; the last is the twin.
 const NAMES: [&str; 5] =
@@ -65,7 +67,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     for target in TARGETS {
         match Compiler::find(target.triple, options)? {
             Some(compiler) => {
-                judge(target, &compiler.functions(target.triple, "vectors", target.flags, &NAMES)?)?;
+                judge(target, &compiler.functions(target.triple, &VECTORS, target.flags, &NAMES)?)?;
                 println!("{}: nothing in vector registers across a heavy fence", target.triple);
             }
             None => skipped(target.triple),
@@ -196,7 +198,7 @@ mod tests {
                 skipped(target.triple);
                 continue;
             };
-            judge(target, &compiler.functions(target.triple, "vectors", target.flags, &NAMES).unwrap())
+            judge(target, &compiler.functions(target.triple, &VECTORS, target.flags, &NAMES).unwrap())
                 .unwrap();
         }
     }
