@@ -1,7 +1,6 @@
 //! The first use in a process that has 32 other threads: each peer in a process of its own,
 //! and in a program of its own: some peers that are linked register before `main`.
 
-mod sys;
 #[path = "sys/once.rs"]
 mod once;
 

@@ -1,42 +1,38 @@
 //! Read sections and updates of `bonfire-rcu` and of its peers, side by side in one run.
 //!
 //! ```sh
-//! cargo build --release --manifest-path benches/rcu/Cargo.toml --bins
-//! cargo run --release --manifest-path benches/rcu/Cargo.toml --bin rcu
+//! bonfire bench --rcu --html rcu.html        # in a checkout: runs this, and shows what it found
+//! cargo run --release --manifest-path benches/rcu/Cargo.toml --bin rcu > rcu.json
+//! bonfire bench --rcu rcu.json               # the same from a file
 //! ```
 //!
-//! Rows are measured in turn, round by round, and a row is the median of its rounds: a load
-//! that comes and goes meets all of them. Compare rows of one run only.
+//! What it prints is JSON (`docs/bench.md`). Rows that are compared are measured in turn, round
+//! by round, so that a load that comes and goes meets all of them. Compare rows of one run only.
 
+mod alone;
+mod figure;
 mod first_uses;
-#[path = "sys/more.rs"]
-mod more;
-mod sections;
+mod instructions;
+mod loaded;
+mod peers;
 mod sys;
 mod updates;
 
+use figure::Report;
+
 fn main() {
-    println!("processor: {}; load: {}\n", processor(), load());
-    first_uses::table();
+    if let Some(peer) = instructions::asked_for() {
+        return instructions::run(&peer);
+    }
+    let mut report = Report::begin();
+    first_uses::measure(&mut report);
+    instructions::measure(&mut report);
     bonfire_rcu::register(bonfire::Policy::Refuse).expect("the kernel has membarrier");
-    sections::table();
-    updates::table();
-    println!("load at the end: {}", load());
-}
-
-fn processor() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
-    model.unwrap_or("unknown").trim().to_owned()
-}
-
-fn load() -> String {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').next().unwrap_or("unknown").to_owned()
-}
-
-/// The median of what was measured.
-fn median(mut samples: Vec<f64>) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples[samples.len() / 2]
+    // Another thread, asleep, as every program has: some peers take a shortcut without.
+    std::thread::spawn(std::thread::park);
+    let peers = peers::all();
+    alone::measure(&mut report, &peers);
+    loaded::measure(&mut report, &peers);
+    updates::measure(&mut report);
+    report.end();
 }

@@ -1,15 +1,20 @@
-//! The first use of the peers.
-#![expect(unsafe_code, reason = "retiring is unsafe in the peers")]
+//! The first use of the peers: construct, read, retire.
+#![expect(unsafe_code, reason = "reading and retiring are unsafe in the peers")]
 
-use std::sync::atomic::Ordering::AcqRel;
+use std::sync::atomic::{
+    AtomicPtr,
+    Ordering::{AcqRel, Acquire},
+};
 
-use crate::sys::{crossbeam, haphazard, leaked, seize};
-
-/// The first use of seize: construct, read, retire.
+/// The first use of seize.
 pub(crate) fn seize_once() {
+    use seize::Guard as _;
     let collector = seize::Collector::new();
-    let shared = leaked();
-    assert_eq!(seize(&collector, &shared), 1);
+    let shared = AtomicPtr::new(Box::into_raw(Box::new(1)));
+    let guard = collector.enter();
+    // SAFETY: the value is not null, and not freed while the guard lives.
+    assert_eq!(unsafe { *guard.protect(&shared, Acquire) }, 1);
+    drop(guard);
     let old = shared.swap(Box::into_raw(Box::new(2)), AcqRel);
     // SAFETY: the value was replaced, and came from a box.
     unsafe { collector.retire(old, seize::reclaim::boxed) };
@@ -18,7 +23,7 @@ pub(crate) fn seize_once() {
 /// The same of haphazard.
 pub(crate) fn haphazard_once() {
     let shared = haphazard::AtomicPtr::from(Box::new(1));
-    assert_eq!(haphazard(&mut haphazard::HazardPointer::new(), &shared), 1);
+    assert_eq!(shared.safe_load(&mut haphazard::HazardPointer::new()), Some(&1));
     let old = shared.swap(Box::new(2)).expect("it was not null");
     // SAFETY: the value was replaced, and is retired once.
     unsafe { old.retire() };
@@ -27,8 +32,9 @@ pub(crate) fn haphazard_once() {
 /// The same of crossbeam.
 pub(crate) fn crossbeam_once() {
     let shared = crossbeam_epoch::Atomic::new(1);
-    assert_eq!(crossbeam(&shared), 1);
     let guard = crossbeam_epoch::pin();
+    // SAFETY: the value is not null, and not freed while the thread is pinned.
+    assert_eq!(unsafe { *shared.load(Acquire, &guard).deref() }, 1);
     let old = shared.swap(crossbeam_epoch::Owned::new(2), AcqRel, &guard);
     // SAFETY: the value was replaced, and is retired once.
     unsafe { guard.defer_destroy(old) };

@@ -18,6 +18,13 @@ void NAME(bonfire_register)(void) { rcu_register_thread(); }
 void NAME(bonfire_unregister)(void) { rcu_unregister_thread(); }
 void NAME(bonfire_synchronize)(void) { synchronize_rcu(); }
 
+/* Replaces what is shared, and waits until nobody reads what was. */
+unsigned long *NAME(bonfire_swap)(unsigned long **shared, unsigned long *new) {
+	unsigned long *old = rcu_xchg_pointer(shared, new);
+	synchronize_rcu();
+	return old;
+}
+
 unsigned long NAME(bonfire_sections)(unsigned long **shared, unsigned long count) {
 	unsigned long sum = 0;
 	for (unsigned long i = 0; i < count; i++) {
