@@ -69,6 +69,7 @@ pub(crate) const SECTIONS: [Section; 2] = [
             ("bonfire --hunt --budget 300", "look for known faults that show only in some runs"),
             ("bonfire --json report.json", "a report for a machine, beside the one for people"),
             ("bonfire bench --html costs.html", "what fences cost on this machine, with plots"),
+            ("bonfire bench --rcu rcu.json", "what readers cost, as benches/rcu has measured it"),
             ("bonfire boot --cpus 4", "the engine in a kernel of its own, in QEMU"),
             ("bonfire explore --design running", "every barrier of the engine, on every interleaving"),
             ("bonfire explore --scenario D/ --mutant ExitMm", "what breaks without one of them"),

@@ -10,6 +10,7 @@ mod fences;
 pub(crate) mod machine;
 mod page;
 mod plot;
+mod rcu;
 pub(crate) mod registration;
 mod sample;
 pub(crate) mod stall;
@@ -46,6 +47,12 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
+    /// Show what readers and updaters cost, of bonfire-rcu and its peers: measured now, in a checkout of
+    /// the repository, or read from FILE, which the harness wrote there
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["rounds", "threads"])]
+    #[expect(clippy::option_option, reason = "an option that may be given without its value")]
+    rcu: Option<Option<PathBuf>>,
+
     /// Be one of the fresh processes in which registration is measured
     #[arg(long, hide = true, conflicts_with_all = ["json", "html"])]
     registration: Option<registration::Way>,
@@ -71,6 +78,9 @@ struct Bench {
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if let Some(way) = options.registration {
         return registration::in_this_process(way);
+    }
+    if let Some(file) = &options.rcu {
+        return rcu::run(file.as_deref(), options);
     }
     let [json, html] = [&options.json, &options.html].map(|file| file.as_deref().map(Output::open));
     let (json, html) = (json.transpose()?, html.transpose()?);

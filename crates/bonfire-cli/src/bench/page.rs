@@ -22,19 +22,26 @@ pub(super) fn page(bench: &Bench) -> String {
         .iter()
         .map(|missing| format!("<p class=\"where\">Not measured: {}</p>", escape(missing)))
         .collect();
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>bonfire bench</title><style>{STYLE}</style></head><body><main>\
-         <h1>What fences cost on this machine</h1><p class=\"where\">{}</p><p class=\"where\">{}</p>{not_measured}{}{}\
+    let body = format!(
+        "<h1>What fences cost on this machine</h1><p class=\"where\">{}</p><p class=\"where\">{}</p>{not_measured}{}{}\
          <p class=\"where\">bonfire {}. Medians of rounds, each in an order of its own; thin lines and ranges are \
          the tenth and ninetieth percentile. A difference from the first of a group is told where it is more than noise, which is how far two medians of the same thing would be apart; \
-         and a median of few samples is faded.</p></main></body></html>\n",
+         and a median of few samples is faded.</p>",
         escape(&bench.place()),
         escape(&where_run),
         sections(bench),
         numbers(bench),
         bench.bonfire,
+    );
+    whole("bonfire bench", &body)
+}
+
+/// A page of this title, with nothing beside itself.
+pub(super) fn whole(title: &str, body: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>{title}</title><style>{STYLE}</style></head><body><main>{body}</main></body></html>\n"
     )
 }
 

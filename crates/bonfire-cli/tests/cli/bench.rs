@@ -52,3 +52,36 @@ fn a_filtered_kernel_and_a_bad_number_are_refused_by_cause() {
     assert!(stderr(&nowhere).contains("cannot write /no such folder/page.html"), "{}", stderr(&nowhere));
     assert_eq!(stdout(&nowhere), "", "told before the work");
 }
+
+#[test]
+fn figures_that_the_harness_of_rcu_wrote_are_shown_and_others_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, page] = ["rcu.json", "page.html"].map(|name| folder.path().join(name));
+    let figure = |name: &str, median: f64| {
+        serde_json::json!({
+            "group": "read section", "name": name, "readers": 1, "updates": "none", "unit": "ns",
+            "median": median, "p10": median, "p90": median, "samples": 101
+        })
+    };
+    let report = serde_json::json!({
+        "schema": "bonfire-bench-rcu", "version": 1, "processor": "a processor", "load": [1.0, 2.0],
+        "not_measured": ["liburcu"], "figures": [figure("bare", 0.25), figure("seize", 10.0)]
+    });
+    fs::write(&file, report.to_string()).unwrap();
+    let shown = bonfire(&["bench", "--rcu"]).arg(&file).arg("--html").arg(&page).output().unwrap();
+    assert!(shown.status.success(), "{}", stderr(&shown));
+    for text in ["read section, ns", "seize", "40.00", "not measured: liburcu", "load 1.0 before, 2.0 after"] {
+        assert!(stdout(&shown).contains(text), "{text}: {}", stdout(&shown));
+    }
+    assert!(fs::read_to_string(&page).unwrap().contains("10.0 ns"));
+    let json = bonfire(&["bench", "--rcu"]).arg(&file).arg("--json").output().unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&stdout(&json)).unwrap(), report);
+
+    fs::write(&file, report.to_string().replace("bench-rcu", "bench")).unwrap();
+    let other = bonfire(&["bench", "--rcu"]).arg(&file).output().unwrap();
+    assert_eq!(other.status.code(), Some(2));
+    assert!(stderr(&other).contains("bonfire-bench-rcu"), "{}", stderr(&other));
+    let nowhere = bonfire(&["bench", "--rcu"]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(stderr(&nowhere).contains("checkout of Bonfire's repository"), "{}", stderr(&nowhere));
+}
