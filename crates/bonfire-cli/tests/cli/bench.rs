@@ -70,7 +70,8 @@ fn figures_that_the_harness_of_rcu_wrote_are_shown_and_others_are_not() {
     fs::write(&file, report.to_string()).unwrap();
     let shown = bonfire(&["bench", "--rcu"]).arg(&file).arg("--html").arg(&page).output().unwrap();
     assert!(shown.status.success(), "{}", stderr(&shown));
-    for text in ["read section, ns", "seize", "40.00", "not measured: liburcu", "load 1.0 before, 2.0 after"] {
+    for text in ["read section, ns", "seize", "40.00", "not measured: liburcu", "load 1.0 before, 2.0 after"]
+    {
         assert!(stdout(&shown).contains(text), "{text}: {}", stdout(&shown));
     }
     assert!(fs::read_to_string(&page).unwrap().contains("10.0 ns"));
