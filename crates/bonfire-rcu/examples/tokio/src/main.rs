@@ -39,8 +39,7 @@ struct Service {
 }
 
 fn main() {
-    let requests = serve();
-    println!("{requests} requests met {VERSIONS} versions");
+    assert!(serve() > 0, "requests were served meanwhile");
 }
 
 /// Serves requests until the last version is there; how many.
