@@ -50,8 +50,8 @@ pub(crate) unsafe fn clone(
             "blr x9",
             "brk #1",
             "2:",
-            in("x8") CLONE, inlateout("x0") flags => result, in("x1") top, in("x2") 0, in("x3") 0,
-            in("x4") 0, in("x9") body, in("x10") data,
+            in("x8") CLONE, inlateout("x0") flags => result, in("x1") top, in("x2") 0_u64, in("x3") 0_u64,
+            in("x4") 0_u64, in("x9") body, in("x10") data,
         );
     }
     result

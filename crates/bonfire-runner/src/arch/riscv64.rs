@@ -58,8 +58,8 @@ pub(crate) unsafe fn clone(
             "jalr ra, 0(t1)",
             "ebreak",
             "2:",
-            in("a7") CLONE, inlateout("a0") flags => result, in("a1") top, in("a2") 0, in("a3") 0,
-            in("a4") 0, in("t1") body, in("t2") data,
+            in("a7") CLONE, inlateout("a0") flags => result, in("a1") top, in("a2") 0_u64, in("a3") 0_u64,
+            in("a4") 0_u64, in("t1") body, in("t2") data,
         );
     }
     result

@@ -68,7 +68,7 @@ pub(crate) unsafe fn clone(
             "call r8",
             "ud2",
             "2:",
-            inlateout("rax") CLONE => result, in("rdi") flags, in("rsi") top, in("rdx") 0, in("r10") 0,
+            inlateout("rax") CLONE => result, in("rdi") flags, in("rsi") top, in("rdx") 0_u64, in("r10") 0_u64,
             in("r8") body, in("r9") data, out("rcx") _, out("r11") _,
         );
     }
