@@ -175,7 +175,7 @@ impl Toolchain {
         let mut cargo = self.command("CARGO", "cargo");
         cargo.args(["rustc", "--quiet", "--package", package, "--bin", name, "--features", features]);
         cargo.args(["--profile", profile, "--target", target.triple, "--target-dir"]).arg(&folder);
-        cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", target_features(target, program));
         cargo.env(target.linker_variable(), target.linker);
         if self.build_std {
             cargo.arg(format!("-Zbuild-std={library}")).env("RUSTC_BOOTSTRAP", "1");
@@ -193,6 +193,17 @@ impl Toolchain {
             None => folder,
             Some(name) => folder.join("toolchain").join(name),
         })
+    }
+}
+
+/// What is to be in a program beside what its target has.
+///
+/// The helpers for atomics that GCC's library has for aarch64 ask a C library what the
+/// processor can do; a program that has none does without them.
+fn target_features(target: &Target, program: &Program) -> &'static str {
+    match (target.architecture, program.library) {
+        ("aarch64", "core") => "-Ctarget-feature=+crt-static,-outline-atomics",
+        _ => "-Ctarget-feature=+crt-static",
     }
 }
 
