@@ -59,7 +59,7 @@ pub(crate) struct Program {
     profile: &'static str,
     features: &'static str,
     /// What is built of the standard library, where that is built.
-    library: &'static str,
+    standard: &'static str,
 }
 
 /// The command.
@@ -74,12 +74,12 @@ pub(crate) const RUNNER: Program = Program {
     name: "bonfire-runner",
     profile: "runner",
     features: "freestanding",
-    library: "core",
+    standard: "core",
 };
 
 impl Program {
     const fn hosted(package: &'static str, name: &'static str) -> Self {
-        Self { package, name, profile: "static", features: "", library: "std,panic_abort" }
+        Self { package, name, profile: "static", features: "", standard: "std,panic_abort" }
     }
 }
 
@@ -170,7 +170,7 @@ impl Toolchain {
     /// The same with these flags for the compiler of the program itself, not of what it
     /// is linked from.
     pub(crate) fn build_with(&self, flags: &[&str], target: &Target, program: &Program) -> Result<PathBuf> {
-        let Program { package, name, profile, features, library } = program;
+        let Program { package, name, profile, features, standard } = program;
         let folder = self.target_directory()?;
         let mut cargo = self.command("CARGO", "cargo");
         cargo.args(["rustc", "--quiet", "--package", package, "--bin", name, "--features", features]);
@@ -178,7 +178,7 @@ impl Toolchain {
         cargo.env("CARGO_ENCODED_RUSTFLAGS", target_features(target, program));
         cargo.env(target.linker_variable(), target.linker);
         if self.build_std {
-            cargo.arg(format!("-Zbuild-std={library}")).env("RUSTC_BOOTSTRAP", "1");
+            cargo.arg(format!("-Zbuild-std={standard}")).env("RUSTC_BOOTSTRAP", "1");
         }
         repository::run(cargo.arg("--").args(flags))?;
         let built = folder.join(target.triple).join(profile).join(name);
@@ -201,7 +201,7 @@ impl Toolchain {
 /// The helpers for atomics that GCC's library has for aarch64 ask a C library what the
 /// processor can do; a program that has none does without them.
 fn target_features(target: &Target, program: &Program) -> &'static str {
-    match (target.architecture, program.library) {
+    match (target.architecture, program.standard) {
         ("aarch64", "core") => "-Ctarget-feature=+crt-static,-outline-atomics",
         _ => "-Ctarget-feature=+crt-static",
     }

@@ -71,7 +71,7 @@ pub(crate) mod library {
     /// What the library exports.
     pub(crate) struct Plugin {
         #[cfg(all(feature = "signal", not(feature = "early")))]
-        library: usize,
+        handle: usize,
         pub(crate) is_registered: extern "C" fn() -> bool,
         pub(crate) register: extern "C" fn() -> bool,
         pub(crate) light: extern "C" fn(),
@@ -100,7 +100,7 @@ pub(crate) mod library {
             let ([is_registered, register], [light, heavy]) = (bools, fences);
             Some(Self {
                 #[cfg(all(feature = "signal", not(feature = "early")))]
-                library: library.expose_provenance(),
+                handle: library.expose_provenance(),
                 is_registered,
                 register,
                 light,
@@ -114,7 +114,7 @@ pub(crate) mod library {
             // SAFETY: the example exports this name with this type.
             let install = unsafe {
                 std::mem::transmute::<*mut c_void, extern "C" fn(i32) -> bool>(symbol(
-                    self.library(),
+                    self.handle(),
                     c"plugin_install_signal",
                 ))
             };
@@ -123,15 +123,15 @@ pub(crate) mod library {
 
         /// The loader's handle: a name, not a place.
         #[cfg(all(feature = "signal", not(feature = "early")))]
-        fn library(&self) -> *mut c_void {
-            std::ptr::with_exposed_provenance_mut(self.library)
+        fn handle(&self) -> *mut c_void {
+            std::ptr::with_exposed_provenance_mut(self.handle)
         }
 
         /// Closes the library, which is the end of it if nothing keeps it.
         #[cfg(all(feature = "signal", not(feature = "early")))]
         pub(crate) fn close(self) {
             // SAFETY: nothing of it is used from here on.
-            unsafe { libc::dlclose(self.library()) };
+            unsafe { libc::dlclose(self.handle()) };
         }
     }
 
