@@ -155,7 +155,7 @@ impl<M: Memory> Space<M> {
         let address = self.addresses().start + part.start;
         let in_arena = self.range.start + part.start..self.range.start + part.end;
         let mut write = Some(write);
-        self.arena.0.memory.write(in_arena, &mut |bytes| {
+        sys::write_own(&self.arena.0.memory, in_arena, &mut |bytes| {
             if let Some(write) = write.take() {
                 write(address, bytes);
             }

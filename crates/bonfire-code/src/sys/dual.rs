@@ -77,7 +77,7 @@ unsafe impl Memory for DualMapping {
         16
     }
 
-    fn write(&self, range: Range<usize>, write: &mut dyn FnMut(&mut [u8])) -> Result<(), Fault> {
+    unsafe fn write(&self, range: Range<usize>, write: &mut dyn FnMut(&mut [u8])) -> Result<(), Fault> {
         if !self.is_here() {
             return Err(Fault::Forked);
         }

@@ -32,12 +32,14 @@ pub unsafe trait Memory: Sized + Send + Sync + 'static {
     /// What space is a multiple of, in bytes; a power of two.
     fn granule() -> usize;
 
-    /// Calls `write` with the bytes of `range`, to be written. Nobody else writes to `range`
-    /// meanwhile.
+    /// Calls `write` with the bytes of `range`, to be written.
     ///
     /// # Errors
     /// [`Fault::Memory`]; what was written then is of no use.
-    fn write(&self, range: Range<usize>, write: &mut dyn FnMut(&mut [u8])) -> Result<(), Fault>;
+    ///
+    /// # Safety
+    /// Nobody else reads or writes `range` by this function meanwhile.
+    unsafe fn write(&self, range: Range<usize>, write: &mut dyn FnMut(&mut [u8])) -> Result<(), Fault>;
 
     /// Whether this is the process that reserved it, and not a forked child.
     fn is_here(&self) -> bool;
@@ -48,6 +50,18 @@ pub unsafe trait Memory: Sized + Send + Sync + 'static {
 /// # Safety
 /// [`write`](Memory::write) does not keep threads from executing the range that it writes.
 pub unsafe trait Patchable: Memory {}
+
+/// Calls `write` with the bytes of `range`, which are the caller's alone: a space of an arena is
+/// written by whoever places code in it, before anybody else has it, and by `patch`, which has
+/// one turn for all.
+pub(crate) fn write_own<M: Memory>(
+    memory: &M,
+    range: Range<usize>,
+    write: &mut dyn FnMut(&mut [u8]),
+) -> Result<(), Fault> {
+    // SAFETY: the caller's alone, as said above; this crate has no other callers.
+    unsafe { memory.write(range, write) }
+}
 
 /// In bytes.
 pub(crate) fn page_size() -> usize {

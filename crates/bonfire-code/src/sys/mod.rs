@@ -2,8 +2,8 @@
 #![expect(unsafe_code, reason = "each file says why")]
 
 mod memory;
-pub(crate) use memory::page_size;
 pub use memory::{Memory, Patchable};
+pub(crate) use memory::{page_size, write_own};
 
 mod mapping;
 

@@ -81,7 +81,7 @@ unsafe impl Memory for PerThread {
         16
     }
 
-    fn write(&self, range: Range<usize>, write: &mut dyn FnMut(&mut [u8])) -> Result<(), Fault> {
+    unsafe fn write(&self, range: Range<usize>, write: &mut dyn FnMut(&mut [u8])) -> Result<(), Fault> {
         assert!(range.start <= range.end && range.end <= self.length, "written outside its memory");
         // SAFETY: within the mapping.
         let first = unsafe { self.first.as_ptr().add(range.start) };

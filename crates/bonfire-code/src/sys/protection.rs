@@ -37,7 +37,7 @@ unsafe impl Memory for Protection {
         page_size()
     }
 
-    fn write(&self, range: Range<usize>, write: &mut dyn FnMut(&mut [u8])) -> Result<(), Fault> {
+    unsafe fn write(&self, range: Range<usize>, write: &mut dyn FnMut(&mut [u8])) -> Result<(), Fault> {
         assert!(range.start <= range.end && range.end <= self.length(), "written outside its memory");
         let page = page_size();
         let first = range.start & !(page - 1);

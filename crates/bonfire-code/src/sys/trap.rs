@@ -4,17 +4,30 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use crate::Fault;
 use crate::arch::TRAP;
 
+/// How many addresses are remembered.
+const LATELY: usize = 256;
+
 /// The address of the instruction that is being replaced, or 0.
 static WATCHED: AtomicUsize = AtomicUsize::new(0);
 
+/// The addresses that were watched lately: a thread that trapped there may come to its handler
+/// when all is done.
+static PATCHED: [AtomicUsize; LATELY] = [const { AtomicUsize::new(0) }; LATELY];
+
+/// How many were watched.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
 /// What was done about `SIGTRAP` before.
 static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
+
+/// Whether the handler is installed.
+static INSTALLED: AtomicBool = AtomicBool::new(false);
 
 /// That threads which trap at an address wait there.
 pub(crate) struct Watch(());
@@ -23,8 +36,9 @@ impl Watch {
     /// Watches `address`, with a handler of `SIGTRAP` that stays. One at a time.
     pub(crate) fn over(address: usize) -> Result<Self, Fault> {
         install().map_err(|because| Fault::Memory { doing: "install a handler of SIGTRAP", because })?;
-        // Relaxed: whoever traps has executed what was written after this, and both ends of
-        // that are a system call.
+        // Relaxed, as all here: whoever traps has executed what was written after this, and
+        // threads serialise in between, by a system call.
+        PATCHED[COUNT.fetch_add(1, Relaxed) % LATELY].store(address, Relaxed);
         WATCHED.store(address, Relaxed);
         Ok(Self(()))
     }
@@ -36,8 +50,9 @@ impl Drop for Watch {
     }
 }
 
+/// Installs the handler, once. One at a time patches, so nobody else is here.
 fn install() -> io::Result<()> {
-    if BEFORE.get().is_some() {
+    if INSTALLED.load(Relaxed) {
         return Ok(());
     }
     let mut before = MaybeUninit::uninit();
@@ -52,37 +67,31 @@ fn install() -> io::Result<()> {
     }
     // SAFETY: written by the call above.
     let before = unsafe { before.assume_init() };
-    // One at a time patches, so nobody else is here.
-    let _ = BEFORE.set(before);
+    // Before the handler is there, which looks at it.
+    BEFORE.get_or_init(|| before);
     // SAFETY: the handler does nothing that a handler may not do, and passes on what is not
     // its own.
     let answer = unsafe { libc::sigaction(libc::SIGTRAP, &action, std::ptr::null_mut()) };
+    INSTALLED.store(answer == 0, Relaxed);
     (answer == 0).then_some(()).ok_or_else(io::Error::last_os_error)
 }
 
 /// Has the thread execute the instruction again, when it is no trap any more.
 extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    let context = context.cast::<libc::ucontext_t>();
     // SAFETY: the kernel passes the state of the thread, which is this handler's to change.
-    let registers = unsafe { &mut (*context).uc_mcontext.gregs };
+    let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
     let next = &mut registers[libc::REG_RIP as usize];
     let address = (*next as usize).wrapping_sub(1);
-    let is_ours = WATCHED.load(Relaxed) == address;
-    // SAFETY: the thread has just executed a byte there, or stands behind it; and it is
-    // read as what it is.
-    let is_code = is_a_trap_instruction(info);
-    if !is_code {
-        return pass_on(signal, info, context.cast());
+    let is_patched = || PATCHED.iter().any(|patched| patched.load(Relaxed) == address);
+    if !is_a_trap_instruction(info) || !is_patched() {
+        return pass_on(signal, info, context);
     }
-    if is_ours {
-        wait_at(address);
-        *next -= 1;
-    } else if byte_at(address) != TRAP {
-        // It was replaced while the signal was under way.
-        *next -= 1;
-    } else {
-        pass_on(signal, info, context.cast());
+    wait_at(address);
+    if byte_at(address) == TRAP {
+        // Somebody else's, in the place of ours.
+        return pass_on(signal, info, context);
     }
+    *next -= 1;
 }
 
 /// Whether the signal comes from the one-byte trap, and not from a debugger's hand.

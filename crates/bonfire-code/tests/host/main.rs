@@ -13,19 +13,23 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use bonfire_code::{Announcer, Arena, Checked, Executor, Fault, Options, Protection, Published, Publisher};
 use bonfire_rcu::Cell;
+use bonfire_skip::{Cause, skip};
 use expression::Expression;
 use machine::number;
 
 type Number = extern "C" fn(i64) -> i64;
 
-/// The right to publish, or the cause why this kernel gives none (s390x).
+/// The right to publish, unless this kernel gives none (s390x).
 fn publisher() -> Option<Publisher> {
-    Publisher::register().inspect_err(|fault| eprintln!("no publisher: {fault}")).ok()
+    Publisher::register().ok()
 }
 
 fn announcer() -> Option<Announcer> {
-    Announcer::enable().inspect_err(|fault| eprintln!("no announcer: {fault}")).ok()
+    Announcer::enable().ok()
 }
+
+const NO_SYNC_CORE: Cause = Cause::Kernel("has no core serialisation");
+const NO_CHECK: Cause = Cause::Kernel("lets no thread serialise itself");
 
 #[test]
 fn a_thread_can_be_reached_in_one_way_at_least() {
@@ -34,7 +38,7 @@ fn a_thread_can_be_reached_in_one_way_at_least() {
 
 #[test]
 fn what_is_published_is_called() {
-    let Some(publisher) = publisher() else { return };
+    let Some(publisher) = publisher() else { skip!(NO_SYNC_CORE) };
     let arena = Arena::new().expect("memory");
     let drafts: Vec<_> = (0..1_000).map(|n| sys::place(&arena, &number(n)).expect("place")).collect();
     let numbers: Vec<Published<Number>> = publisher.publish(drafts).expect("published");
@@ -52,7 +56,7 @@ fn what_is_published_is_called() {
 
 #[test]
 fn what_is_announced_is_called_by_executors() {
-    let Some(announcer) = announcer() else { return };
+    let Some(announcer) = announcer() else { skip!(NO_CHECK) };
     let arena = Arena::new().expect("memory");
     let drafts = [3, 4].map(|n| sys::place(&arena, &number(n)).expect("place"));
     let [three, four] = announcer.announce(drafts).expect("announced");
@@ -62,7 +66,7 @@ fn what_is_announced_is_called_by_executors() {
 
 #[test]
 fn expressions_are_what_their_interpretation_is() {
-    let Some(announcer) = announcer() else { return };
+    let Some(announcer) = announcer() else { skip!(NO_CHECK) };
     let arena = Arena::new().expect("memory");
     let executor = announcer.executor();
     for text in [
@@ -131,7 +135,7 @@ fn nothing_is_writable_and_executable() {
 #[test]
 fn what_is_freed_is_used_again() {
     let arena = Arena::with(Options::default().length(1)).expect("memory");
-    let Some(announcer) = announcer() else { return };
+    let Some(announcer) = announcer() else { skip!(NO_CHECK) };
     let executor = announcer.executor();
     for n in 0..10_000 {
         let code = announcer.announce(sys::place(&arena, &number(n)).expect("place")).expect("announced");
@@ -222,7 +226,7 @@ fn place(arena: &Arena, code: &[u8]) -> Result<bonfire_code::Draft<Number>, Faul
 
 #[test]
 fn a_function_is_replaced_while_threads_call_it() {
-    let Some(publisher) = publisher() else { return };
+    let Some(publisher) = publisher() else { skip!(NO_SYNC_CORE) };
     let arena = Arena::with(Options::default().length(1)).expect("memory");
     let first = publisher.publish(place(&arena, &number(0)).expect("place")).expect("published");
     let slot: &'static Cell<Published<Number>> = Box::leak(Box::new(Cell::from_pointee(first)));
@@ -235,7 +239,7 @@ fn a_function_is_replaced_while_threads_call_it() {
 
 #[test]
 fn a_function_is_replaced_while_threads_check() {
-    let Some(announcer) = announcer() else { return };
+    let Some(announcer) = announcer() else { skip!(NO_CHECK) };
     let arena = Arena::with(Options::default().length(1)).expect("memory");
     let first = announcer.announce(place(&arena, &number(0)).expect("place")).expect("announced");
     let slot: &'static Cell<Checked<Number>> = Box::leak(Box::new(Cell::from_pointee(first)));
@@ -252,7 +256,7 @@ fn a_function_is_replaced_while_threads_check() {
 
 #[test]
 fn an_instruction_is_replaced_while_threads_execute_it() {
-    let Some(publisher) = publisher() else { return };
+    let Some(publisher) = publisher() else { skip!(NO_SYNC_CORE) };
     let arena = Arena::new().expect("memory");
     let function =
         publisher.publish(sys::place(&arena, &machine::switched(1, 2)).expect("place")).expect("published");
@@ -283,7 +287,7 @@ fn an_instruction_is_replaced_while_threads_execute_it() {
 
 #[test]
 fn what_may_not_be_patched_is_refused() {
-    let Some(publisher) = publisher() else { return };
+    let Some(publisher) = publisher() else { skip!(NO_SYNC_CORE) };
     let arena = Arena::new().expect("memory");
     let function =
         publisher.publish(sys::place(&arena, &machine::switched(1, 2)).expect("place")).expect("published");
@@ -307,7 +311,7 @@ fn what_may_not_be_patched_is_refused() {
 
 #[test]
 fn two_publish_at_once() {
-    let Some(publisher) = publisher() else { return };
+    let Some(publisher) = publisher() else { skip!(NO_SYNC_CORE) };
     let arena = Arena::new().expect("memory");
     std::thread::scope(|scope| {
         for thread in 0..4 {
