@@ -13,6 +13,7 @@ pub mod matrix;
 pub mod minimal;
 pub mod mutate;
 pub mod planted;
+pub mod proof;
 pub mod purpose;
 pub mod question;
 pub mod rcu;

@@ -7,33 +7,12 @@ use bonfire_code_core::Kind;
 
 use super::scenario::{Scenario, explore};
 use super::steps::{Change, Mutant, PLANTS, Site, take_passed};
-use crate::explorer::{Flaw, Rules, Verdict};
-
-/// What came of a program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// A scenario breaks: which, and how.
-    Broken(&'static str, Flaw),
-    /// None does.
-    Lives,
-    /// That could not be found out: a scenario would have taken more memory.
-    CouldNotFinish(&'static str),
-}
+use crate::explorer::Rules;
+use crate::proof;
+pub use crate::proof::Fate;
 
 /// A program that was judged.
-#[derive(Clone, Debug)]
-pub struct Judged {
-    /// The program.
-    pub mutant: Mutant,
-    /// What came of it.
-    pub fate: Fate,
-    /// Of a program that lives: scenarios that did not show what they are to show.
-    pub vacuous: Vec<&'static str>,
-    /// The sites that it passed.
-    pub passed: Vec<Site>,
-    /// How many states were looked at.
-    pub states: u64,
-}
+pub type Judged = proof::Judged<Mutant, Site>;
 
 /// The program that ships, those with one change, and those with one planted fault.
 #[must_use]
@@ -82,21 +61,10 @@ pub fn excuse(mutant: Mutant) -> Option<&'static str> {
 #[must_use]
 pub fn judge(scenarios: &[Scenario], mutant: Mutant, limit_bytes: usize) -> Judged {
     take_passed();
-    let (mut states, mut vacuous) = (0, Vec::new());
-    let mut fate = Fate::Lives;
-    for scenario in scenarios {
+    let explorations = scenarios.iter().map(|scenario| {
         let (exploration, unseen) = explore(scenario, mutant, Rules::WEAK, limit_bytes);
-        states += exploration.states;
-        match exploration.verdict {
-            Verdict::Holds if unseen.is_empty() => continue,
-            Verdict::Holds => {
-                vacuous.push(scenario.name);
-                continue;
-            }
-            Verdict::Flawed(flaw, _) => fate = Fate::Broken(scenario.name, flaw),
-            Verdict::CouldNotFinish => fate = Fate::CouldNotFinish(scenario.name),
-        }
-        break;
-    }
-    Judged { mutant, fate, vacuous, passed: take_passed(), states }
+        (scenario.name, exploration, unseen.is_empty())
+    });
+    let judged = Judged::by(mutant, explorations);
+    Judged { passed: take_passed(), ..judged }
 }

@@ -1,11 +1,9 @@
 //! What was explored and what came of it, as a page.
 
-use std::fmt::Write;
-
 use super::matrix::{Fate, Judged, excuse};
 use super::scenario::Scenario;
 use super::steps::{Change, Mutant, PLANTS};
-use crate::explorer::Flaw;
+use crate::proof::line;
 
 const OPENING: &str = "\
 # What shows that nobody executes what was there before
@@ -66,10 +64,6 @@ pub fn page(scenarios: &[Scenario], judged: &[Judged]) -> String {
     page
 }
 
-fn line(page: &mut String, cells: &[&str]) {
-    writeln!(page, "| {} |", cells.join(" | ")).expect("a string takes everything");
-}
-
 fn told(change: Change) -> &'static str {
     match change {
         Change::Left => "left out",
@@ -80,11 +74,5 @@ fn told(change: Change) -> &'static str {
 }
 
 fn broken(fate: &Fate) -> String {
-    match fate {
-        Fate::Broken(scenario, Flaw::Hang) => format!("*{scenario}*: somebody waits for ever"),
-        Fate::Broken(scenario, Flaw::Forbidden(_)) => format!("*{scenario}*: something else is executed"),
-        Fate::Broken(scenario, flaw) => format!("*{scenario}*: {flaw:?}"),
-        Fate::Lives => "**nothing**".to_owned(),
-        Fate::CouldNotFinish(scenario) => format!("**could not tell**: *{scenario}* takes more memory"),
-    }
+    fate.told("something else is executed")
 }

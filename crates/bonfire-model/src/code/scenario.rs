@@ -11,8 +11,8 @@ use super::stage::{Cast, NEW, NOTHING, OLD, OTHER, Stage, TRAP, To};
 use super::steps::{Mutant, become_mutant};
 use crate::explorer::{Exploration, Outcome, Rules, declare_code};
 use crate::machine::{Capabilities, On};
+use crate::proof::system::{self, Program, System};
 use crate::rcu::machine::begin;
-use crate::rcu::system::{self, Program, System};
 use crate::vocabulary::{Act, On as Occupant, user};
 
 type Part = fn(&Cast<'_>);
@@ -189,7 +189,10 @@ pub fn explore(
     let stage = Rc::new(Stage::new(scenario.code[0], scenario.code[1]));
     let bodies = scenario.parts.iter().map(|&part| {
         let stage = Rc::clone(&stage);
-        Box::new(move |system: &Rc<dyn System>| part(&stage.on(system))) as Box<dyn Fn(&Rc<dyn System>)>
+        Box::new(move |system: &Rc<dyn System>| {
+            begin();
+            part(&stage.on(system));
+        }) as Box<dyn Fn(&Rc<dyn System>)>
     });
     let (prepared, named) = (Rc::clone(&stage), Rc::clone(&stage));
     let program = Program {

@@ -9,8 +9,8 @@ use bonfire_rcu_core::{Depth, Grace, Record, Roster, enter, leave};
 
 use super::steps::{Plant, Steps, is_planted};
 use crate::explorer::{Register, Shared, without_interrupts};
+use crate::proof::system::System;
 use crate::rcu::machine::{Process, Readers};
-use crate::rcu::system::System;
 
 /// Instructions, by what they are. What a register holds if nothing was executed is 0.
 pub(crate) const OLD: u64 = 1;

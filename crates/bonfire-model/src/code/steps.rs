@@ -11,7 +11,7 @@ pub use bonfire_code_core::Site;
 use bonfire_code_core::{Kind, Machine, Word};
 
 use crate::explorer::{self, Shared};
-use crate::rcu::system::System;
+use crate::proof::system::System;
 use crate::vocabulary::Act;
 
 /// What becomes of a step.

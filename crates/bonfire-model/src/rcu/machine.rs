@@ -10,8 +10,8 @@ pub use bonfire_rcu_core::Site;
 use bonfire_rcu_core::{Kind, Lock, Machine, Word};
 
 use super::plant::Plant;
-use super::system::System;
 use crate::explorer::{self, Barrier, Shared};
+use crate::proof::system::System;
 use crate::vocabulary::Act;
 
 /// What becomes of a site.

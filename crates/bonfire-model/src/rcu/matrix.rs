@@ -13,7 +13,12 @@ use super::excuse::{EXCUSES, Excuse};
 use super::machine::{Change, Mutant, Site, take_passed};
 use super::plant::PLANTS;
 use super::scenario::{Scenario, explore};
-use crate::explorer::{Flaw, Rules, Verdict};
+use crate::explorer::Rules;
+use crate::proof;
+pub use crate::proof::Fate;
+
+/// A program that was judged.
+pub type Judged = proof::Judged<Mutant, Site>;
 
 /// Every change that can be made.
 #[must_use]
@@ -32,32 +37,6 @@ fn of(site: Site) -> &'static [Change] {
         Kind::Access(Ordering::Relaxed) => &[],
         Kind::Access(_) => &[Relaxed],
     }
-}
-
-/// What came of a program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// A scenario breaks: which, and how.
-    Broken(&'static str, Flaw),
-    /// None does.
-    Lives,
-    /// That could not be found out: a scenario would have taken more memory.
-    CouldNotFinish(&'static str),
-}
-
-/// A program that was judged.
-#[derive(Clone, Debug)]
-pub struct Judged {
-    /// The program.
-    pub mutant: Mutant,
-    /// What came of it.
-    pub fate: Fate,
-    /// Of a program that lives: scenarios that did not show what they are to show.
-    pub vacuous: Vec<&'static str>,
-    /// The sites that it passed.
-    pub passed: Vec<Site>,
-    /// How many states were looked at.
-    pub states: u64,
 }
 
 /// How programs are judged.
@@ -107,24 +86,12 @@ impl Court<'_> {
     }
 
     fn judge_one(&self, mutant: Mutant) -> Judged {
-        let mut judged =
-            Judged { mutant, fate: Fate::Lives, vacuous: Vec::new(), passed: Vec::new(), states: 0 };
         take_passed();
-        for scenario in self.scenarios {
+        let explorations = self.scenarios.iter().map(|scenario| {
             let explored = explore(scenario, mutant, self.rules, self.limit_bytes);
-            judged.states += explored.exploration.states;
-            match explored.exploration.verdict {
-                Verdict::Holds if explored.unseen.is_empty() => continue,
-                Verdict::Holds => {
-                    judged.vacuous.push(scenario.name);
-                    continue;
-                }
-                Verdict::Flawed(flaw, _) => judged.fate = Fate::Broken(scenario.name, flaw),
-                Verdict::CouldNotFinish => judged.fate = Fate::CouldNotFinish(scenario.name),
-            }
-            break;
-        }
-        judged.passed = take_passed();
-        judged
+            (scenario.name, explored.exploration, explored.unseen.is_empty())
+        });
+        let judged = Judged::by(mutant, explorations);
+        Judged { passed: take_passed(), ..judged }
     }
 }

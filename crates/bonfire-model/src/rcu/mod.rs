@@ -18,7 +18,6 @@ mod plant;
 mod scenario;
 mod sharing;
 mod stage;
-pub(crate) mod system;
 
 pub use excuse::{EXCUSES, Excuse, excuse};
 pub use machine::{Change, Mutant, Site};

@@ -1,13 +1,11 @@
 //! What was explored and what came of it, as a page.
 
-use std::fmt::Write;
-
 use super::excuse::excuse;
 use super::machine::{Change, Mutant};
 use super::matrix::{Fate, Judged};
 use super::plant::PLANTS;
 use super::scenario::Scenario;
-use crate::explorer::Flaw;
+use crate::proof::line;
 
 const OPENING: &str = "\
 # What shows that readers need no fence
@@ -107,10 +105,6 @@ const LIMITS: &str = "\
   tortured (`examples/torture`), not explored.
 ";
 
-fn line(page: &mut String, cells: &[&str]) {
-    writeln!(page, "| {} |", cells.join(" | ")).expect("a string takes everything");
-}
-
 fn told(change: Change) -> &'static str {
     match change {
         Change::Relaxed => "relaxed",
@@ -121,13 +115,5 @@ fn told(change: Change) -> &'static str {
 }
 
 fn broken(fate: &Fate) -> String {
-    match fate {
-        Fate::Broken(scenario, Flaw::Hang) => format!("*{scenario}*: somebody waits for ever"),
-        Fate::Broken(scenario, Flaw::Forbidden(_)) => format!("*{scenario}*: what was freed is read"),
-        Fate::Broken(scenario, Flaw::Poked | Flaw::PokedTwice | Flaw::Paid | Flaw::Unpinned) => {
-            format!("*{scenario}*: somebody is interrupted")
-        }
-        Fate::Lives => "**nothing**".to_owned(),
-        Fate::CouldNotFinish(scenario) => format!("**could not tell**: *{scenario}* takes more memory"),
-    }
+    fate.told("what was freed is read")
 }

@@ -4,15 +4,20 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::machine::{Mutant, become_mutant};
+use super::machine::{Mutant, become_mutant, begin};
 use super::stage::{Cast, NEW, OLD, POISON, Stage};
-use super::system::{self, Minimal, Of, Program, System};
 use super::{hazards, sharing};
 use crate::explorer::{Exploration, Outcome, Rules};
-use crate::vocabulary::{Act, On, user};
+use crate::machine::{Capabilities, On};
+use crate::proof::system::{self, Program, System};
+use crate::vocabulary::{Act, On as Occupant, user};
 use bonfire_abi::Command;
 use bonfire_engine::{Everywhere, Running};
 use bonfire_rcu_core::may_be_alone;
+
+/// A machine with the minimum: no core serialisation, no restartable sequences.
+struct Minimal;
+impl Capabilities for Minimal {}
 
 pub(crate) type Part = fn(&Cast<'_>);
 
@@ -198,7 +203,7 @@ pub fn scenarios() -> Vec<Scenario> {
                     let record = reader.record(0);
                     reader.enter(record);
                     let loaded = reader.load();
-                    reader.machine.system.act(Act::Switch(On::Kernel));
+                    reader.machine.system.act(Act::Switch(Occupant::Kernel));
                     reader.machine.system.act(Act::Switch(user(0, 0)));
                     reader.look(loaded, 0);
                     reader.leave(record);
@@ -286,15 +291,19 @@ pub fn explore(scenario: &Scenario, mutant: Mutant, rules: Rules, limit_bytes: u
     let stage = Rc::new(Stage::new(scenario.sleeps, scenario.registers));
     let bodies = scenario.parts.iter().map(|&part| {
         let stage = Rc::clone(&stage);
-        Box::new(move |system: &Rc<dyn System>| part(&stage.on(system))) as Box<dyn Fn(&Rc<dyn System>)>
+        Box::new(move |system: &Rc<dyn System>| {
+            begin();
+            part(&stage.on(system));
+        }) as Box<dyn Fn(&Rc<dyn System>)>
     });
-    let on = |cpu| if scenario.idle.contains(&cpu) { On::Kernel } else { user(0, cpu) };
+    let on = |cpu| if scenario.idle.contains(&cpu) { Occupant::Kernel } else { user(0, cpu) };
     let (prepared, named, before) = (Rc::clone(&stage), Rc::clone(&stage), scenario.before);
     let program = Program {
         on: (0..scenario.cpus()).map(on).collect(),
         registered: if scenario.registers { &[] } else { &[Command::RegisterPrivateExpedited] },
         bodies: bodies.collect(),
         set_up: Box::new(move |system: &Rc<dyn System>| {
+            begin();
             prepared.process.counts_by(prepared.readers.count_word());
             before(&prepared.on(system));
         }),
@@ -305,9 +314,9 @@ pub fn explore(scenario: &Scenario, mutant: Mutant, rules: Rules, limit_bytes: u
     };
     // Every CPU that is online is interrupted, unless nobody may be.
     let exploration = if scenario.is_quiet {
-        system::explore::<Minimal, Of<Running>>(program, rules, limit_bytes)
+        system::explore::<Minimal, On<Minimal, Running>>(program, rules, limit_bytes)
     } else {
-        system::explore::<Minimal, Of<Everywhere>>(program, rules, limit_bytes)
+        system::explore::<Minimal, On<Minimal, Everywhere>>(program, rules, limit_bytes)
     };
     become_mutant(Mutant::None);
     let unseen = unseen(scenario, &exploration.outcomes);

@@ -14,8 +14,8 @@ use bonfire_rcu_core::{
 
 use super::machine::{Process, Readers, after_load, is_planted};
 use super::plant::Plant;
-use super::system::System;
 use crate::explorer::{Register, Shared};
+use crate::proof::system::System;
 
 /// What is read of memory that was freed.
 pub(crate) const POISON: u64 = 99;

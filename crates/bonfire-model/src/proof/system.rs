@@ -5,11 +5,10 @@ use std::rc::Rc;
 use bonfire_abi::Command;
 use bonfire_engine as engine;
 
-use super::machine;
 use crate::architecture::Architecture;
 use crate::explorer::{self, Body, Exploration, IsFlaw, Plan, Pokes, Rules, Test};
 use crate::kernel::{Boot, Kernel};
-use crate::machine::{self as kernels, Capabilities, Model};
+use crate::machine::{Capabilities, Model};
 use crate::vocabulary::{Act, On};
 
 /// The kernel, as far as a program sees it.
@@ -23,13 +22,6 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> System for Kernel<K
         Self::act(self, act).is_some()
     }
 }
-
-/// A machine with the minimum: no core serialisation, no restartable sequences.
-pub(crate) struct Minimal;
-impl Capabilities for Minimal {}
-
-/// A kernel on that machine whose engine is of the design `D`.
-pub(crate) type Of<D> = kernels::On<Minimal, D>;
 
 /// A program: what each CPU is occupied by and runs.
 pub(crate) struct Program {
@@ -64,10 +56,7 @@ where
     let system: Rc<dyn System> = Rc::<Kernel<K>>::clone(&kernel);
     let bodies = bodies.into_iter().map(|body| {
         let system = Rc::clone(&system);
-        Box::new(move || {
-            machine::begin();
-            body(&system);
-        }) as Body
+        Box::new(move || body(&system)) as Body
     });
     let bodies = bodies.collect();
     let (booted, interrupted) = (Rc::clone(&kernel), kernel);
@@ -76,7 +65,6 @@ where
             let (named, name_at) = (Rc::clone(&booted), Rc::clone(&name_at));
             explorer::name_words_by(move |address| name_at(address).or_else(|| named.name_at(address)));
             boot(&booted, &on, registered);
-            machine::begin();
             set_up(&system);
         }),
         bodies,
