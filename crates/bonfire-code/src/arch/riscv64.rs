@@ -4,7 +4,7 @@
 //! | what | by | source |
 //! |---|---|---|
 //! | caches | `riscv_flush_icache(2)` over all threads, result checked: `FENCE.I` here, and on every hart before it runs a thread of this process again | Linux, `Documentation/arch/riscv/cmodx.rst`; RISC-V unprivileged ISA, "Zifencei" |
-//! | other threads | the same; and SYNC_CORE, which makes them | Linux, `arch/riscv/include/asm/sync_core.h`, since 6.10 |
+//! | other threads | the same; and SYNC_CORE, which makes them | Linux, `arch/riscv/include/asm/sync_core.h`, since 6.9 |
 //! | this thread | `FENCE.I`, which lasts where `PR_RISCV_SET_ICACHE_FLUSH_CTX` has the kernel repeat it when the thread moves: since Linux 6.10 | `cmodx.rst` |
 //! | an aligned instruction | one store where fetches are atomic (Ziccif), then the call above | RISC-V profiles, RVA20 |
 //!

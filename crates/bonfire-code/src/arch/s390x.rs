@@ -3,7 +3,7 @@
 //! | what | by | source |
 //! |---|---|---|
 //! | caches | nothing | Principles of Operation (SA22-7832), chapter 5, "Storage-operand store references" and "Conceptual sequence" |
-//! | other threads | serialisation on the CPU that executes. Linux has no SYNC_CORE here, so a `Publisher` is refused, with that cause | Linux, `arch/s390/Kconfig`: `ARCH_HAS_MEMBARRIER_SYNC_CORE` is not selected |
+//! | other threads | serialisation on the CPU that executes, by the return to the program (`lpswe`). Where Linux has no SYNC_CORE here, as Debian's 6.1 has none, a `Publisher` is refused, with that cause | Linux, `arch/s390/Kconfig`: `ARCH_HAS_MEMBARRIER_SYNC_CORE` |
 //! | this thread | `BCR 15,0`: serialisation and checkpoint synchronisation | Principles of Operation, chapter 5, "CPU serialization" |
 
 use std::arch::asm;

@@ -44,7 +44,7 @@ pub(crate) fn enable_checks() -> Result<(), Fault> {
 enum Way {
     /// `SERIALIZE`: made for it.
     Serialize = 1,
-    /// `IRET` to the next instruction: some 20 to 60 ns.
+    /// `IRET` to the next instruction.
     Return = 2,
     /// `CPUID`: the only one where returns are checked against a shadow stack. It ends in the
     /// hypervisor of a virtual machine, and takes a microsecond or more there.

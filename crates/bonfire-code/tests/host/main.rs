@@ -19,7 +19,7 @@ use machine::number;
 
 type Number = extern "C" fn(i64) -> i64;
 
-/// The right to publish, unless this kernel gives none (s390x).
+/// The right to publish, unless this kernel gives none.
 fn publisher() -> Option<Publisher> {
     Publisher::register().ok()
 }
