@@ -6,7 +6,7 @@
 
 use anyhow::{Result, ensure};
 
-use super::light::{CALLS, RETURNS};
+use super::light::{call, is_return};
 use super::{Compiler, Example, Functions, Options, skipped};
 
 const WITHOUT_STD: Example = Example { package: "bonfire-rcu", name: "section", with_std: false };
@@ -40,7 +40,10 @@ const TARGETS: &[Target] = &[
         dear: &["sync", "hwsync", "ptesync", "ldarx", "lwarx", "stdcx", "stwcx"],
     },
     // Serialisation is a branch that goes nowhere.
-    Target { triple: "s390x-unknown-linux-gnu", dear: &["bcr 15", "bcr 14", "bcr\t15", "cs", "la"] },
+    Target {
+        triple: "s390x-unknown-linux-gnu",
+        dear: &["bcr 15", "bcr 14", "bcr\t15", "cs", "laa", "lan", "lao", "lax"],
+    },
 ];
 
 /// Looks at every target that is at hand.
@@ -74,14 +77,13 @@ fn judge(
     sections: &[&'static str],
 ) -> Result<Vec<(&'static str, usize)>> {
     let straight = |name: &str| -> Vec<&str> {
-        let is_return = |line: &&str| RETURNS.contains(&mnemonic(line));
-        functions[name].iter().map(String::as_str).take_while(|line| !is_return(line)).collect()
+        let returns = |line: &&str| is_return(target.triple, line);
+        functions[name].iter().map(String::as_str).take_while(|line| !returns(line)).collect()
     };
     let is_dear = |line: &&&str| target.dear.iter().any(|dear| line.starts_with(dear));
-    let is_call = |line: &&&str| CALLS.contains(&mnemonic(line)) && !line.contains("__tls_get_addr");
     for &name in sections {
         let lines = straight(name);
-        let found = lines.iter().find(|line| is_dear(line) || is_call(line));
+        let found = lines.iter().find(is_dear).copied().or_else(|| call(&lines));
         ensure!(found.is_none(), "{}: {name} has {found:?} on its way: {lines:?}", target.triple);
         ensure!(lines.len() < functions[name].len(), "{}: {name} does not return: {lines:?}", target.triple);
     }
@@ -89,10 +91,6 @@ fn judge(
     let twin = straight(FULL);
     ensure!(twin.iter().any(|line| is_dear(&line)), "{}: a full fence goes unseen: {twin:?}", target.triple);
     Ok(sections.iter().map(|&name| (name, straight(name).len())).collect())
-}
-
-fn mnemonic(line: &str) -> &str {
-    line.split_whitespace().next().unwrap_or_default()
 }
 
 #[cfg(test)]

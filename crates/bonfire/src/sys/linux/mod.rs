@@ -9,8 +9,6 @@
 mod affinity;
 mod arch;
 mod asking;
-#[cfg(feature = "std")]
-mod kernel;
 mod lineage;
 #[cfg(all(feature = "signal", target_os = "linux"))]
 pub(crate) mod signal;

@@ -31,6 +31,8 @@
 //! |------|----------|------------|
 //! | step | the child, after each of its calls | [`Trial::done`], of its parent |
 
+mod kernel;
+
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{
@@ -39,7 +41,6 @@ use core::sync::atomic::{
 };
 
 use super::arch::{clone3, number, syscall};
-use super::kernel;
 
 /// A call to be tried.
 #[derive(Clone, Copy)]
