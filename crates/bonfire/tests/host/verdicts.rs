@@ -148,12 +148,18 @@ fn a_verdict_is_reached_in_a_build_for_debugging() {
         .args(["--config", "profile.dev.package.bonfire-abi.opt-level=0"])
         .status();
     assert!(built.expect("cargo runs").success());
-    let outputs = (0..5).map(|_| Command::new(folder.join("debug/examples/verify")).output());
-    let said: Vec<String> = outputs
-        .map(|output| String::from_utf8_lossy(&output.expect("it was built").stdout).into_owned())
-        .collect();
-    assert!(!said.iter().any(|said| said.contains("Lies")), "{said:?}");
-    if !said.iter().any(|said| said.contains("Orders")) {
-        skip!(Cause::Processor("shows no reordering, or its CPUs were never free"));
+    let say = || Command::new(folder.join("debug/examples/verify")).output().expect("it was built").stdout;
+    let mut said = String::new();
+    // Few races are decided in the moments that a busy machine leaves, so it tries again.
+    for _ in 0..20 {
+        said = String::from_utf8_lossy(&say()).into_owned();
+        assert!(!said.contains("Lies"), "{said}");
+        if said.contains("Orders") {
+            return;
+        }
+    }
+    match said.contains("OneCpu") {
+        true => skip!(Cause::Processor("has one CPU for this test")),
+        false => skip!(Cause::Busy("for two threads to run at once")),
     }
 }
