@@ -84,7 +84,9 @@ impl<K: OnThreads> Kernel<K> {
     pub(crate) fn receive(&self, cpu: Cpu, into: &mut VecDeque<Runnable<K>>) {
         let queue = self.queue(cpu);
         if queue.waiting.load(Relaxed) != 0 {
-            into.append(&mut lock(&queue.sent));
+            // Held until both are done: a thread that is sent in between would be forgotten.
+            let mut sent = lock(&queue.sent);
+            into.append(&mut sent);
             queue.waiting.store(0, Relaxed);
         }
     }
