@@ -1,73 +1,218 @@
-//! The numbers of the system calls: Linux's for x86-64, as far as the user program
-//! needs them, and a few of the testbed's own, which Linux answers with `ENOSYS`.
+//! The system calls that the kernel serves: one table, from which come their numbers,
+//! their names, what the kernel's dispatch is given, and the list in the README.
+//!
+//! The numbers are Linux's for x86-64. A few at the end are the testbed's own, which
+//! Linux answers with `ENOSYS`. An argument has the type that Linux gives it: of an
+//! `int` the upper half of the register says nothing, of an address all of it counts.
+
+use core::fmt;
 
 /// `membarrier(2)`, by the one definition of its number.
-pub const MEMBARRIER: u64 = match bonfire_abi::SYSTEM_CALL {
+const MEMBARRIER: u64 = match bonfire_abi::SYSTEM_CALL {
     Some(number) => number as u64,
     // The library compiles for a host without it; the testbed's machine has it.
     None => u64::MAX,
 };
 
-/// `write(2)`: to the serial line.
-pub const WRITE: u64 = 1;
-/// `mmap(2)`.
-pub const MMAP: u64 = 9;
-/// `sched_yield(2)`.
-pub const SCHED_YIELD: u64 = 24;
-/// `nanosleep(2)`.
-pub const NANOSLEEP: u64 = 35;
-/// `getpid(2)`: also the ordinary call of the twins.
-pub const GETPID: u64 = 39;
-/// `clone(2)`.
-pub const CLONE: u64 = 56;
-/// `fork(2)`.
-pub const FORK: u64 = 57;
-/// `vfork(2)`.
-pub const VFORK: u64 = 58;
-/// `execve(2)`.
-pub const EXECVE: u64 = 59;
-/// `exit(2)`: of the calling thread.
-pub const EXIT: u64 = 60;
-/// `wait4(2)`.
-pub const WAIT4: u64 = 61;
-/// `kill(2)`.
-pub const KILL: u64 = 62;
-/// `ftruncate(2)`.
-pub const FTRUNCATE: u64 = 77;
-/// `setpgid(2)`.
-pub const SETPGID: u64 = 109;
-/// `reboot(2)`: ends the machine.
-pub const REBOOT: u64 = 169;
-/// `gettid(2)`.
-pub const GETTID: u64 = 186;
-/// `futex(2)`.
-pub const FUTEX: u64 = 202;
-/// `sched_setaffinity(2)`.
-pub const SCHED_SETAFFINITY: u64 = 203;
-/// `sched_getaffinity(2)`.
-pub const SCHED_GETAFFINITY: u64 = 204;
-/// `clock_gettime(2)`.
-pub const CLOCK_GETTIME: u64 = 228;
-/// `exit_group(2)`.
-pub const EXIT_GROUP: u64 = 231;
-/// `getcpu(2)`.
-pub const GETCPU: u64 = 309;
-/// `memfd_create(2)`.
-pub const MEMFD_CREATE: u64 = 319;
-/// `rseq(2)`.
-pub const RSEQ: u64 = 334;
+/// An address that a program passes: an allegation, until the kernel has looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address(pub u64);
 
-/// `(cpu, site, *mut [u64; 3])`: how often the CPU passed the barrier of that
-/// number, and how often it owed to, at the least and at the most.
-pub const COUNTS: u64 = 0x1000;
-/// `(cpu, online)`: takes a CPU offline, or online again.
-pub const SET_ONLINE: u64 = 0x1001;
-/// `(cpu, turns, *mut u32)`: starts a kernel thread that gets in between on that
-/// CPU; with a word, it uses the caller's address space to count its turns there.
-pub const BORROW: u64 = 0x1002;
-/// `(cpu, *mut u32)`: starts a kernel thread on that CPU that uses the caller's
-/// address space twice, and counts both in the word: once for a moment, then until
-/// the word is 0.
-pub const STAY: u64 = 0x1003;
-/// `()`: how often the engine found that this kernel's hooks told no truth.
-pub const MISMATCHES: u64 = 0x1004;
+/// A descriptor that a program passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Descriptor(pub u32);
+
+/// How an argument is read from its register.
+trait Argument {
+    fn from_register(register: u64) -> Self;
+}
+
+impl Argument for u64 {
+    fn from_register(register: u64) -> Self {
+        register
+    }
+}
+
+impl Argument for u32 {
+    fn from_register(register: u64) -> Self {
+        register as Self
+    }
+}
+
+impl Argument for i32 {
+    fn from_register(register: u64) -> Self {
+        register as Self
+    }
+}
+
+impl Argument for Address {
+    fn from_register(register: u64) -> Self {
+        Self(register)
+    }
+}
+
+impl Argument for Descriptor {
+    fn from_register(register: u64) -> Self {
+        Self(register as u32)
+    }
+}
+
+macro_rules! calls {
+    ($($variant:ident = $number:expr, $name:ident($($argument:ident: $kind:ty),*): $served:literal;)*) => {
+        /// A system call, by its name; as a number it is the call's.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u64)]
+        pub enum Sysnum {
+            $(
+                #[doc = concat!("`", stringify!($name), "`: ", $served, ".")]
+                $variant = $number,
+            )*
+        }
+
+        impl Sysnum {
+            /// All that are served.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// Its name, as Linux has it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($name),)*
+                }
+            }
+
+            /// The names of its arguments.
+            #[must_use]
+            pub const fn arguments(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$variant => &[$(stringify!($argument)),*],)*
+                }
+            }
+
+            /// What of it is served.
+            #[must_use]
+            pub const fn served(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $served,)*
+                }
+            }
+        }
+
+        /// A system call with its arguments.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "the arguments are Linux's; the table says what is served")]
+        pub enum Request {
+            $(
+                #[doc = concat!("[`Sysnum::", stringify!($variant), "`]")]
+                $variant { $($argument: $kind),* },
+            )*
+        }
+
+        impl Request {
+            /// What a program asks for by a number and six registers; `None` if that is
+            /// not served.
+            #[must_use]
+            pub fn decode(number: u64, registers: [u64; 6]) -> Option<Self> {
+                let mut registers = registers.into_iter();
+                $(if number == Sysnum::$variant as u64 {
+                    $(let $argument = <$kind>::from_register(registers.next()?);)*
+                    return Some(Self::$variant { $($argument),* });
+                })*
+                None
+            }
+        }
+    };
+}
+
+calls! {
+    Write = 1, write(descriptor: Descriptor, from: Address, length: u64):
+        "to the serial line, which is standard output and error";
+    Mmap = 9, mmap(at: Address, length: u64, protection: u32, flags: u32, file: Descriptor, offset: u64):
+        "anonymous memory, or all of a memory file";
+    SchedYield = 24, sched_yield(): "the next thread that waits has its turn";
+    Nanosleep = 35, nanosleep(time: Address): "without the remaining time";
+    Getpid = 39, getpid(): "also the ordinary call of the twins";
+    Clone = 56, clone(flags: u64, stack: Address, parent_id: Address, child_id: Address):
+        "a thread, or a process in the same memory, or a fork";
+    Fork = 57, fork(): "memory is copied at once";
+    Vfork = 58, vfork(): "the caller waits until the child leaves its memory";
+    Execve = 59, execve(path: Address, arguments: Address, environment: Address):
+        "there is one program, whatever the path";
+    Exit = 60, exit(status: i32): "of the calling thread";
+    Wait4 = 61, wait4(process: i32, status: Address, options: u32): "`WNOHANG`";
+    Kill = 62, kill(process: i32, signal: i32): "`SIGKILL`";
+    Ftruncate = 77, ftruncate(file: Descriptor, length: u64): "of a memory file, once";
+    Setpgid = 109, setpgid(process: i32, group: i32): "a group of its own for the caller";
+    Reboot = 169, reboot(): "ends the machine";
+    Gettid = 186, gettid(): "all of it";
+    Futex = 202, futex(word: Address, operation: u32, value: u32, timeout: Address):
+        "`FUTEX_WAIT` with a timeout, `FUTEX_WAKE`";
+    SchedSetaffinity = 203, sched_setaffinity(thread: u32, length: u32, cpus: Address):
+        "of the calling thread";
+    SchedGetaffinity = 204, sched_getaffinity(thread: u32, length: u32, cpus: Address):
+        "of the calling thread";
+    ClockGettime = 228, clock_gettime(clock: u32, time: Address): "one clock, since boot";
+    ExitGroup = 231, exit_group(status: i32): "all of it";
+    Getcpu = 309, getcpu(cpu: Address): "without the node";
+    MemfdCreate = 319, memfd_create(name: Address, flags: u32): "shared through `mmap`";
+    Membarrier = MEMBARRIER, membarrier(command: u64, flags: u64, cpu: u64): "all of it: the engine";
+    Rseq = 334, rseq(area: Address, length: u32, flags: u32, signature: u32): "an area of 32 bytes";
+    Counts = 0x1000, bonfire_counts(cpu: u64, site: u64, counts: Address):
+        "`*mut [u64; 3]`: how often the CPU passed the barrier of that number, and how often it owed to, at the least and at the most";
+    SetOnline = 0x1001, bonfire_set_online(cpu: u64, online: u64): "takes a CPU offline, or online again";
+    Borrow = 0x1002, bonfire_borrow(cpu: u64, turns: u64, word: Address):
+        "starts a kernel thread that gets in between on that CPU; with a word, it uses the caller's address space to count its turns there";
+    Stay = 0x1003, bonfire_stay(cpu: u64, word: Address):
+        "starts a kernel thread on that CPU that uses the caller's address space twice, and counts both in the word: once for a moment, then until the word is 0";
+    Mismatches = 0x1004, bonfire_mismatches(): "how often the engine found that this kernel's hooks told no truth";
+}
+
+/// A row of the README's table.
+pub struct Row(pub Sysnum);
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(call) = self;
+        write!(f, "| {} | `{}(", *call as u64, call.name())?;
+        for (place, argument) in call.arguments().iter().enumerate() {
+            write!(f, "{}{argument}", if place == 0 { "" } else { ", " })?;
+        }
+        write!(f, ")` | {} |", call.served())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::String;
+
+    /// The README's table, as this definition has it. When it differs, the test
+    /// prints the table to put there.
+    #[test]
+    fn the_readme_lists_what_is_served() {
+        let rows = Sysnum::ALL.iter().map(|&call| std::format!("{}\n", Row(call)));
+        let table: String = core::iter::once("| number | call | what is served |\n|---|---|---|\n".into())
+            .chain(rows)
+            .collect();
+        let readme = include_str!("../README.md");
+        assert!(readme.contains(&table), "README.md should list\n\n{table}");
+    }
+
+    #[test]
+    fn numbers_are_in_order_and_none_is_there_twice() {
+        assert!(Sysnum::ALL.is_sorted_by_key(|&call| call as u64));
+        assert!(Sysnum::ALL.windows(2).all(|pair| pair[0] as u64 != pair[1] as u64));
+    }
+
+    #[test]
+    fn a_request_takes_its_registers_in_order_and_as_wide_as_its_types() {
+        let registers = [0xffff_ffff_0000_0001, 2 << 40, 3, 4, 5, 6];
+        assert_eq!(
+            Request::decode(1, registers),
+            Some(Request::Write { descriptor: Descriptor(1), from: Address(2 << 40), length: 3 })
+        );
+        let exit = Request::decode(60, [u64::from(u32::MAX), 0, 0, 0, 0, 0]);
+        assert_eq!(exit, Some(Request::Exit { status: -1 }));
+        assert_eq!(Request::decode(u64::MAX - 1, registers), None);
+    }
+}

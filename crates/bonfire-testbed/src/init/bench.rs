@@ -4,7 +4,7 @@
 use crate::threads::{self, Running};
 use crate::{say, sys};
 use bonfire_abi::Command;
-use bonfire_testbed::calls;
+use bonfire_testbed::calls::Sysnum;
 use bonfire_testbed::wire::{Event, Timing};
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -23,7 +23,7 @@ const REGISTER_PRIVATE_EXPEDITED: u64 = Command::RegisterPrivateExpedited as u64
 pub(crate) fn run() {
     let cpus = sys::affinity().count_ones();
     sys::stay_on(0);
-    sys::in_a_process(|| time("QUERY", || sys::call3(calls::MEMBARRIER, Command::Query as u64, 0, 0)));
+    sys::in_a_process(|| time("QUERY", || sys::call3(Sysnum::Membarrier, Command::Query as u64, 0, 0)));
     for (name, targets) in
         [("PRIVATE_EXPEDITED/0", 0), ("PRIVATE_EXPEDITED/1", 1), ("PRIVATE_EXPEDITED/3", 3)]
     {
@@ -38,7 +38,7 @@ pub(crate) fn run() {
 fn private_expedited(name: &'static str, targets: u32) {
     let words = [const { AtomicU32::new(0) }; 4];
     let _sleeper = threads::start(&words[0], sleeper, 0);
-    sys::call3(calls::MEMBARRIER, REGISTER_PRIVATE_EXPEDITED, 0, 0);
+    sys::call3(Sysnum::Membarrier, REGISTER_PRIVATE_EXPEDITED, 0, 0);
     let mut spinners: [Option<Running>; 3] = [const { None }; 3];
     for (index, cpu) in (1..=targets).enumerate() {
         spinners[index] = threads::start(&words[index + 1], spinner, cpu.into());
@@ -47,7 +47,7 @@ fn private_expedited(name: &'static str, targets: u32) {
     while SPINNING.load(Acquire) < targets {
         sys::sleep_ns(1_000_000);
     }
-    time(name, || sys::call3(calls::MEMBARRIER, PRIVATE_EXPEDITED, 0, 0));
+    time(name, || sys::call3(Sysnum::Membarrier, PRIVATE_EXPEDITED, 0, 0));
     // All threads end with the process, or the sleeper would be waited for.
     sys::exit(0);
 }
@@ -80,7 +80,7 @@ fn registration() {
             let word = AtomicU32::new(0);
             let _sleeper = threads::start(&word, sleeper, 0);
             sys::sleep_ns(1_000_000);
-            let took = ticks_of(|| sys::call3(calls::MEMBARRIER, REGISTER_PRIVATE_EXPEDITED, 0, 0));
+            let took = ticks_of(|| sys::call3(Sysnum::Membarrier, REGISTER_PRIVATE_EXPEDITED, 0, 0));
             ticks.store(u32::try_from(took).unwrap_or(u32::MAX), Relaxed);
             sys::exit(0);
         });

@@ -2,7 +2,7 @@
 
 use crate::{sys, threads};
 use bonfire_abi::Command;
-use bonfire_testbed::calls;
+use bonfire_testbed::calls::Sysnum;
 use core::sync::atomic::AtomicU32;
 
 const FAMILIES: u64 = 200;
@@ -57,5 +57,5 @@ extern "C" fn call_until_killed(_: u64) -> ! {
 }
 
 fn issue(command: Command) {
-    sys::call3(calls::MEMBARRIER, command as u64, 0, 0);
+    sys::call3(Sysnum::Membarrier, command as u64, 0, 0);
 }

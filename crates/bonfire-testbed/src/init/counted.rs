@@ -13,7 +13,7 @@ use crate::{Arguments, forgotten, say, sys};
 use bonfire_abi::{Command, FLAG_CPU};
 use bonfire_engine::{Design, Site};
 use bonfire_testbed::wire::{Count, Event};
-use bonfire_testbed::{Line, Variant, calls};
+use bonfire_testbed::{Line, Variant, calls::Sysnum};
 use core::fmt::Write;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicU32, AtomicU64};
@@ -204,7 +204,7 @@ impl Scene {
         let mut before = [0; 16];
         before.iter_mut().zip(self.owes).for_each(|(place, owe)| *place = counts(owe));
         for _ in 0..CALLS {
-            sys::call3(calls::MEMBARRIER, self.command as u64, self.flags.into(), TARGET.into());
+            sys::call3(Sysnum::Membarrier, self.command as u64, self.flags.into(), TARGET.into());
         }
         for (owe, before) in self.owes.iter().zip(before).filter(|(owe, _)| owe.0 < cpus) {
             let Often { least, most } = (owe.2)(variant);
@@ -266,7 +266,7 @@ fn shared_word() -> Option<&'static AtomicU32> {
 }
 
 pub(crate) fn issue(command: Command) {
-    sys::call3(calls::MEMBARRIER, command as u64, 0, 0);
+    sys::call3(Sysnum::Membarrier, command as u64, 0, 0);
 }
 
 /// Turns in each part of the stirring.
@@ -295,7 +295,7 @@ fn stir(cpus: u32) {
         lend();
     });
     for online in [0, 1] {
-        sys::call3(calls::SET_ONLINE, u64::from(cpus) - 1, online, 0);
+        sys::call3(Sysnum::SetOnline, u64::from(cpus) - 1, online, 0);
     }
 }
 
@@ -335,8 +335,8 @@ extern "C" fn yield_often(_: u64) -> ! {
 fn lend() {
     sys::stay_on(TARGET);
     static USES: AtomicU64 = AtomicU64::new(0);
-    sys::call3(calls::BORROW, TARGET.into(), TURNS, 0);
-    sys::call3(calls::BORROW, TARGET.into(), TURNS, USES.as_ptr() as u64);
+    sys::call3(Sysnum::Borrow, TARGET.into(), TURNS, 0);
+    sys::call3(Sysnum::Borrow, TARGET.into(), TURNS, USES.as_ptr() as u64);
     let deadline = sys::now_ns() + 5_000_000_000;
     while USES.load(Relaxed) < TURNS && sys::now_ns() < deadline {
         sys::yield_now();
@@ -375,7 +375,7 @@ fn settled(cpu: u32, site: Site) -> Option<[u64; 3]> {
 /// another kernel.
 pub(crate) fn counts(cpu: u32, site: Site) -> Option<[u64; 3]> {
     let mut numbers = [0u64; 3];
-    let result = sys::call3(calls::COUNTS, cpu.into(), site as u64, (&raw mut numbers) as u64);
+    let result = sys::call3(Sysnum::Counts, cpu.into(), site as u64, (&raw mut numbers) as u64);
     (result == 0).then_some(numbers)
 }
 

@@ -12,7 +12,7 @@ use crate::threads;
 use crate::{Arguments, sys};
 use bonfire_abi::Command;
 use bonfire_engine::{Design, Site};
-use bonfire_testbed::{Hook, Variant, calls};
+use bonfire_testbed::{Hook, Variant, calls::Sysnum};
 use core::ffi::CStr;
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Release;
@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Arguments) {
     let forgotten = arguments.value("forget").and_then(Hook::from_name);
     sys::stay_on(CALLER);
     for online in [0, 1] {
-        sys::call3(calls::SET_ONLINE, TARGET.into(), online, 0);
+        sys::call3(Sysnum::SetOnline, TARGET.into(), online, 0);
     }
     // Where no hook is listened to, a CPU that did not come online is found by its
     // own calls alone.
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments) {
     sys::in_a_process(a_kernel_thread_stays);
     sys::in_a_process(|| fork_and_call(forgotten == Some(Hook::Fork)));
     let (least, most) = mismatches(variant.design, forgotten);
-    let counted = sys::call3(calls::MISMATCHES, 0, 0, 0);
+    let counted = sys::call3(Sysnum::Mismatches, 0, 0, 0);
     report(format_args!("hooks/mismatches"), counted.unsigned_abs() as u64, least, most);
     sys::stay_anywhere();
 }
@@ -109,7 +109,7 @@ fn a_kernel_thread_stays() {
     static USES: AtomicU32 = AtomicU32::new(0);
     sys::stay_on(CALLER);
     issue(Command::RegisterPrivateExpedited);
-    sys::call3(calls::STAY, TARGET.into(), USES.as_ptr() as u64, 0);
+    sys::call3(Sysnum::Stay, TARGET.into(), USES.as_ptr() as u64, 0);
     wait_until(&USES, 2);
     call("kernel-thread");
     // Release. PAIRS(scene): with the kernel's look at the word.
@@ -120,7 +120,7 @@ fn a_kernel_thread_stays() {
 fn fork_and_call(is_refused: bool) {
     issue(Command::RegisterPrivateExpedited);
     sys::in_a_process(|| {
-        let answer = sys::call3(calls::MEMBARRIER, Command::PrivateExpedited as u64, 0, 0);
+        let answer = sys::call3(Sysnum::Membarrier, Command::PrivateExpedited as u64, 0, 0);
         let expected = is_refused.into();
         report(format_args!("hooks/fork/refused"), (answer < 0).into(), expected, expected);
     });

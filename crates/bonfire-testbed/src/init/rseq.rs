@@ -2,7 +2,7 @@
 
 use crate::sys;
 use bonfire_conformance::RseqArea;
-use bonfire_testbed::calls;
+use bonfire_testbed::calls::Sysnum;
 use core::ptr::NonNull;
 
 /// What `rseq(2)` calls `struct rseq`: 32 bytes on a boundary of 32, zero at
@@ -20,7 +20,7 @@ pub(crate) fn with_area(f: impl FnOnce(Option<RseqArea>)) {
     let mut area = Area([0; 4]);
     let place = NonNull::from(&mut area);
     let call = |flags| {
-        sys::call(calls::RSEQ, [place.as_ptr() as u64, size_of::<Area>() as u64, flags, SIGNATURE, 0, 0])
+        sys::call(Sysnum::Rseq, [place.as_ptr() as u64, size_of::<Area>() as u64, flags, SIGNATURE, 0, 0])
     };
     if call(0) < 0 {
         return f(None);

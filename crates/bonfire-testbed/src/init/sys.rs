@@ -3,31 +3,31 @@
 //! The testbed's kernel has the same numbers and conventions, so this program
 //! runs on either, and what one of them does not have it answers with `ENOSYS`.
 
-use bonfire_testbed::calls;
+use bonfire_testbed::calls::Sysnum;
 use core::arch::asm;
 use core::sync::atomic::AtomicU32;
 
 /// Any call.
-pub(crate) fn call(number: u64, arguments: [u64; 6]) -> isize {
+pub(crate) fn call(number: Sysnum, arguments: [u64; 6]) -> isize {
     let [a, b, c, d, e, f] = arguments;
     let result;
     // SAFETY: the kernel changes no memory but what the arguments say; the
     // functions below pass only what they own.
     unsafe {
-        asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c,
+        asm!("syscall", inlateout("rax") number as u64 => result, in("rdi") a, in("rsi") b, in("rdx") c,
             in("r10") d, in("r8") e, in("r9") f, out("rcx") _, out("r11") _, options(nostack));
     }
     result
 }
 
 /// A call with up to three arguments.
-pub(crate) fn call3(number: u64, a: u64, b: u64, c: u64) -> isize {
+pub(crate) fn call3(number: Sysnum, a: u64, b: u64, c: u64) -> isize {
     call(number, [a, b, c, 0, 0, 0])
 }
 
 /// Writes to the console, in one piece.
 pub(crate) fn write(bytes: &[u8]) {
-    call3(calls::WRITE, 1, bytes.as_ptr() as u64, bytes.len() as u64);
+    call3(Sysnum::Write, 1, bytes.as_ptr() as u64, bytes.len() as u64);
 }
 
 const READ_WRITE_EXECUTE: u64 = 7;
@@ -36,12 +36,12 @@ const PRIVATE_ANONYMOUS: u64 = 0x22;
 
 /// Fresh memory of this process, zeros.
 pub(crate) fn memory(length: usize) -> Option<*mut u8> {
-    pointer(call(calls::MMAP, [0, length as u64, READ_WRITE_EXECUTE, PRIVATE_ANONYMOUS, u64::MAX, 0]))
+    pointer(call(Sysnum::Mmap, [0, length as u64, READ_WRITE_EXECUTE, PRIVATE_ANONYMOUS, u64::MAX, 0]))
 }
 
 /// Memory that is shared through a file.
 pub(crate) fn shared_memory(file: u64, length: usize) -> Option<*mut u8> {
-    pointer(call(calls::MMAP, [0, length as u64, READ_WRITE_EXECUTE, SHARED, file, 0]))
+    pointer(call(Sysnum::Mmap, [0, length as u64, READ_WRITE_EXECUTE, SHARED, file, 0]))
 }
 
 fn pointer(result: isize) -> Option<*mut u8> {
@@ -50,32 +50,32 @@ fn pointer(result: isize) -> Option<*mut u8> {
 
 /// A memory file of zeros, which stays open in new program images.
 pub(crate) fn memory_file(length: usize) -> Option<u64> {
-    let file = u64::try_from(call3(calls::MEMFD_CREATE, c"arena".as_ptr() as u64, 0, 0)).ok()?;
-    (call3(calls::FTRUNCATE, file, length as u64, 0) == 0).then_some(file)
+    let file = u64::try_from(call3(Sysnum::MemfdCreate, c"arena".as_ptr() as u64, 0, 0)).ok()?;
+    (call3(Sysnum::Ftruncate, file, length as u64, 0) == 0).then_some(file)
 }
 
 /// Ends this thread.
 pub(crate) fn exit_thread() -> ! {
     loop {
-        call3(calls::EXIT, 0, 0, 0);
+        call3(Sysnum::Exit, 0, 0, 0);
     }
 }
 
 /// Ends this process.
 pub(crate) fn exit(status: u64) -> ! {
     loop {
-        call3(calls::EXIT_GROUP, status, 0, 0);
+        call3(Sysnum::ExitGroup, status, 0, 0);
     }
 }
 
 /// Ends the machine, as the first process of one.
 pub(crate) fn power_off() {
-    call3(calls::REBOOT, 0xfee1_dead, 0x2812_1969, 0x4321_fedc);
+    call3(Sysnum::Reboot, 0xfee1_dead, 0x2812_1969, 0x4321_fedc);
 }
 
 /// A copy of this process: 0 in the copy.
 pub(crate) fn fork() -> isize {
-    call3(calls::FORK, 0, 0, 0)
+    call3(Sysnum::Fork, 0, 0, 0)
 }
 
 /// How to share with what [`clone`] makes.
@@ -115,7 +115,7 @@ pub(crate) unsafe fn clone(
             "call rax",
             "ud2",
             "2:",
-            inlateout("rax") calls::CLONE => result, in("rdi") flags, in("rsi") top, in("rdx") 0,
+            inlateout("rax") Sysnum::Clone as u64 => result, in("rdi") flags, in("rsi") top, in("rdx") 0,
             in("r10") word.as_ptr(), in("r8") 0, out("rcx") _, out("r11") _,
         );
     }
@@ -125,7 +125,7 @@ pub(crate) unsafe fn clone(
 /// Becomes a new image of this program. Returns only if that fails.
 pub(crate) fn exec(arguments: &[*const u8]) {
     let nothing: *const u8 = core::ptr::null();
-    call3(calls::EXECVE, c"/init".as_ptr() as u64, arguments.as_ptr() as u64, (&raw const nothing) as u64);
+    call3(Sysnum::Execve, c"/init".as_ptr() as u64, arguments.as_ptr() as u64, (&raw const nothing) as u64);
 }
 
 /// Calls `f` in a fresh process and waits for its end.
@@ -142,31 +142,31 @@ pub(crate) fn in_a_process(f: impl FnOnce()) {
 /// `now`, does not wait.
 pub(crate) fn wait(child: isize, now: bool) -> (isize, i32) {
     let mut status = 0;
-    let ended = call(calls::WAIT4, [child as u64, (&raw mut status) as u64, now.into(), 0, 0, 0]);
+    let ended = call(Sysnum::Wait4, [child as u64, (&raw mut status) as u64, now.into(), 0, 0, 0]);
     (ended, status)
 }
 
 /// Kills a process, or a group by its negative number.
 pub(crate) fn kill(process: isize) {
-    call3(calls::KILL, process as u64, 9, 0);
+    call3(Sysnum::Kill, process as u64, 9, 0);
 }
 
 /// Makes this process the first of a group.
 pub(crate) fn lead_group() {
-    call3(calls::SETPGID, 0, 0, 0);
+    call3(Sysnum::Setpgid, 0, 0, 0);
 }
 
 /// Sleeps while `word` is `value`, or until `limit_ns` have passed.
 pub(crate) fn sleep_while(word: &AtomicU32, value: u32, limit_ns: Option<u64>) {
     let time = limit_ns.map(timespec);
     let time = time.as_ref().map_or(0, |time| (&raw const *time) as u64);
-    call(calls::FUTEX, [word.as_ptr() as u64, 0, value.into(), time, 0, 0]);
+    call(Sysnum::Futex, [word.as_ptr() as u64, 0, value.into(), time, 0, 0]);
 }
 
 /// Sleeps.
 pub(crate) fn sleep_ns(ns: u64) {
     let time = timespec(ns);
-    call3(calls::NANOSLEEP, (&raw const time) as u64, 0, 0);
+    call3(Sysnum::Nanosleep, (&raw const time) as u64, 0, 0);
 }
 
 fn timespec(ns: u64) -> [u64; 2] {
@@ -176,7 +176,7 @@ fn timespec(ns: u64) -> [u64; 2] {
 /// The monotonic clock.
 pub(crate) fn now_ns() -> u64 {
     let mut time = [0u64; 2];
-    call3(calls::CLOCK_GETTIME, 1, (&raw mut time) as u64, 0);
+    call3(Sysnum::ClockGettime, 1, (&raw mut time) as u64, 0);
     time[0] * 1_000_000_000 + time[1]
 }
 
@@ -189,23 +189,23 @@ pub(crate) fn ticks() -> u64 {
 /// Keeps this thread on one CPU; whether that is possible.
 pub(crate) fn stay_on(cpu: u32) -> bool {
     let set = 1u64.checked_shl(cpu).unwrap_or(0);
-    call3(calls::SCHED_SETAFFINITY, 0, 8, (&raw const set) as u64) == 0
+    call3(Sysnum::SchedSetaffinity, 0, 8, (&raw const set) as u64) == 0
 }
 
 /// Lets this thread run on any CPU again.
 pub(crate) fn stay_anywhere() {
     let set = u64::MAX;
-    call3(calls::SCHED_SETAFFINITY, 0, 8, (&raw const set) as u64);
+    call3(Sysnum::SchedSetaffinity, 0, 8, (&raw const set) as u64);
 }
 
 /// Lets another thread run on this CPU.
 pub(crate) fn yield_now() {
-    call3(calls::SCHED_YIELD, 0, 0, 0);
+    call3(Sysnum::SchedYield, 0, 0, 0);
 }
 
 /// The CPUs that this thread may run on, one bit each.
 pub(crate) fn affinity() -> u64 {
     let mut set = 0u64;
-    call3(calls::SCHED_GETAFFINITY, 0, 8, (&raw mut set) as u64);
+    call3(Sysnum::SchedGetaffinity, 0, 8, (&raw mut set) as u64);
     set
 }

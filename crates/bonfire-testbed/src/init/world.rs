@@ -5,7 +5,7 @@ use crate::{rseq, sys};
 use bonfire_conformance::{
     Arena, CodePage, Ending, Fetch, Page, Restartable, RseqArea, Start, Subject, Task, World, enter,
 };
-use bonfire_testbed::{Line, calls};
+use bonfire_testbed::{Line, calls::Sysnum};
 use core::fmt::Write;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -236,11 +236,11 @@ impl World for Inside<'_> {
     }
 
     fn call(&self, [command, flags, cpu]: [u64; 3]) -> isize {
-        sys::call3(calls::MEMBARRIER, command, flags, cpu)
+        sys::call3(Sysnum::Membarrier, command, flags, cpu)
     }
 
     fn ordinary_call(&self) {
-        sys::call3(calls::GETPID, 0, 0, 0);
+        sys::call3(Sysnum::Getpid, 0, 0, 0);
     }
 
     fn start(&self, how: Start, tasks: &[Task]) -> Ending {
