@@ -1,7 +1,7 @@
 //! `cargo xtask guest-check`: the static binary, alone under another kernel.
 //!
 //! A kernel of Debian's, for any architecture, boots in QEMU with two files in its
-//! memory: `guest-init` and `bonfire`. The report comes back over the console. No
+//! memory: `guest-init` and a program, here `bonfire`. Its report comes back over the console. No
 //! case may say that the kernel does not conform; and a guest of this machine's own
 //! architecture is compared with this kernel, case by case.
 
@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use cpio::newc::Builder;
 
 use crate::repository;
-use crate::target::{BONFIRE, GUEST_INIT, Target, Toolchain};
+use crate::target::{BONFIRE, GUEST_INIT, Program, Target, Toolchain};
 
 pub(crate) mod compare;
 pub(crate) mod kernel;
@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(kernel) => kernel.clone(),
         None => kernel::debian(target, &options.suite)?,
     };
-    let memory = memory(target, &options.toolchain)?;
+    let memory = memory(target, &options.toolchain, &[], &BONFIRE)?;
     let guest = Guest {
         kernel: &kernel,
         memory: &memory,
@@ -68,10 +68,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         threads: options.threads,
         append: &options.append,
         emulator: &[],
-        budget: options.budget,
-        more: &options.more,
+        takes: options.budget,
+        arguments: &arguments(options.budget, &options.more),
     };
-    let report = guest.report(target)?;
+    let report = Report::read(&guest.said(target)?)?;
     println!("{report}");
     if target.triple == Target::host()?.triple {
         compare::run(&host_report(options)?, &report)?;
@@ -98,15 +98,28 @@ pub(crate) fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The first file system of a guest of this architecture.
-pub(crate) fn memory(target: &Target, toolchain: &Toolchain) -> Result<PathBuf> {
+/// What `bonfire` is told in a guest.
+pub(crate) fn arguments(budget: u64, more: &[String]) -> Vec<String> {
+    let budget = ["--budget".to_owned(), budget.to_string()];
+    // It may take a file, so that it comes last.
+    budget.into_iter().chain(more.iter().cloned()).chain(["--json".to_owned()]).collect()
+}
+
+/// The first file system of a guest of this architecture that runs `program`, which is
+/// compiled with these flags.
+pub(crate) fn memory(
+    target: &Target,
+    toolchain: &Toolchain,
+    flags: &[&str],
+    program: &Program,
+) -> Result<PathBuf> {
     if let Some(remedy) = toolchain.missing(target)? {
         anyhow::bail!("cannot build for {}: {remedy}", target.triple);
     }
-    let bonfire = toolchain.build(target, &BONFIRE)?;
+    let built = toolchain.build_with(flags, target, program)?;
     let init = toolchain.build(target, &GUEST_INIT)?;
-    let memory = folder()?.join(format!("initramfs-{}", target.architecture));
-    pack(&memory, &[("init", &init), ("bonfire", &bonfire)])?;
+    let memory = folder()?.join(format!("initramfs-{}-{}", program.name, target.architecture));
+    pack(&memory, &[("init", &init), ("program", &built)])?;
     Ok(memory)
 }
 

@@ -1,42 +1,30 @@
 //! `cargo xtask guests`: the table of `docs/guests.md`, a row for each guest.
 //!
 //! Each guest that was asked for boots and is judged, as often as was asked; its row
-//! takes the place of an older one of the same guest, so that a table can grow over
-//! many calls. The page is written after each guest, and the verb fails if one was
-//! found not to conform or sent no report.
+//! takes the place of an older one of the same guest. The page is written after each
+//! guest, and the verb fails if one was found not to conform or sent no report.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use anyhow::Result;
 
-use anyhow::{Result, ensure};
-
-use crate::guest::machine::{Guest, Threads, emulator};
+use crate::guest::arguments;
+use crate::guest::machine::{Guest, Threads};
 use crate::guest::report::Report;
-use crate::guest::{kernel, memory};
-use crate::repository;
-use crate::target::{TARGETS, Target, Toolchain};
+use crate::target::BONFIRE;
 
-mod page;
+pub(crate) mod host;
+mod row;
+pub(crate) mod selection;
+pub(crate) mod table;
 
-use page::{Host, Name};
+use host::Host;
+use selection::{Ground, Selection};
+use table::Table;
 
 /// Which guests.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only these architectures; by default all
-    #[arg(long, value_name = "NAME")]
-    arch: Vec<String>,
-    /// The releases of Debian that kernels are taken from; where one has none for an
-    /// architecture, that is said
-    ///
-    /// By default bookworm (6.1), and for 6.12 trixie, or bookworm-backports where trixie has
-    /// none.
-    #[arg(long, value_name = "NAME")]
-    suite: Vec<String>,
-    /// Only the first so many set-ups of each kernel
-    #[arg(long, value_name = "NUMBER", default_value_t = SETUPS.len())]
-    setups: usize,
+    #[command(flatten)]
+    selection: Selection,
     /// How often each guest boots and is judged
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     runs: u64,
@@ -46,8 +34,6 @@ pub(crate) struct Options {
     /// Wall clock of each run, in seconds
     #[arg(long, default_value_t = 15)]
     budget: u64,
-    #[command(flatten)]
-    toolchain: Toolchain,
 }
 
 /// How a guest is set up: CPUs, the emulator's threads, and words for its kernel.
@@ -63,77 +49,69 @@ const SETUPS: [Setup; 6] = [
     Setup(4, Threads::Single, ""),
 ];
 
-/// By default: one kernel of each, from the first that has one.
-const SUITES: [&[&str]; 2] = [&["bookworm"], &["trixie", "bookworm-backports"]];
+const TABLE: Table = Table {
+    page: "docs/guests.md",
+    verb: "guests",
+    columns: &[
+        "architecture",
+        "kernel",
+        "emulator",
+        "CPUs",
+        "threads",
+        "words",
+        "runs",
+        "conform",
+        "do not",
+        "cannot tell",
+        "not observable",
+        "exit status",
+        "seconds",
+        "load",
+        "date",
+    ],
+    names: 6,
+};
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let wanted = |target: &&Target| {
-        options.arch.is_empty() || options.arch.iter().any(|name| name == target.architecture)
-    };
-    let mut wrong = Vec::new();
-    for target in TARGETS.iter().filter(wanted) {
-        wrong.extend(options.architecture(target)?);
-    }
-    ensure!(wrong.is_empty(), "not as they should be: {}", wrong.join("; "));
-    Ok(())
+    options.selection.each(&BONFIRE, &SETUPS, |ground, setup| options.guest(ground, setup))
 }
 
 impl Options {
-    /// All guests of one architecture; returns what was wrong.
-    fn architecture(&self, target: &Target) -> Result<Vec<String>> {
-        let memory = match memory(target, &self.toolchain) {
-            Ok(memory) => memory,
-            Err(error) => return Ok(vec![format!("{}: {error:#}", target.architecture)]),
-        };
-        let mut wrong = Vec::new();
-        for kernel in self.kernels(target) {
-            for setup in SETUPS.iter().take(self.setups) {
-                wrong.extend(self.guest(target, &kernel, &memory, setup)?);
-            }
-        }
-        Ok(wrong)
-    }
-
-    /// One kernel of each release, or of the first of several that has one.
-    fn kernels(&self, target: &Target) -> Vec<PathBuf> {
-        let asked: Vec<[&str; 1]> = self.suite.iter().map(|suite| [suite.as_str()]).collect();
-        let asked: Vec<&[&str]> = asked.iter().map(<[&str; 1]>::as_slice).collect();
-        let groups = if asked.is_empty() { &SUITES[..] } else { &asked };
-        let first = |group: &&[&str]| {
-            let said = |error| eprintln!("{}: {error:#}", target.architecture);
-            group.iter().find_map(|suite| kernel::debian(target, suite).map_err(said).ok())
-        };
-        groups.iter().filter_map(first).collect()
-    }
-
     /// All runs of one guest; returns what was wrong.
-    fn guest(&self, target: &Target, kernel: &Path, memory: &Path, setup: &Setup) -> Result<Vec<String>> {
+    fn guest(&self, ground: &Ground, setup: &Setup) -> Result<Vec<String>> {
+        let reports: Vec<Result<Report>> = (0..self.runs).map(|run| self.boot(ground, setup, run)).collect();
         let Setup(cpus, threads, append) = setup;
-        let (cpus, threads, budget) = (*cpus, *threads, self.budget);
-        let boot = |run: u64| {
-            let more = ["--seed".to_owned(), self.seed.wrapping_add(run).to_string()];
-            let guest = Guest { kernel, memory, cpus, threads, append, budget, more: &more, emulator: &[] };
-            guest.report(target)
-        };
-        let reports: Vec<Result<Report>> = (0..self.runs).map(boot).collect();
-        let release = release(kernel);
-        page::keep(
-            &Name([&target.architecture, &release, &cpus, &threads, append]),
-            &reports,
-            &Host::read(target)?,
-        )?;
+        let host = Host::read(ground.target)?;
+        let name = [
+            ground.target.architecture.to_owned(),
+            ground.release(),
+            host.emulator.clone(),
+            cpus.to_string(),
+            threads.to_string(),
+            (*append).to_owned(),
+        ];
+        let wrong = reports.iter().filter_map(|report| fault(&name.join(" "), report)).collect();
+        TABLE.keep(&[row::of(name.into(), &reports, &host)], &host)?;
         // What a row cannot say.
         let unclear = reports.iter().flatten().filter(|report| report.status != 0);
         unclear.for_each(|report| println!("{report}"));
-        let name = format!("{} {release}, {cpus} CPUs, {threads}, {append}", target.architecture);
-        Ok(reports.iter().filter_map(|report| fault(&name, report)).collect())
+        Ok(wrong)
     }
-}
 
-/// What a kernel's file is called after its kind.
-fn release(kernel: &Path) -> String {
-    let name = kernel.file_name().unwrap_or_default().to_string_lossy();
-    name.split_once('-').map_or_else(|| name.to_string(), |(_, release)| release.to_owned())
+    fn boot(&self, ground: &Ground, Setup(cpus, threads, append): &Setup, run: u64) -> Result<Report> {
+        let more = ["--seed".to_owned(), self.seed.wrapping_add(run).to_string()];
+        let guest = Guest {
+            kernel: &ground.kernel,
+            memory: &ground.memory,
+            cpus: *cpus,
+            threads: *threads,
+            append,
+            emulator: &[],
+            takes: self.budget,
+            arguments: &arguments(self.budget, &more),
+        };
+        Report::read(&guest.said(ground.target)?)
+    }
 }
 
 fn fault(name: &str, report: &Result<Report>) -> Option<String> {
@@ -144,23 +122,10 @@ fn fault(name: &str, report: &Result<Report>) -> Option<String> {
     }
 }
 
-impl Host {
-    /// What the emulator of `target` runs on, now.
-    fn read(target: &Target) -> Result<Self> {
-        let line = |file, name: &str| {
-            let text = fs::read_to_string(file).unwrap_or_default();
-            let value =
-                |line: &str| Some(line.strip_prefix(name)?.trim_start_matches([' ', '\t', ':']).to_owned());
-            text.lines().find_map(value).unwrap_or_else(|| "unknown".to_owned())
-        };
-        let cpus = std::thread::available_parallelism()?;
-        let load = line("/proc/loadavg", "");
-        let date = repository::output(Command::new("date").args(["-u", "+%F"]))?;
-        Ok(Self {
-            processor: format!("{} ({cpus} CPUs)", line("/proc/cpuinfo", "model name")),
-            emulator: emulator(target)?,
-            load: load.split(' ').next().unwrap_or_default().to_owned(),
-            date: date.trim().to_owned(),
-        })
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_has_its_marks() {
+        super::table::tests::has_its_marks(&super::TABLE);
     }
 }

@@ -7,6 +7,7 @@
 
 mod asm;
 mod boots;
+mod code_guests;
 mod compare_linux;
 mod dist;
 mod guest;
@@ -39,6 +40,8 @@ enum Verb {
     GuestCheck(guest::Options),
     /// Check Debian's kernels of every architecture, and write the table of docs/guests.md.
     Guests(guests::Options),
+    /// Replace code while it runs, under Debian's kernels of every architecture.
+    CodeGuests(code_guests::Options),
     /// Run vectorised callers of fences under a kernel that destroys vectors.
     Registers(registers::Options),
     /// Build the testbed's kernel, which boots in QEMU.
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Verb::Dist(options) => dist::run(&options),
         Verb::GuestCheck(options) => guest::run(&options),
         Verb::Guests(options) => guests::run(&options),
+        Verb::CodeGuests(options) => code_guests::run(&options),
         Verb::Registers(options) => registers::run(&options),
         Verb::Testbed(options) => testbed::run(&options),
         Verb::Boots(options) => boots::run(&options),

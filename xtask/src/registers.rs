@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::guest::kernel;
 use crate::guest::machine::{Guest, Threads};
-use crate::guest::{folder, pack};
-use crate::target::{GUEST_INIT, Target, Toolchain, VECTORS};
+use crate::guest::{kernel, memory};
+use crate::target::{Target, Toolchain, VECTORS};
 
 /// Which processor, and under which kernel.
 #[derive(clap::Args)]
@@ -55,9 +54,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let processor = PROCESSORS.iter().find(|processor| processor.architecture == options.arch);
     let processor = processor.context("only riscv64 and aarch64 have such vectors")?;
     let target = Target::of(processor.architecture)?;
-    if let Some(remedy) = options.toolchain.missing(target)? {
-        anyhow::bail!("cannot build for {}: {remedy}", target.triple);
-    }
     let kernel = match &options.kernel {
         Some(kernel) => kernel.clone(),
         None => kernel::debian(target, &options.suite)?,
@@ -68,11 +64,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn boot(processor: &Processor, target: &Target, kernel: &Path, toolchain: &Toolchain) -> Result<String> {
-    let program = toolchain.build_with(processor.flags, target, &VECTORS)?;
-    let init = toolchain.build(target, &GUEST_INIT)?;
-    let memory = folder()?.join(format!("initramfs-vectors-{}", target.architecture));
-    // The name under which the first process looks for its program.
-    pack(&memory, &[("init", &init), ("bonfire", &program)])?;
+    let memory = memory(target, toolchain, processor.flags, &VECTORS)?;
     let guest = Guest {
         kernel,
         memory: &memory,
@@ -80,8 +72,8 @@ fn boot(processor: &Processor, target: &Target, kernel: &Path, toolchain: &Toolc
         threads: Threads::Multi,
         append: "",
         emulator: processor.emulator,
-        budget: 60,
-        more: &[],
+        takes: 60,
+        arguments: &[],
     };
     guest.said(target)
 }

@@ -55,6 +55,8 @@ pub(crate) static TARGETS: [Target; 5] = [
 /// A program to build for targets.
 pub(crate) struct Program {
     package: &'static str,
+    /// As Cargo's option has it.
+    kind: &'static str,
     pub(crate) name: &'static str,
     profile: &'static str,
     features: &'static str,
@@ -68,9 +70,13 @@ pub(crate) const BONFIRE: Program = Program::hosted("bonfire-cli", "bonfire");
 pub(crate) const GUEST_INIT: Program = Program::hosted("guest-init", "guest-init");
 /// A loop with a fence in it whose values are in vectors.
 pub(crate) const VECTORS: Program = Program::hosted("guest-init", "vectors");
+/// A JIT whose functions are replaced while threads call them.
+pub(crate) const EXPRESSIONS: Program =
+    Program { kind: "--example", ..Program::hosted("bonfire-code", "expressions") };
 /// The cases that need least, without a C library.
 pub(crate) const RUNNER: Program = Program {
     package: "bonfire-runner",
+    kind: "--bin",
     name: "bonfire-runner",
     profile: "runner",
     features: "freestanding",
@@ -79,7 +85,7 @@ pub(crate) const RUNNER: Program = Program {
 
 impl Program {
     const fn hosted(package: &'static str, name: &'static str) -> Self {
-        Self { package, name, profile: "static", features: "", standard: "std,panic_abort" }
+        Self { package, kind: "--bin", name, profile: "static", features: "", standard: "std,panic_abort" }
     }
 }
 
@@ -170,10 +176,10 @@ impl Toolchain {
     /// The same with these flags for the compiler of the program itself, not of what it
     /// is linked from.
     pub(crate) fn build_with(&self, flags: &[&str], target: &Target, program: &Program) -> Result<PathBuf> {
-        let Program { package, name, profile, features, standard } = program;
+        let Program { package, kind, name, profile, features, standard } = program;
         let folder = self.target_directory()?;
         let mut cargo = self.command("CARGO", "cargo");
-        cargo.args(["rustc", "--quiet", "--package", package, "--bin", name, "--features", features]);
+        cargo.args(["rustc", "--quiet", "--package", package, kind, name, "--features", features]);
         cargo.args(["--profile", profile, "--target", target.triple, "--target-dir"]).arg(&folder);
         cargo.env("CARGO_ENCODED_RUSTFLAGS", target_features(target, program));
         cargo.env(target.linker_variable(), target.linker);
@@ -181,7 +187,8 @@ impl Toolchain {
             cargo.arg(format!("-Zbuild-std={standard}")).env("RUSTC_BOOTSTRAP", "1");
         }
         repository::run(cargo.arg("--").args(flags))?;
-        let built = folder.join(target.triple).join(profile).join(name);
+        let examples = if *kind == "--example" { "examples" } else { "" };
+        let built = folder.join(target.triple).join(profile).join(examples).join(name);
         ensure_static(&built)?;
         Ok(built)
     }

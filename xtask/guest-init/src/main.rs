@@ -1,8 +1,8 @@
-//! The first process of a guest: runs `/bonfire`, prints its report, powers off.
+//! The first process of a guest: runs `/program`, prints what it said, powers off.
 //!
-//! Its own arguments (what follows `--` on the kernel's command line) are handed
-//! on. The report for a machine stands on the console between two lines that mark
-//! it, since a console is all that every machine has.
+//! Its own arguments (what follows `--` on the kernel's command line) are the
+//! program's. What that wrote to its output stands on the console between two lines
+//! that mark it, since a console is all that every machine has.
 
 #![forbid(unsafe_code)]
 
@@ -34,11 +34,10 @@ fn run() -> io::Result<()> {
     }
     // From here on the kernel says nothing on the console that is not fatal.
     fs::write("/proc/sys/kernel/printk", "1")?;
-    let checked = Command::new("/bonfire").args(std::env::args_os().skip(1)).arg("--json").output()?;
-    io::stderr().write_all(&checked.stderr)?;
-    println!("guest-init: bonfire ended with {}", checked.status);
-    println!("guest-init: report begins");
-    io::stdout().write_all(&checked.stdout)?;
-    println!("guest-init: report ends");
+    let ended = Command::new("/program").args(std::env::args_os().skip(1)).output()?;
+    io::stderr().write_all(&ended.stderr)?;
+    println!("guest-init: output begins");
+    io::stdout().write_all(&ended.stdout)?;
+    println!("guest-init: output ends, with {}", ended.status);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A guest: a machine of some architecture in QEMU, from its start to its report.
+//! A guest: a machine of some architecture in QEMU, from its start to what its program said.
 
 use std::fmt;
 use std::fs;
@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::report::Report;
 use crate::target::Target;
 
 /// What to boot.
@@ -22,10 +21,10 @@ pub(crate) struct Guest<'a> {
     pub(crate) append: &'a str,
     /// More for the emulator, such as another processor.
     pub(crate) emulator: &'a [&'a str],
-    /// In seconds.
-    pub(crate) budget: u64,
-    /// More for `bonfire`.
-    pub(crate) more: &'a [String],
+    /// How long its program takes, in seconds.
+    pub(crate) takes: u64,
+    /// What its program is told.
+    pub(crate) arguments: &'a [String],
 }
 
 /// The emulator's threads.
@@ -92,14 +91,8 @@ static MACHINES: [Machine; 5] = [
 const BOOT: Duration = Duration::from_secs(180);
 
 impl Guest<'_> {
-    /// Boots, and returns the report that the guest sent. One that dies before it
-    /// says anything is started again: on a busy host, a kernel may wait in vain
-    /// for a CPU or a timer.
-    pub(crate) fn report(&self, target: &Target) -> Result<Report> {
-        Report::read(&self.said(target)?)
-    }
-
-    /// What the guest's program said, as it is.
+    /// Boots, and returns what the guest's program said. A guest that dies before that is
+    /// started again: on a busy host, a kernel may wait in vain for a CPU or a timer.
     pub(crate) fn said(&self, target: &Target) -> Result<String> {
         const ATTEMPTS: u32 = 3;
         for attempt in 1.. {
@@ -116,14 +109,14 @@ impl Guest<'_> {
         let machine = machine(target)?;
         let console = super::folder()?.join(format!("console-{}", machine.architecture));
         let guest = self.command(machine, &console).spawn().with_context(|| absent(machine))?;
-        let ended = wait(guest, BOOT + Duration::from_secs(self.budget));
+        let ended = wait(guest, BOOT + Duration::from_secs(self.takes));
         let said = fs::read(&console).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
         match (sent(&said), ended) {
             (Some(said), _) => Ok(said.to_owned()),
             (None, ended) => {
                 let ended = ended.map_or_else(|error| error.to_string(), |status| format!("QEMU: {status}"));
-                bail!("no report came ({ended}); the console ends with:\n{}", last_words(&said))
+                bail!("nothing came ({ended}); the console ends with:\n{}", last_words(&said))
             }
         }
     }
@@ -137,9 +130,8 @@ impl Guest<'_> {
         qemu.arg("-serial").arg(format!("file:{}", console.display()));
         qemu.arg("-kernel").arg(self.kernel).arg("-initrd").arg(self.memory);
         // What follows `--` are the arguments of the guest's init.
-        let more = self.more.join(" ");
         let words =
-            format!("{} quiet panic=-1 {} -- --budget {} {more}", machine.words, self.append, self.budget);
+            format!("{} quiet panic=-1 {} -- {}", machine.words, self.append, self.arguments.join(" "));
         qemu.args(["-append", &words]).stdin(Stdio::null());
         qemu
     }
@@ -148,6 +140,13 @@ impl Guest<'_> {
 fn machine(target: &Target) -> Result<&'static Machine> {
     let machine = MACHINES.iter().find(|machine| machine.architecture == target.architecture);
     machine.context("QEMU has no machine for this target")
+}
+
+/// What installs the emulator of `target` where it is absent.
+pub(crate) fn missing(target: &Target) -> Result<Option<String>> {
+    let machine = machine(target)?;
+    let asked = Command::new(format!("qemu-system-{}", machine.program)).arg("--version").output();
+    Ok(asked.is_err().then(|| absent(machine)))
 }
 
 /// The emulator of `target` by name and version.
@@ -164,11 +163,11 @@ fn absent(machine: &Machine) -> String {
     format!("QEMU is absent; `apt-get install --no-install-recommends {}`", machine.package)
 }
 
-/// The report among what a console said.
+/// What the program said, among what a console said.
 fn sent(console: &str) -> Option<&str> {
-    let (_, rest) = console.split_once("guest-init: report begins")?;
-    let (report, _) = rest.split_once("guest-init: report ends")?;
-    Some(report)
+    let (_, rest) = console.split_once("guest-init: output begins")?;
+    let (output, _) = rest.split_once("guest-init: output ends")?;
+    Some(output)
 }
 
 fn last_words(console: &str) -> String {
@@ -216,10 +215,11 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_found_among_what_the_kernel_says() {
-        let console = "[1.0] hello\r\nguest-init: report begins\r\n{}\r\nguest-init: report ends\r\nbye";
+    fn output_is_found_among_what_the_kernel_says() {
+        let console =
+            "[1.0] hello\r\nguest-init: output begins\r\n{}\r\nguest-init: output ends, with exit status: 0";
         assert_eq!(sent(console).map(str::trim), Some("{}"));
-        assert_eq!(sent("guest-init: report begins\n{"), None);
+        assert_eq!(sent("guest-init: output begins\n{"), None);
         assert_eq!(last_words("a\nb"), "a\nb");
     }
 }

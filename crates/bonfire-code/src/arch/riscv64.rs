@@ -6,7 +6,7 @@
 //! | caches | `riscv_flush_icache(2)` over all threads, result checked: `FENCE.I` here, and on every hart before it runs a thread of this process again | Linux, `Documentation/arch/riscv/cmodx.rst`; RISC-V unprivileged ISA, "Zifencei" |
 //! | other threads | the same; and SYNC_CORE, which makes them | Linux, `arch/riscv/include/asm/sync_core.h`, since 6.9 |
 //! | this thread | `FENCE.I`, which lasts where `PR_RISCV_SET_ICACHE_FLUSH_CTX` has the kernel repeat it when the thread moves: since Linux 6.10 | `cmodx.rst` |
-//! | an aligned instruction | one store where fetches are atomic (Ziccif), then the call above | RISC-V profiles, RVA20 |
+//! | an aligned instruction | one store where fetches are atomic (Ziccif, told by the kernel or the device tree), then the call above | RISC-V profiles, RVA20 |
 //!
 //! Where Ziccid makes fetch coherent, the call costs what it costs and does no harm: Linux does
 //! not tell programs of it yet.
@@ -73,7 +73,8 @@ pub(crate) fn patch<M: Patchable>(program: &Program, place: &Place<'_, M>, new: 
     }
     if !fetches_are_atomic() {
         return Err(Fault::NotPatchable(
-            "this processor does not say that it fetches aligned instructions at once (Ziccif in /proc/cpuinfo)",
+            "this processor does not say that it fetches aligned instructions at once (Ziccif in /proc/cpuinfo \
+             or in the device tree)",
         ));
     }
     place.write(0, new)?;
@@ -81,9 +82,39 @@ pub(crate) fn patch<M: Patchable>(program: &Program, place: &Place<'_, M>, new: 
     bonfire_code_core::publish(program, &[address..address + length])
 }
 
-/// Whether all harts list Ziccif, or a profile that has it.
+/// Whether every hart says that it has Ziccif: to the kernel, which tells programs of it where
+/// it knows the name itself, or in the device tree, where there is one.
 fn fetches_are_atomic() -> bool {
-    let Ok(text) = fs::read_to_string("/proc/cpuinfo") else { return false };
+    const TREE: &str = "/proc/device-tree/cpus";
+    let told = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let harts = fs::read_dir(TREE).into_iter().flatten().flatten();
+    let lists = harts.filter_map(|hart| fs::read(hart.path().join("riscv,isa-extensions")).ok());
+    all_told(&told) || all_listed(lists)
+}
+
+/// Of `/proc/cpuinfo`, whose lines have one name after another.
+fn all_told(text: &str) -> bool {
     let mut harts = text.lines().filter(|line| line.starts_with("isa")).peekable();
-    harts.peek().is_some() && harts.all(|line| line.contains("ziccif"))
+    harts.peek().is_some() && harts.all(|line| line.split([' ', '\t', '_']).any(|name| name == "ziccif"))
+}
+
+/// Of the device tree, whose names end with a zero.
+fn all_listed(lists: impl Iterator<Item = Vec<u8>>) -> bool {
+    let mut lists = lists.peekable();
+    lists.peek().is_some() && lists.all(|list| list.split(|&byte| byte == 0).any(|name| name == b"ziccif"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_hart_that_does_not_say_so_is_enough_to_refuse() {
+        let [has, lacks] = ["isa\t\t: rv64imafdc_ziccif_zifencei\n", "isa\t\t: rv64imafdc_xziccif2\n"];
+        assert!(all_told(&has.repeat(2)));
+        assert!(!all_told(&[has, lacks].concat()) && !all_told(""));
+        let [has, lacks] = [&b"i\0m\0ziccif\0"[..], b"i\0ziccifx\0"].map(<[u8]>::to_vec);
+        assert!(all_listed([has.clone(), has.clone()].into_iter()));
+        assert!(!all_listed([has, lacks].into_iter()) && !all_listed(std::iter::empty()));
+    }
 }
