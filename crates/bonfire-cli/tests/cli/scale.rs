@@ -92,7 +92,9 @@ fn a_timeline_is_in_the_format_of_chrome_s_tracing() {
     let trace: Value = serde_json::from_str(&fs::read_to_string(&file.0).unwrap()).unwrap();
     let events = trace["traceEvents"].as_array().unwrap();
     assert!(events.len() > 100);
-    for event in events {
+    let (names, events): (Vec<_>, Vec<_>) = events.iter().partition(|event| event["ph"] == "M");
+    assert!(names.iter().any(|name| name["name"] == "thread_name" && name["args"]["name"] == "CPU 1"));
+    for event in &events {
         let is_span = event["ph"] == "X" && event["dur"].is_number();
         assert!(is_span || event["ph"] == "i" && event["s"] == "t", "{event}");
         assert!(event["name"].is_string() && event["pid"] == 1 && event["ts"].is_number(), "{event}");
