@@ -108,10 +108,16 @@ pub(crate) fn perform_at(op: Op, name: &'static str, at: &'static Location<'stat
 
 /// Runs a part of a set-up on another CPU.
 pub fn on_cpu<R>(cpu: usize, body: impl FnOnce() -> R) -> R {
-    let before = with(|session| std::mem::replace(&mut session.cpu, cpu));
+    let before = go_to(cpu);
     let result = body();
-    with(|session| session.cpu = before);
+    go_to(before);
     result
+}
+
+/// What follows is on another CPU; returns which it was. Not a part of [`on_cpu`], which is
+/// compiled for each body.
+fn go_to(cpu: usize) -> usize {
+    with(|session| std::mem::replace(&mut session.cpu, cpu))
 }
 
 /// The CPU that the program runs on.
@@ -141,13 +147,21 @@ pub fn milestone(number: u64) {
 /// Runs `body` with interrupts off.
 #[track_caller]
 pub fn without_interrupts<R>(body: impl FnOnce() -> R) -> R {
+    turn_interrupts_off(Location::caller());
+    let result = body();
+    turn_interrupts_on();
+    result
+}
+
+fn turn_interrupts_off(at: &'static Location<'static>) {
     if with(|session| session.interrupts_off == 0) {
-        perform(Op::Gate, "interrupts off");
+        perform_at(Op::Gate, "interrupts off", at);
     }
     with(|session| session.interrupts_off += 1);
-    let result = body();
+}
+
+fn turn_interrupts_on() {
     with(|session| session.interrupts_off -= 1);
-    result
 }
 
 /// Gives a word a name.

@@ -95,14 +95,24 @@ pub(crate) fn begin() {
 
 /// Runs a part of the engine: what waits for something is done when it ends.
 pub(crate) fn within<R>(context: Context, body: impl FnOnce() -> R) -> R {
-    let before = with(|this| {
+    let before = enter(context);
+    let result = body();
+    leave(before);
+    result
+}
+
+/// What goes before [`within`], which is compiled for each body.
+fn enter(context: Context) -> Context {
+    with(|this| {
         this.looked = [0; 8];
         std::mem::replace(&mut this.context, context)
-    });
-    let result = body();
+    })
+}
+
+/// What goes after it.
+fn leave(before: Context) {
     do_what_waits();
     with(|this| this.context = before);
-    result
 }
 
 /// What goes wrong where the kernel calls `hook`.
