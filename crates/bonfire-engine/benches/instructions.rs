@@ -126,11 +126,11 @@ impl<K: Kernel<Machine = TwoCpus>> Two<K> {
 }
 
 const COUNTED: [Counted; 14] = [
-    ("switch, unregistered, Running", Some(19), || switches(&Two::<With<Running>>::new())),
+    ("switch, unregistered, Running", Some(17), || switches(&Two::<With<Running>>::new())),
     ("switch, unregistered, Mask", None, || switches(&Two::<With<Mask>>::new())),
     ("switch, unregistered, Everywhere", None, || switches(&Two::<With<Everywhere>>::new())),
     ("switch out of a registered, Running", None, || switches(&registered::<With<Running>>())),
-    ("switch into a registered, Running", Some(26), || {
+    ("switch into a registered, Running", Some(24), || {
         repeat(&registered::<With<Running>>(), |two| {
             two.back(&two.one, &two.other);
             two.counted_switch(cpu_0(), &two.other, &two.one);
@@ -150,8 +150,8 @@ const COUNTED: [Counted; 14] = [
         let engine: Engine<Parts<TwoCpus<true>, Running>> = Engine::new(TwoCpus);
         (0..CALLS).for_each(|_| counted_before_user(black_box(&engine), cpu_0()));
     }),
-    ("QUERY", Some(36), || calls(&Two::<With<Running>>::new(), Command::Query)),
-    ("PRIVATE_EXPEDITED, no target, Running", Some(81), || {
+    ("QUERY", Some(31), || calls(&Two::<With<Running>>::new(), Command::Query)),
+    ("PRIVATE_EXPEDITED, no target, Running", Some(61), || {
         calls(&registered::<With<Running>>(), Command::PrivateExpedited);
     }),
     ("PRIVATE_EXPEDITED, no target, Mask", None, || {

@@ -71,10 +71,14 @@ impl<K: Kernel> Engine<K> {
     /// not have; then [`Refused::NotRegistered`] for a private command whose
     /// registration is missing. Nothing else, and nothing once registered.
     pub fn membarrier(&self, caller: Task<'_, K>, users: Users, call: Call) -> Result<u32, Refused> {
-        let Ok((command, target)) = call.command() else { return Err(Refused::InvalidArgument) };
-        if !Self::COMMANDS.contains(command) {
+        if !Self::may_have(call.number) {
             return Err(Refused::InvalidArgument);
         }
+        if call.flags != 0 {
+            return self.flagged(caller, call);
+        }
+        // Nothing stands between the number and the choice, so that it is looked at once.
+        let Some(command) = Command::from_number(call.number) else { return Err(Refused::InvalidArgument) };
         match command {
             Command::Query => return Ok(Self::COMMANDS.mask()),
             Command::GetRegistrations => return Ok(caller.space.state.read().report().mask()),
@@ -90,7 +94,7 @@ impl<K: Kernel> Engine<K> {
             }
             Command::Rseq => {
                 gate(caller, Flavour::Rseq)?;
-                self.rseq(caller, target);
+                self.rseq(caller, None);
             }
             Command::RegisterGlobalExpedited => self.register(caller, users, Flavour::Global),
             Command::RegisterPrivateExpedited => self.register(caller, users, Flavour::Private),
@@ -98,6 +102,21 @@ impl<K: Kernel> Engine<K> {
             Command::RegisterRseq => self.register(caller, users, Flavour::Rseq),
         }
         Ok(0)
+    }
+
+    /// A call with flags: only one command takes any.
+    #[inline]
+    fn flagged(&self, caller: Task<'_, K>, call: Call) -> Result<u32, Refused> {
+        let Ok((Command::Rseq, target)) = call.command() else { return Err(Refused::InvalidArgument) };
+        gate(caller, Flavour::Rseq)?;
+        self.rseq(caller, target);
+        Ok(0)
+    }
+
+    /// Whether this machine has the command of this number, if that is one.
+    const fn may_have(number: i32) -> bool {
+        // CAST: bit by bit; a negative number has bits that no command has.
+        number as u32 & !Self::COMMANDS.mask() == 0
     }
 
     /// A barrier on every CPU that runs the caller's address space.
@@ -127,12 +146,12 @@ impl<K: Kernel> Engine<K> {
     /// The other CPUs that a private call must reach. Behind `SysEntry`.
     #[inline]
     fn private_targets(&self, me: Cpu, caller: Task<'_, K>) -> CpuSet<K> {
-        let mut targets = K::Design::private(self, me, caller);
-        // A design that finds the caller's threads finds the caller.
-        if !targets.remove(me) {
-            targets = self.is_misplaced(me);
-            targets.remove(me);
-        }
+        let mut targets = if self.is_placed(me, caller) {
+            K::Design::private(self, me, caller)
+        } else {
+            self.is_misplaced(me)
+        };
+        targets.remove(me);
         self.and_the_doubted(me, targets)
     }
 

@@ -117,6 +117,12 @@ impl<K: Kernel> Engine<K> {
         cpu.0 / self.part_size()
     }
 
+    /// These parts, without that of `me` if there is no room in it for another CPU.
+    #[inline]
+    pub(crate) fn parts_beside(&self, me: Cpu, parts: u64) -> u64 {
+        if self.part_size() == 1 { parts & !1_u64.rotate_left(self.part(me)) } else { parts }
+    }
+
     /// How many CPUs a part has. The compiler knows it: the 64th part of the
     /// capacity.
     #[inline]

@@ -21,6 +21,10 @@ fn mask(what: &What) -> bool {
     matches!(what, What::Word(word, Access::Set | Access::Clear) if word == "mask")
 }
 
+fn visited(what: &What) -> bool {
+    matches!(what, What::Word(word, Access::Set) if word == "visited")
+}
+
 fn registration(what: &What) -> bool {
     matches!(what, What::Choice("registration", ..))
 }
@@ -56,6 +60,10 @@ const FAULTS: &[Fault] = &[
     // Two CPUs edit one mask.
     (Design::Mask, mask, Wrong::Split, "in+in/SB"),
     (Design::Mask, mask, Wrong::Split, "out+in/SB"),
+    // Which CPUs a process has been on.
+    (Design::Running, visited, Wrong::LeftOut, "C2/SB"),
+    (Design::Running, visited, Wrong::Late, "C2/SB"),
+    (Design::Running, visited, Wrong::Split, "P1/C1/SB"),
     // Several flavours in one request.
     (Design::Running, taken, Wrong::Forgets(1, 3), "q4g"),
     (Design::Running, taken, Wrong::Forgets(1, 2), "q4r"),

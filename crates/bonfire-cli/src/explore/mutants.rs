@@ -22,12 +22,12 @@ use crate::output::Output;
 use crate::report::text::print;
 
 const SCHEMA: &str = "bonfire-mutants";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const BONFIRE: &str = env!("CARGO_PKG_VERSION");
 
 /// Tries every slip, or puts reports together, and tells.
 pub(super) fn run(options: &Options, part: &str) -> Result<ExitCode> {
-    let json = options.json.as_deref().map(Output::open).transpose()?;
+    let json = options.for_machines.open()?;
     if let Some(page) = &options.markdown {
         markdown::check(page)?;
     }
@@ -74,6 +74,8 @@ struct Mutant {
     scenario: String,
     /// In how many scenarios it was tried.
     runs: usize,
+    /// How many states were looked at in them.
+    states: u64,
     /// Why nothing breaks, if that is excused.
     excuse: Option<String>,
 }
@@ -271,6 +273,7 @@ impl Mutant {
             judgement: String::new(),
             scenario: all.killer(one).to_owned(),
             runs: one.runs,
+            states: one.states,
             excuse: None,
         };
         mutant.judge(one.design, &one.fate);

@@ -68,8 +68,8 @@ pub trait Choose<K: Kernel>: Sized {
     /// skipped that CPU: by the switch hook.
     const SERIALISES_ON_SWITCH: bool = true;
 
-    /// The CPUs that may be accessing the memory of the caller's address space:
-    /// `me` among them, if the hooks said that the caller is there.
+    /// The CPUs that may be accessing the memory of the caller's address space, where
+    /// the hooks said that the caller is on `me`, which may be among them or not.
     ///
     /// Called behind [`Site::SysEntry`].
     fn private(engine: &Engine<K>, me: Cpu, caller: Task<'_, K>) -> CpuSet<K>;

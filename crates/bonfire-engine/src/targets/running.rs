@@ -78,10 +78,10 @@ impl<K: Kernel<Design = Self>> Choose<K> for Running {
     const PUBLISHES_GLOBAL: bool = true;
 
     #[inline]
-    fn private(engine: &Engine<K>, _: Cpu, caller: Task<'_, K>) -> CpuSet<K> {
+    fn private(engine: &Engine<K>, me: Cpu, caller: Task<'_, K>) -> CpuSet<K> {
         let token = caller.space.token();
         // Relaxed: between the caller's two barriers (edges A and B).
-        let parts = caller.space.design.0.load(Relaxed);
+        let parts = engine.parts_beside(me, caller.space.design.0.load(Relaxed));
         engine.choose(parts, |slot| slot.own.told.load(Relaxed) & !GLOBAL == token)
     }
 
@@ -107,10 +107,12 @@ impl<K: Kernel<Design = Self>> Choose<K> for Running {
         at: Around,
     ) {
         let (left, entered) = (from.accesses(), to.accesses());
-        if is_same(left, entered) {
-            return;
-        }
+        // Whether both are one is asked behind this, since most have not registered; for
+        // those, the word is written again.
         if wants_fences(left) {
+            if is_same(left, entered) {
+                return;
+            }
             // PAIRS(B): with SysExit. A caller that sees the CPU occupied by another, and
             // skips it, sees all that was done here before.
             engine.machine.fence(at.before);

@@ -66,7 +66,7 @@ where
     const PER_THREAD: Self::PerThread = ThreadWord(WordOf::<K>::ZERO);
     const PAYS_IF_REGISTERED: bool = true;
 
-    fn private(engine: &Engine<K>, me: Cpu, caller: Task<'_, K>) -> CpuSet<K> {
+    fn private(engine: &Engine<K>, _: Cpu, caller: Task<'_, K>) -> CpuSet<K> {
         let mut cpus = CpuSet::EMPTY;
         engine.machine.for_each_thread(caller.space, |thread| {
             // Relaxed: between the caller's two barriers (edges A and B).
@@ -75,9 +75,6 @@ where
                 Ok(cpu) => cpus.add(Cpu(cpu - 1)),
             }
         });
-        if !caller.thread.design.is_on(me) {
-            cpus.remove(me);
-        }
         cpus
     }
 

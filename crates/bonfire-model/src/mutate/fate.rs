@@ -32,6 +32,8 @@ pub struct Tried {
     pub fate: Fate,
     /// In how many scenarios it was tried.
     pub runs: usize,
+    /// How many states were looked at in them.
+    pub states: u64,
 }
 
 /// Sums up the runs of slips, each by the name that it is `called`. One after which
@@ -63,7 +65,8 @@ pub fn tried(unchanged: &[Record], records: &[Record], called: impl Fn(&Slip) ->
             None if records.iter().any(|record| record.found == Found::CouldNotFinish) => Fate::Unfinished,
             None => Fate::Survived,
         };
-        Tried { design, name: called(&slip), slip, fate, runs: records.len() }
+        let states = records.iter().map(|record| record.states).sum();
+        Tried { design, name: called(&slip), slip, fate, runs: records.len(), states }
     };
     made_a_difference.map(sum_up).collect()
 }

@@ -141,8 +141,8 @@ const OF_THREE: [&str; 10] =
     ["q8/SB", "q4", "q4g", "q4p/SB", "q4r", "R1/core", "P2/SB", "P2/core", "P2/rseq", "P6/SB"];
 
 /// The situations of two CPUs that have most states: a CPU that goes and comes back,
-/// one that registers while another comes and goes, and two that register at once.
-const LONG: [&str; 5] = ["e4", "h5k", "h5o", "P4", "P5"];
+/// one that registers while another comes or goes, and two that register at once.
+const LONG: [&str; 6] = ["e4", "h5", "h5k", "h5o", "P4", "P5"];
 
 /// Whether it takes three CPUs to notice it: two callers and a target, or one
 /// that registers beside them.

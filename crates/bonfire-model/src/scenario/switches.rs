@@ -5,7 +5,7 @@
 use bonfire_abi::Command;
 
 use super::shape::{MAIN, PAIRS, Told};
-use super::situation::{self, CALLER, Caller, FAST, STRANGER, Situation, bracket, place};
+use super::situation::{self, CALLER, Caller, FAST, SIBLING, STRANGER, Situation, bracket, place};
 use super::{Scenario, part};
 use crate::run::Design;
 use crate::vocabulary::{Act, On};
@@ -100,9 +100,9 @@ fn undisturbed() -> Vec<Scenario> {
     let moves: [(&str, &str, On, &[Act]); 5] = [
         (
             "switches",
-            "it switches to another and back, and to a kernel thread",
+            "it switches to a sibling, to another and back, and to a kernel thread",
             FAST,
-            &[Switch(STRANGER), Switch(FAST), Switch(On::Lazy(0)), Switch(FAST)],
+            &[Switch(SIBLING), Switch(STRANGER), Switch(FAST), Switch(On::Lazy(0)), Switch(FAST)],
         ),
         ("exits", "it exits", FAST, &[Exit, Switch(STRANGER)]),
         ("execs", "it execs", FAST, &[Exec(1), Switch(On::Kernel)]),
