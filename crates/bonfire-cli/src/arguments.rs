@@ -1,9 +1,16 @@
 //! What may be typed, defined once: the parser, `-h`, `--help`, the man page
 //! and the completions all come from here and from the `Options` of the verbs.
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::{bench, boot, check, explain, explore, generate, scale};
+use anyhow::{Result, ensure};
+use clap::{Args, Parser, Subcommand};
+
+use crate::output::Output;
+use crate::report::{Destination, Format};
+use crate::{bench, boot, check, explain, explore, generate, scale, seed};
 
 /// Tell whether this kernel's membarrier(2) is right: its answers, its lifetimes, its ordering
 ///
@@ -39,6 +46,85 @@ impl Arguments {
     /// The verb that was typed, or the one that was meant.
     pub(crate) fn verb(self) -> Verb {
         self.verb.unwrap_or(Verb::Check(self.check))
+    }
+}
+
+/// Which cases run, and how: what `check` and `boot` have in common.
+#[derive(Args)]
+pub(crate) struct OfCases {
+    /// Run only the cases of this group, or those with this text in their id
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+
+    /// Hunt for known faults of real kernels that show only in some runs
+    ///
+    /// Runs the hunts in place of the other cases. They find more with a larger --budget, and
+    /// with the right to use real-time priorities.
+    #[arg(long)]
+    pub(crate) hunt: bool,
+
+    /// How long the cases may take together, at least 5 seconds, by the clock of the machine
+    ///
+    /// It is shared out among the cases; a case that has seen enough leaves the rest to others.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = budget)]
+    pub(crate) budget: Duration,
+
+    /// Where the random delays start, to try those of an earlier run again
+    #[arg(long, value_name = "NUMBER", value_parser = seed::parse)]
+    pub(crate) seed: Option<u64>,
+
+    /// Show every case with its evidence, not only the groups
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+
+    /// Write a report in JSON to FILE, or to stdout in place of the one for people
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    json: Option<OsString>,
+
+    /// Write a report in JUnit's XML to FILE, or to stdout in place of the one for people
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    junit: Option<OsString>,
+}
+
+impl OfCases {
+    /// Where reports go. The one for people goes to stdout unless another does.
+    pub(crate) fn destinations(&self) -> Result<Vec<Destination>> {
+        let asked = [(&self.json, Format::Json), (&self.junit, Format::Junit)];
+        let asked = asked.into_iter().filter_map(|(to, format)| Some((to.as_ref()?, format)));
+        let mut all = asked.map(|(to, format)| Destination::open(to, format)).collect::<Result<Vec<_>>>()?;
+        let taken = all.iter().filter(|destination| destination.is_stdout()).count();
+        ensure!(taken < 2, "--json and --junit cannot both go to stdout; name a file for one");
+        if taken == 0 {
+            all.insert(0, Destination::people()?);
+        }
+        Ok(all)
+    }
+}
+
+/// Seconds; a shorter run could not tell.
+fn budget(text: &str) -> Result<Duration, String> {
+    const SHORTEST: u64 = 5;
+    const LONGEST: u64 = 7 * 24 * 60 * 60;
+    match text.parse() {
+        Ok(seconds @ SHORTEST..=LONGEST) => Ok(Duration::from_secs(seconds)),
+        Ok(0..SHORTEST) => Err(format!("too short to tell anything; give it {SHORTEST} seconds or more")),
+        _ => Err(format!("not a number of seconds from {SHORTEST} to {LONGEST}")),
+    }
+}
+
+/// The report for machines of the verbs that run no cases.
+#[derive(Args)]
+pub(crate) struct ForMachines {
+    /// Write what was found in JSON to FILE, or to stdout in place of the report for people
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    json: Option<PathBuf>,
+}
+
+impl ForMachines {
+    /// Opens it, if it was asked for: before a run, so that a path that cannot be
+    /// written costs none.
+    pub(crate) fn open(&self) -> Result<Option<Output>> {
+        self.json.as_deref().map(Output::open).transpose()
     }
 }
 
@@ -100,6 +186,15 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_budget_is_long_enough_to_tell() {
+        assert_eq!(budget("5"), Ok(Duration::from_secs(5)));
+        assert!(budget("4").is_err_and(|error| error.contains("5 seconds")));
+        for nonsense in ["", "-1", "1e3", "30s", "99999999999999999999"] {
+            assert!(budget(nonsense).is_err_and(|error| error.contains("number of seconds")), "{nonsense}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 
+use crate::arguments::ForMachines;
 use crate::environment::Environment;
 use crate::output::Output;
 use crate::report::text;
@@ -39,9 +40,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NUMBER", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     threads: u32,
 
-    /// Write the costs in JSON to FILE, or to stdout in place of the table
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    for_machines: ForMachines,
 
     /// Write a page with plots to FILE; it needs nothing but itself
     #[arg(long, value_name = "FILE")]
@@ -82,8 +82,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if let Some(file) = &options.rcu {
         return rcu::run(file.as_deref(), options);
     }
-    let [json, html] = [&options.json, &options.html].map(|file| file.as_deref().map(Output::open));
-    let (json, html) = (json.transpose()?, html.transpose()?);
+    let json = options.for_machines.open()?;
+    let html = options.html.as_deref().map(Output::open).transpose()?;
     let bench = measure(options)?;
     let with_table = !json.as_ref().is_some_and(Output::is_stdout);
     if let Some(json) = json {

@@ -9,29 +9,30 @@
 mod image;
 mod machine;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use bonfire_conformance::{Case, Group, Outcome, cases};
+use bonfire_conformance::{Case, Outcome, cases};
 use bonfire_testbed::wire::Event;
 use bonfire_testbed::{Hook, Selection, Variant};
 use clap::Args;
 
+use crate::arguments::OfCases;
 use crate::environment::Environment;
 use crate::interrupt;
 use crate::progress::Progress;
+use crate::report;
 use crate::report::{Counted, Report};
-use crate::{check, report};
 use machine::{Ended, Machine};
 
 /// Check the engine in a small kernel of its own, booted in QEMU
 ///
 /// The kernel schedules ring-3 threads on several CPUs, with real interrupts; its user program
 /// runs the same cases as `check`, and counts barriers and interrupts. In a checkout the kernel
-/// is built when it is missing or stale.
+/// is built when it is missing or stale. `--filter counted` runs no case, and only counts; `--verbose`
+/// shows every count, too, and what the kernel says.
 #[derive(Args)]
 pub(crate) struct Options {
     /// The CPUs of the machine
@@ -42,14 +43,6 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DESIGN", default_value = "running", value_parser = design)]
     design: Variant,
 
-    /// Run only the cases of this group, or those with this text in their id; `counted` for the counts
-    #[arg(long, value_name = "TEXT")]
-    filter: Option<String>,
-
-    /// Hunt for known faults of real kernels that show only in some runs
-    #[arg(long)]
-    hunt: bool,
-
     /// Plant a fault that should be found: SITE leaves out that barrier, `poke` drops interrupts
     #[arg(long, value_name = "SITE", value_parser = fault)]
     fault: Vec<String>,
@@ -58,14 +51,6 @@ pub(crate) struct Options {
     /// counted
     #[arg(long, value_name = "HOOK", value_parser = forgotten)]
     forget: Option<Hook>,
-
-    /// How long the cases may take together, by the clock of the machine
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = check::budget)]
-    budget: Duration,
-
-    /// Where the random delays start, to try those of an earlier run again
-    #[arg(long, value_name = "NUMBER", value_parser = crate::seed::parse)]
-    seed: Option<u64>,
 
     /// The memory of the machine, in MiB; with less than 8, not even its firmware says a word
     #[arg(long, value_name = "MIB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(8..))]
@@ -80,17 +65,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     kernel: Option<PathBuf>,
 
-    /// Show every case with its evidence, every count, and what the kernel says
-    #[arg(long, short)]
-    verbose: bool,
-
-    /// Write a report in JSON to FILE, or to stdout in place of the one for people
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    json: Option<OsString>,
-
-    /// Write a report in JUnit's XML to FILE, or to stdout in place of the one for people
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    junit: Option<OsString>,
+    #[command(flatten)]
+    of_cases: OfCases,
 
     /// What the user program does instead of the cases: its own words
     #[arg(long, value_name = "WORDS", hide = true)]
@@ -130,7 +106,7 @@ const FAILED: u8 = 3;
 /// Boots, reports, and says how the process exits.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let selected = options.selected()?;
-    let destinations = check::destinations(options.json.as_ref(), options.junit.as_ref())?;
+    let destinations = options.of_cases.destinations()?;
     match judge(options, &selected) {
         Ok(None) => Ok(interrupt::exit()),
         // Other programs than the suite have nothing to report but their end.
@@ -153,7 +129,7 @@ fn write(report: &Report, destinations: Vec<report::Destination>) -> Result<Exit
 /// Boots and listens; `None` if that was interrupted.
 fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
     interrupt::watch();
-    let seed = crate::seed::given_or_drawn(options.seed);
+    let seed = crate::seed::given_or_drawn(options.of_cases.seed);
     let image = image::find(options.kernel.as_deref())?;
     let began = Instant::now();
     let mut booted = Machine::boot(&image, options, &options.command_line(seed))?;
@@ -178,14 +154,14 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
         judged: "This kernel",
         environment: environment(options),
         seed,
-        seed_given: options.seed.is_some(),
+        seed_given: options.of_cases.seed.is_some(),
         summary: outcomes.iter().map(|(_, outcome)| outcome.verdict).collect(),
         machine,
         outcomes,
         counted,
-        not_run: cases().filter(|case| case.group() == Group::Hunt && !options.hunt).collect(),
+        not_run: options.not_run(),
         duration: began.elapsed(),
-        verbose: options.verbose,
+        verbose: options.of_cases.verbose,
     }))
 }
 
@@ -257,21 +233,27 @@ impl Options {
     /// together are not silent for longer than their budget.
     fn patience(&self) -> Duration {
         const SLOW_HOST: Duration = Duration::from_secs(30);
-        self.patience.unwrap_or(self.budget + SLOW_HOST)
+        self.patience.unwrap_or(self.of_cases.budget + SLOW_HOST)
     }
 
     fn selection(&self) -> Selection<'_> {
-        Selection { filter: self.filter.as_deref(), hunt: self.hunt }
+        Selection { filter: self.of_cases.filter.as_deref(), hunt: self.of_cases.hunt }
     }
 
     /// The cases that were asked for. No case and no count is an error.
     fn selected(&self) -> Result<Vec<Case>> {
-        if self.program.is_some() || self.filter.as_deref() == Some(COUNTED) {
+        if self.program.is_some() || self.of_cases.filter.as_deref() == Some(COUNTED) {
             return Ok(Vec::new());
         }
         let selected: Vec<Case> = cases().filter(|case| self.selection().picks(case)).collect();
         ensure!(!selected.is_empty(), "no case is selected by this --filter; `bonfire --list` shows all");
         Ok(selected)
+    }
+
+    /// The hunts that this run leaves out, to be named as such.
+    fn not_run(&self) -> Vec<Case> {
+        let hunts = Selection { hunt: true, ..self.selection() };
+        cases().filter(|case| !self.of_cases.hunt && hunts.picks(case)).collect()
     }
 
     /// What is wrong with the kernel on purpose, in the words of its command line.
@@ -290,15 +272,16 @@ impl Options {
 
     /// What the kernel is told, and behind ` -- ` its user program.
     fn command_line(&self, seed: u64) -> String {
-        let program = match (&self.program, self.filter.as_deref()) {
+        let program = match (&self.program, self.of_cases.filter.as_deref()) {
             (Some(program), _) => program.clone(),
             (None, Some(COUNTED)) => self.counted(),
             (None, filter) => {
-                let mut words = vec![format!("suite budget={} seed={seed}", self.budget.as_millis())];
+                let mut words =
+                    vec![format!("suite budget={} seed={seed}", self.of_cases.budget.as_millis())];
                 words.extend(filter.map(|text| format!("filter={text}")));
-                words.extend(self.hunt.then(|| "hunt".to_owned()));
+                words.extend(self.of_cases.hunt.then(|| "hunt".to_owned()));
                 // What single cases pass by says little of what is owed.
-                words.extend((filter.is_none() && !self.hunt).then(|| self.counted()));
+                words.extend((filter.is_none() && !self.of_cases.hunt).then(|| self.counted()));
                 words.join(" ")
             }
         };

@@ -1,6 +1,5 @@
 //! `bonfire check`: runs the cases on the kernel that runs, and reports.
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,11 +7,12 @@ use anyhow::{Result, bail, ensure};
 use bonfire_conformance::{Case, Group, Outcome, Reason, cases};
 use clap::Args;
 
+use crate::arguments::OfCases;
 use crate::environment::Environment;
 use crate::host::{Counter, needs};
 use crate::interrupt;
 use crate::progress::Progress;
-use crate::report::{Destination, Format, Report, text};
+use crate::report::{Report, text};
 use crate::subject::Choice;
 use crate::{seed, sys};
 
@@ -32,10 +32,6 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SUBJECT", default_value = "host")]
     subject: Choice,
 
-    /// Run only the cases of this group, or those with this text in their id
-    #[arg(long, value_name = "TEXT")]
-    filter: Option<String>,
-
     /// List the cases that would run, and the clause that each rests on
     #[arg(long, conflicts_with_all = ["budget", "seed", "json", "junit"])]
     list: bool,
@@ -43,13 +39,6 @@ pub(crate) struct Options {
     /// Print the system calls that the cases make, and what is lost without each
     #[arg(long, conflicts_with_all = ["list", "hunt", "interrupts", "filter", "subject", "budget", "seed", "json", "junit"])]
     needs: bool,
-
-    /// Hunt for known faults of real kernels that show only in some runs
-    ///
-    /// Runs the hunts in place of the other cases. They find more with a larger --budget, and
-    /// with the right to use real-time priorities.
-    #[arg(long)]
-    hunt: bool,
 
     /// Where the kernel counts interrupts, such as /proc/interrupts:CAL
     ///
@@ -59,38 +48,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE[:LINE]", conflicts_with = "hunt")]
     interrupts: Option<Counter>,
 
-    /// Wall clock of the whole run, at least 5 seconds
-    ///
-    /// It is shared out among the cases; a case that has seen enough leaves the rest to others.
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = budget)]
-    budget: Duration,
-
-    /// Where the random delays start, to try those of an earlier run again
-    #[arg(long, value_name = "NUMBER", value_parser = seed::parse)]
-    seed: Option<u64>,
-
-    /// Show every case with its evidence, not only the groups
-    #[arg(long, short)]
-    verbose: bool,
-
-    /// Write a report in JSON to FILE, or to stdout in place of the one for people
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    json: Option<OsString>,
-
-    /// Write a report in JUnit's XML to FILE, or to stdout in place of the one for people
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    junit: Option<OsString>,
-}
-
-/// Seconds; a shorter run could not tell.
-pub(crate) fn budget(text: &str) -> Result<Duration, String> {
-    const SHORTEST: u64 = 5;
-    const LONGEST: u64 = 7 * 24 * 60 * 60;
-    match text.parse() {
-        Ok(seconds @ SHORTEST..=LONGEST) => Ok(Duration::from_secs(seconds)),
-        Ok(0..SHORTEST) => Err(format!("too short to tell anything; give it {SHORTEST} seconds or more")),
-        _ => Err(format!("not a number of seconds from {SHORTEST} to {LONGEST}")),
-    }
+    #[command(flatten)]
+    of_cases: OfCases,
 }
 
 /// Checks, reports, and says how the process exits.
@@ -105,7 +64,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // Opened first, so that a path that cannot be written costs no run.
-    let destinations = destinations(options.json.as_ref(), options.junit.as_ref())?;
+    let destinations = options.of_cases.destinations()?;
     let Some(report) = judge(options, &selected)? else { return Ok(interrupt::exit()) };
     for destination in destinations {
         destination.write(&report)?;
@@ -115,11 +74,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 
 /// Runs the cases; `None` if the run was interrupted.
 fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
-    let seed = seed::given_or_drawn(options.seed);
+    let seed = seed::given_or_drawn(options.of_cases.seed);
     let subject = options.subject.open(seed, options.interrupts.clone())?;
     interrupt::watch();
     let began_ns = sys::now_ns();
-    let limits = bonfire_conformance::Options { budget_ns: options.budget.as_nanos() as u64, seed };
+    let limits = bonfire_conformance::Options { budget_ns: options.of_cases.budget.as_nanos() as u64, seed };
     let mut progress = Progress::new(selected.len());
     let summary = bonfire_conformance::run(&*subject, &|case| selected.contains(case), limits, &mut progress);
     let (machine, outcomes) = progress.finish();
@@ -139,13 +98,13 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
             ..Environment::read()
         },
         seed,
-        seed_given: options.seed.is_some(),
+        seed_given: options.of_cases.seed.is_some(),
         summary,
         machine,
         outcomes,
         not_run: options.not_run(),
         duration: Duration::from_nanos(sys::now_ns().saturating_sub(began_ns)),
-        verbose: options.verbose,
+        verbose: options.of_cases.verbose,
     }))
 }
 
@@ -172,7 +131,7 @@ impl Options {
         );
         let is_asked_for = |case: &Case| self.interrupts.is_some() || case.group() != Group::Interrupts;
         let others: Vec<Case> = others.into_iter().filter(|case| is_asked_for(case) || only_counts).collect();
-        match (self.hunt, hunts.is_empty(), others.is_empty()) {
+        match (self.of_cases.hunt, hunts.is_empty(), others.is_empty()) {
             (true, false, _) => Ok(hunts),
             (false, _, false) => Ok(others),
             (true, true, false) => {
@@ -185,7 +144,7 @@ impl Options {
 
     /// The hunts that this run leaves out, to be named as such.
     fn not_run(&self) -> Vec<Case> {
-        let left_out = |case: &Case| !self.hunt && self.matches(case) && self.is_judged_by(case);
+        let left_out = |case: &Case| !self.of_cases.hunt && self.matches(case) && self.is_judged_by(case);
         cases().filter(is_hunt).filter(left_out).collect()
     }
 
@@ -195,25 +154,12 @@ impl Options {
 
     /// By group if the filter is the name of one, else by a part of the id.
     fn matches(&self, case: &Case) -> bool {
-        let Some(filter) = &self.filter else { return true };
+        let Some(filter) = &self.of_cases.filter else { return true };
         match Group::ALL.into_iter().find(|group| group.name() == filter) {
             Some(group) => case.group() == group,
             None => contains(case, filter),
         }
     }
-}
-
-/// Where reports go. The one for people goes to stdout unless another does.
-pub(crate) fn destinations(json: Option<&OsString>, junit: Option<&OsString>) -> Result<Vec<Destination>> {
-    let asked = [(json, Format::Json), (junit, Format::Junit)];
-    let asked = asked.into_iter().filter_map(|(to, format)| Some((to?, format)));
-    let mut all = asked.map(|(to, format)| Destination::open(to, format)).collect::<Result<Vec<_>>>()?;
-    let taken = all.iter().filter(|destination| destination.is_stdout()).count();
-    ensure!(taken < 2, "--json and --junit cannot both go to stdout; name a file for one");
-    if taken == 0 {
-        all.insert(0, Destination::people()?);
-    }
-    Ok(all)
 }
 
 fn is_hunt(case: &Case) -> bool {
@@ -223,18 +169,4 @@ fn is_hunt(case: &Case) -> bool {
 /// Whether `part` is in the id of `case`, in capitals or not.
 pub(crate) fn contains(case: &Case, part: &str) -> bool {
     case.to_string().to_lowercase().contains(&part.to_lowercase())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_budget_is_long_enough_to_tell() {
-        assert_eq!(budget("5"), Ok(Duration::from_secs(5)));
-        assert!(budget("4").is_err_and(|error| error.contains("5 seconds")));
-        for nonsense in ["", "-1", "1e3", "30s", "99999999999999999999"] {
-            assert!(budget(nonsense).is_err_and(|error| error.contains("number of seconds")), "{nonsense}");
-        }
-    }
 }

@@ -33,6 +33,7 @@ use bonfire_model::run::Design;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::arguments::ForMachines;
 use crate::environment;
 use crate::output::Output;
 use crate::report::text::print;
@@ -84,9 +85,8 @@ pub(crate) struct Options {
     /// Draw the scenarios that would run, and name the barriers that each passes
     #[arg(long, conflicts_with_all = ["json", "svg", "markdown", "merge", "list"])]
     draw: bool,
-    /// Write what ran, and what came of it, to FILE, or to stdout in place of the report for people
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    for_machines: ForMachines,
     /// Draw the counter-example, if there is one
     #[arg(long, value_name = "FILE", conflicts_with = "shard")]
     svg: Option<PathBuf>,
@@ -137,8 +137,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 type Outputs = (Option<Output>, Option<Output>);
 
 fn open(options: &Options) -> Result<Outputs> {
-    let open = |path: &Option<PathBuf>| path.as_deref().map(Output::open).transpose();
-    Ok((open(&options.json)?, open(&options.svg)?))
+    Ok((options.for_machines.open()?, options.svg.as_deref().map(Output::open).transpose()?))
 }
 
 /// Writes and prints what came of it, and says how the process exits.

@@ -23,6 +23,7 @@ use anyhow::{Context, Result, bail, ensure};
 use bonfire_scale::{Design, Hardware, MACHINES, WORKLOADS, Workload};
 use clap::Args;
 
+use crate::arguments::ForMachines;
 use crate::output::Output;
 use crate::report::text::print;
 use crate::shard::Shard;
@@ -78,9 +79,8 @@ pub(crate) struct Options {
     /// List the machines, workloads and designs
     #[arg(long, conflicts_with_all = ["json", "html", "trace", "merge", "calibrate", "validate"])]
     list: bool,
-    /// Write what came of every run to FILE, or to stdout in place of the tables
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    for_machines: ForMachines,
     /// Write a page with plots to FILE; it needs nothing but itself
     #[arg(long, value_name = "FILE", conflicts_with = "shard")]
     html: Option<PathBuf>,
@@ -126,8 +126,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 type Outputs = (Option<Output>, Option<Output>);
 
 fn open(options: &Options) -> Result<Outputs> {
-    let open = |path: &Option<PathBuf>| path.as_deref().map(Output::open).transpose();
-    Ok((open(&options.json)?, open(&options.html)?))
+    Ok((options.for_machines.open()?, options.html.as_deref().map(Output::open).transpose()?))
 }
 
 /// Writes and prints what came of it.

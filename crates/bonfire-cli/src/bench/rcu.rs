@@ -51,8 +51,8 @@ struct Figure {
 
 /// Measures, or reads what was measured, and writes what was asked for.
 pub(super) fn run(file: Option<&Path>, options: &Options) -> Result<ExitCode> {
-    let [json, html] = [&options.json, &options.html].map(|file| file.as_deref().map(Output::open));
-    let (json, html) = (json.transpose()?, html.transpose()?);
+    let json = options.for_machines.open()?;
+    let html = options.html.as_deref().map(Output::open).transpose()?;
     let report = parse(&file.map_or_else(measured, written)?)?;
     let with_table = !json.as_ref().is_some_and(Output::is_stdout);
     if let Some(json) = json {

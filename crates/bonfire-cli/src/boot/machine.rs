@@ -59,7 +59,7 @@ impl Machine {
             qemu,
             lines,
             patience: options.patience(),
-            verbose: options.verbose,
+            verbose: options.of_cases.verbose,
             last_words: Vec::new(),
         })
     }
