@@ -22,7 +22,7 @@ mod interrupt;
 mod output;
 mod progress;
 mod report;
-#[cfg_attr(target_arch = "s390x", path = "scale/nowhere.rs")]
+#[cfg_attr(any(target_arch = "powerpc64", target_arch = "s390x"), path = "scale/nowhere.rs")]
 mod scale;
 mod seed;
 mod shard;

@@ -1,7 +1,7 @@
 //! What is judged: the kernel that runs, the engine on a machine of threads, or
 //! the fences that programs use.
 
-#[cfg_attr(target_arch = "s390x", path = "subject/no_engine.rs")]
+#[cfg_attr(any(target_arch = "powerpc64", target_arch = "s390x"), path = "subject/no_engine.rs")]
 mod engine;
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! `bonfire scale` as a user meets it: its reports, its shards, and what it says
 //! to bad input.
 
-#![cfg(not(target_arch = "s390x"))]
+#![cfg(not(any(target_arch = "powerpc64", target_arch = "s390x")))]
 
 use std::fs;
 use std::path::{Path, PathBuf};

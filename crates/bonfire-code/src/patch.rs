@@ -31,6 +31,10 @@ pub(crate) struct Place<'a, M: Patchable> {
     length: usize,
 }
 
+#[cfg_attr(
+    any(target_arch = "powerpc64", target_arch = "s390x"),
+    expect(dead_code, reason = "no instruction is replaced on these architectures")
+)]
 impl<M: Patchable> Place<'_, M> {
     /// Where it is executed.
     pub(crate) fn address(&self) -> usize {

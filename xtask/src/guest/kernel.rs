@@ -16,22 +16,40 @@ use crate::target::Target;
 /// The release whose kernel is booted where none is named.
 pub(crate) const DEFAULT_SUITE: &str = "bookworm";
 
-/// The newest kernel that `suite` has for `target`.
+/// The newest kernel that `suite` had for `target` when it was first asked for: apt takes
+/// minutes to answer on a busy machine, so that the answer is kept.
 pub(crate) fn debian(target: &Target, suite: &str) -> Result<PathBuf> {
-    let (architecture, kind) = names(target);
     let folder = super::folder()?;
+    let answer = folder.join(format!("kernel-{suite}-{}", target.architecture));
+    if let Ok(release) = fs::read_to_string(&answer)
+        && let Some(kernel) = unpacked(&folder, &release)
+    {
+        return Ok(kernel);
+    }
+    let release = download(target, suite, &folder)?;
+    fs::write(&answer, &release)?;
+    unpacked(&folder, &release).with_context(|| format!("{release} has neither a vmlinuz nor a vmlinux"))
+}
+
+/// Downloads that kernel, and returns its release.
+fn download(target: &Target, suite: &str, folder: &Path) -> Result<String> {
+    let (architecture, kind) = names(target);
     let apt = Apt::new(&folder.join("apt"), architecture, suite)?;
     let image = format!("linux-image-{kind}");
     let depends = apt.ask("apt-cache", &["depends", &image]).unwrap_or_default();
-    let package =
-        depends.split_whitespace().find(|word| word.starts_with("linux-image-") && word.contains('.'));
-    let package = package.with_context(|| format!("{suite} has no {image}; try another --suite"))?;
-    let kernel = |kind: &str| folder.join("boot").join(package.replacen("linux-image", kind, 1));
-    let found = || ["vmlinuz", "vmlinux"].map(kernel).into_iter().find(|file| file.exists());
-    if found().is_none() {
-        apt.unpack(package, &folder)?;
+    let mut releases = depends.split_whitespace().filter_map(|word| word.strip_prefix("linux-image-"));
+    let release = releases.find(|release| release.contains('.'));
+    let release = release.with_context(|| format!("{suite} has no {image}; try another --suite"))?;
+    if unpacked(folder, release).is_none() {
+        apt.unpack(&format!("linux-image-{release}"), folder)?;
     }
-    found().with_context(|| format!("{package} has neither a vmlinuz nor a vmlinux"))
+    Ok(release.to_owned())
+}
+
+/// The kernel of this release, if it was downloaded.
+fn unpacked(folder: &Path, release: &str) -> Option<PathBuf> {
+    let kernel = |kind| folder.join("boot").join(format!("{kind}-{release}"));
+    ["vmlinuz", "vmlinux"].map(kernel).into_iter().find(|file| file.exists())
 }
 
 /// As Debian names the architecture, and its kernel. That for cloud machines is

@@ -15,5 +15,8 @@ pub(crate) struct Options {
 
 /// Says so.
 pub(crate) fn run(_: &Options) -> Result<ExitCode> {
-    bail!("bonfire scale needs coroutines, which nobody has written for this architecture; run it on another")
+    bail!(
+        "bonfire scale needs coroutines, which {} lacks (on stable Rust); run it on another architecture",
+        std::env::consts::ARCH
+    )
 }

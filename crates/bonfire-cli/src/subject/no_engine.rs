@@ -1,5 +1,5 @@
-//! An architecture on which the engine has no machine: there are no coroutines to
-//! make virtual CPUs of. The engine itself runs everywhere.
+//! An architecture on which the engine has no machine: there are no coroutines that a stable
+//! compiler takes, to make virtual CPUs of. The engine itself runs everywhere.
 
 use anyhow::Result;
 use bonfire_conformance::Subject;

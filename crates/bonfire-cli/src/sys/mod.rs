@@ -1,5 +1,6 @@
 //! The few things that no safe library does: births, mappings, the raw call.
 
+#[cfg(not(any(target_arch = "powerpc64", target_arch = "s390x")))]
 mod guarded;
 mod rseq;
 
@@ -16,6 +17,7 @@ use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, set_parent_process_death_signal, waitpid};
 
+#[cfg(not(any(target_arch = "powerpc64", target_arch = "s390x")))]
 pub(crate) use guarded::Guarded;
 pub(crate) use rseq::rseq_area;
 

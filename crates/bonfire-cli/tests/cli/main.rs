@@ -13,7 +13,7 @@ mod needs;
 #[path = "sys/notify.rs"]
 mod notify;
 mod report;
-#[cfg(not(target_arch = "s390x"))]
+#[cfg(not(any(target_arch = "powerpc64", target_arch = "s390x")))]
 mod scale;
 mod support;
 mod young;
