@@ -82,10 +82,10 @@ impl Options {
         let host = Host::read(ground.target)?;
         let name = ground.name(setup, &host);
         let row = |(way, outcome): (&&str, &Outcome)| {
-            let cells = outcome.cells(self.seconds, &host);
-            name.iter().cloned().chain([(*way).to_owned()]).chain(cells).collect()
+            let cells = outcome.cells(self.seconds, &host)?;
+            Some(name.iter().cloned().chain([(*way).to_owned()]).chain(cells).collect())
         };
-        let rows: Vec<Vec<String>> = WAYS.iter().zip(&outcomes).map(row).collect();
+        let rows: Vec<Vec<String>> = WAYS.iter().zip(&outcomes).filter_map(row).collect();
         TABLE.keep(&rows, &host)?;
         let name = name.join(" ");
         let fault = |(way, outcome): (&&str, &Outcome)| Some(format!("{name} {way}: {}", outcome.fault()?));
@@ -173,16 +173,15 @@ impl Outcome {
         }
     }
 
-    /// The cells behind a row's name.
-    fn cells(&self, seconds: u64, host: &Host) -> Vec<String> {
-        let (counts, remark) = match self {
-            Self::Counted(counts) => (counts.cells(), ""),
-            Self::NotTried(why) => (["", "", "", ""].map(str::to_owned), why.as_str()),
-            Self::Lost => (["", "", "", ""].map(str::to_owned), "NOTHING SAID"),
+    /// The cells behind a row's name; a way of which nothing was said has no row.
+    fn cells(&self, seconds: u64, host: &Host) -> Option<Vec<String>> {
+        let (counts, seconds, remark) = match self {
+            Self::Counted(counts) => (counts.cells(), seconds.to_string(), String::new()),
+            Self::NotTried(why) => (["", "", "", ""].map(str::to_owned), String::new(), why.clone()),
+            Self::Lost => return None,
         };
-        let seconds = if matches!(self, Self::Counted(_)) { seconds.to_string() } else { String::new() };
-        let rest = [seconds, host.load.clone(), host.date.clone(), remark.to_owned()];
-        counts.into_iter().chain(rest).collect()
+        let rest = [seconds, host.load.clone(), host.date.clone(), remark];
+        Some(counts.into_iter().chain(rest).collect())
     }
 }
 
@@ -232,11 +231,13 @@ mod tests {
         let [said, x] = [SAID, "x"].map(str::to_owned);
         let host = Host { processor: x.clone(), emulator: x, load: "1.5".into(), date: "today".into() };
         let cells = |said: &str| WAYS.map(|way| Outcome::read(way, said).cells(5, &host));
-        for cells in cells(&said).iter().chain(&cells("")) {
+        for cells in cells(&said).iter().flatten() {
             assert_eq!(TABLE.names + cells.len(), TABLE.columns.len(), "{cells:?}");
         }
-        assert_eq!(cells(&said)[0].join("|"), "7|99|1|0|5|1.5|today|");
-        assert_eq!(cells(&said)[2].join("|"), "||||||1.5|today|refused: why".replacen('|', "", 1));
+        let [published, _, patched] = cells(&said).map(|cells| cells.unwrap().join("|"));
+        assert_eq!(published, "7|99|1|0|5|1.5|today|");
+        assert_eq!(patched, "|||||1.5|today|refused: why");
+        assert_eq!(cells(""), [None, None, None]);
     }
 
     #[test]
