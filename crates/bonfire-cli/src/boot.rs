@@ -5,10 +5,16 @@
 //! kernel counted: barriers passed and interrupts taken, CPU by CPU, beside how
 //! many were owed. Whatever goes wrong with the machine itself is no verdict on
 //! the engine: it ends with a status of its own.
+//!
+//! With `--run`, [`run`] boots a program of the caller's in place of the cases, which
+//! [`program`] has looked at first.
 
 mod image;
 mod machine;
+mod program;
+mod run;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -68,6 +74,23 @@ pub(crate) struct Options {
     #[command(flatten)]
     of_cases: OfCases,
 
+    /// Run this static program in place of the cases, with its arguments; those that begin with a
+    /// dash behind ` -- `
+    ///
+    /// Its output and its exit status are the command's. A program that is killed by a signal gives 128
+    /// and the signal's number, one that says nothing for too long 124, a machine that fails 125.
+    /// System calls that the kernel does not serve are answered with ENOSYS, and named.
+    #[arg(long, value_name = "PROGRAM", num_args = 1.., conflicts_with_all = ["filter", "hunt", "forget", "json", "junit"])]
+    run: Vec<OsString>,
+
+    /// More arguments for the program
+    #[arg(last = true, value_name = "ARGUMENT", requires = "run")]
+    arguments: Vec<OsString>,
+
+    /// A variable in the program's environment, which is empty without
+    #[arg(long, value_name = "NAME=VALUE", requires = "run")]
+    env: Vec<OsString>,
+
     /// What the user program does instead of the cases: its own words
     #[arg(long, value_name = "WORDS", hide = true)]
     program: Option<String>,
@@ -105,6 +128,9 @@ const FAILED: u8 = 3;
 
 /// Boots, reports, and says how the process exits.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    if !options.run.is_empty() {
+        return run::run(options);
+    }
     let selected = options.selected()?;
     let destinations = options.of_cases.destinations()?;
     match judge(options, &selected) {
@@ -132,7 +158,7 @@ fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
     let seed = crate::seed::given_or_drawn(options.of_cases.seed);
     let image = image::find(options.kernel.as_deref())?;
     let began = Instant::now();
-    let mut booted = Machine::boot(&image, options, &options.command_line(seed))?;
+    let mut booted = Machine::boot(&image, options, &options.command_line(seed), &[], machine::read_lines)?;
     let mut heard = Heard::new(selected.len());
     let ended = booted.listen(|event| heard.hear(event));
     let Heard { progress, running, counted, finished } = heard;
@@ -268,6 +294,11 @@ impl Options {
             Some(Hook::BeforeUser) | None => COUNTED.to_owned(),
             Some(hook) => format!("forgotten forget={hook}"),
         }
+    }
+
+    /// What the kernel is told that a program is given.
+    fn command_line_for_program(&self) -> String {
+        format!("design={} {}", self.design, self.faults())
     }
 
     /// What the kernel is told, and behind ` -- ` its user program.

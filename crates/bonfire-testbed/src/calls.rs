@@ -125,38 +125,84 @@ macro_rules! calls {
 }
 
 calls! {
+    Read = 0, read(descriptor: Descriptor, to: Address, length: u64):
+        "nothing from standard input; the text of what `openat` opens";
     Write = 1, write(descriptor: Descriptor, from: Address, length: u64):
         "to the serial line, which is standard output and error";
+    Close = 3, close(descriptor: Descriptor): "all of it";
+    Fstat = 5, fstat(descriptor: Descriptor, status: Address): "the kind of the file, and its length";
+    Poll = 7, poll(descriptors: Address, count: u64, timeout: i32): "every open descriptor is ready";
+    Lseek = 8, lseek(descriptor: Descriptor, offset: u64, from: u32): "in a text; `ESPIPE` for all others";
     Mmap = 9, mmap(at: Address, length: u64, protection: u32, flags: u32, file: Descriptor, offset: u64):
-        "anonymous memory, or all of a memory file";
+        "anonymous memory, private or shared, and memory files, shared; `MAP_FIXED`, `MAP_FIXED_NOREPLACE`, `MAP_POPULATE`";
+    Mprotect = 10, mprotect(at: Address, length: u64, protection: u32): "all of it but keys";
+    Munmap = 11, munmap(at: Address, length: u64): "all of it";
+    Brk = 12, brk(end: Address): "all of it";
+    RtSigaction = 13, rt_sigaction(signal: i32, action: Address, old: Address, length: u64):
+        "with `SA_RESTART`, `SA_ONSTACK`, `SA_NODEFER`, `SA_RESETHAND`; of `siginfo`, the signal and a fault's address";
+    RtSigprocmask = 14, rt_sigprocmask(how: u32, set: Address, old: Address, length: u64): "all of it";
+    RtSigreturn = 15, rt_sigreturn(): "all registers, and the x87 and SSE state";
+    Ioctl = 16, ioctl(descriptor: Descriptor, request: u32, argument: u64): "nothing here is a terminal: `ENOTTY`";
+    Pread64 = 17, pread64(descriptor: Descriptor, to: Address, length: u64, offset: u64): "of a text";
+    Writev = 20, writev(descriptor: Descriptor, parts: Address, count: u32): "as `write`";
     SchedYield = 24, sched_yield(): "the next thread that waits has its turn";
-    Nanosleep = 35, nanosleep(time: Address): "without the remaining time";
+    Madvise = 28, madvise(at: Address, length: u64, advice: u32):
+        "`MADV_DONTNEED` and `MADV_FREE` drop private pages; other advice is not needed";
+    Nanosleep = 35, nanosleep(time: Address, left: Address): "all of it";
     Getpid = 39, getpid(): "also the ordinary call of the twins";
-    Clone = 56, clone(flags: u64, stack: Address, parent_id: Address, child_id: Address):
+    Clone = 56, clone(flags: u64, stack: Address, parent_id: Address, child_id: Address, thread_pointer: u64):
         "a thread, or a process in the same memory, or a fork";
     Fork = 57, fork(): "memory is copied at once";
     Vfork = 58, vfork(): "the caller waits until the child leaves its memory";
     Execve = 59, execve(path: Address, arguments: Address, environment: Address):
         "there is one program, whatever the path";
     Exit = 60, exit(status: i32): "of the calling thread";
-    Wait4 = 61, wait4(process: i32, status: Address, options: u32): "`WNOHANG`";
-    Kill = 62, kill(process: i32, signal: i32): "`SIGKILL`";
-    Ftruncate = 77, ftruncate(file: Descriptor, length: u64): "of a memory file, once";
+    Wait4 = 61, wait4(process: i32, status: Address, options: u32): "`WNOHANG`; without the usage";
+    Kill = 62, kill(process: i32, signal: i32): "a process, or a group by its negative number";
+    Uname = 63, uname(names: Address): "Linux, of the version whose calls these are";
+    Fcntl = 72, fcntl(descriptor: Descriptor, command: u32, argument: u64): "`F_GETFD`, `F_SETFD`, `F_GETFL`";
+    Ftruncate = 77, ftruncate(file: Descriptor, length: u64): "makes a memory file longer";
+    Readlink = 89, readlink(path: Address, to: Address, length: u64): "`/proc/self/exe`";
+    Getuid = 102, getuid(): "0, as all of the four";
+    Getgid = 104, getgid(): "0";
+    Geteuid = 107, geteuid(): "0";
+    Getegid = 108, getegid(): "0";
     Setpgid = 109, setpgid(process: i32, group: i32): "a group of its own for the caller";
+    Getppid = 110, getppid(): "all of it";
+    Sigaltstack = 131, sigaltstack(stack: Address, old: Address): "all of it but `SS_AUTODISARM`";
+    Getpriority = 140, getpriority(which: u32, who: u32): "all threads are equal";
+    Prctl = 157, prctl(option: u32, argument: u64): "`PR_SET_PDEATHSIG`; `PR_SET_NAME`, which nothing shows";
+    ArchPrctl = 158, arch_prctl(what: u32, address: u64): "`ARCH_SET_FS`, `ARCH_GET_FS`";
     Reboot = 169, reboot(): "ends the machine";
     Gettid = 186, gettid(): "all of it";
-    Futex = 202, futex(word: Address, operation: u32, value: u32, timeout: Address):
-        "`FUTEX_WAIT` with a timeout, `FUTEX_WAKE`";
+    Futex = 202, futex(word: Address, operation: u32, value: u32, timeout: Address, second: Address, third: u32):
+        "`FUTEX_WAIT`, `FUTEX_WAIT_BITSET`, `FUTEX_WAKE`, `FUTEX_WAKE_BITSET`, `FUTEX_REQUEUE`, `FUTEX_CMP_REQUEUE`; any bit set wakes all";
     SchedSetaffinity = 203, sched_setaffinity(thread: u32, length: u32, cpus: Address):
         "of the calling thread";
     SchedGetaffinity = 204, sched_getaffinity(thread: u32, length: u32, cpus: Address):
         "of the calling thread";
+    SetTidAddress = 218, set_tid_address(word: Address): "all of it";
     ClockGettime = 228, clock_gettime(clock: u32, time: Address): "one clock, since boot";
+    ClockNanosleep = 230, clock_nanosleep(clock: u32, flags: u32, time: Address, left: Address):
+        "of that clock, for a time or until one";
     ExitGroup = 231, exit_group(status: i32): "all of it";
-    Getcpu = 309, getcpu(cpu: Address): "without the node";
+    Tgkill = 234, tgkill(process: i32, thread: u32, signal: i32): "within the caller's process";
+    Openat = 257, openat(folder: Descriptor, path: Address, flags: u32):
+        "`/proc/self/maps` and `status`, `/proc/cpuinfo`, `/sys/devices/system/cpu/online`, `present` and `possible`";
+    Newfstatat = 262, newfstatat(folder: Descriptor, path: Address, status: Address, flags: u32):
+        "as `fstat`, with an empty path; there are no files to ask for by name";
+    SetRobustList = 273, set_robust_list(list: Address, length: u64):
+        "noted; a lock whose holder has ended stays taken";
+    Prlimit64 = 302, prlimit64(process: i32, resource: u32, new: Address, old: Address):
+        "reads the limits: a stack of 8 MiB, the rest unlimited";
+    Getcpu = 309, getcpu(cpu: Address, node: Address): "all of it; there is one node";
+    Getrandom = 318, getrandom(to: Address, length: u64, flags: u32): "numbers that differ, and are no secret";
     MemfdCreate = 319, memfd_create(name: Address, flags: u32): "shared through `mmap`";
     Membarrier = MEMBARRIER, membarrier(command: u64, flags: u64, cpu: u64): "all of it: the engine";
+    Statx = 332, statx(folder: Descriptor, path: Address, flags: u32, mask: u32, status: Address):
+        "the kind and the length, of a descriptor or of what `openat` opens";
     Rseq = 334, rseq(area: Address, length: u32, flags: u32, signature: u32): "an area of 32 bytes";
+    Clone3 = 435, clone3(arguments: Address, length: u64): "as `clone`";
     Counts = 0x1000, bonfire_counts(cpu: u64, site: u64, counts: Address):
         "`*mut [u64; 3]`: how often the CPU passed the barrier of that number, and how often it owed to, at the least and at the most";
     SetOnline = 0x1001, bonfire_set_online(cpu: u64, online: u64): "takes a CPU offline, or online again";

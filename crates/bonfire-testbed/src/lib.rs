@@ -14,9 +14,12 @@ extern crate std;
 
 pub mod calls;
 mod exit;
+pub mod given;
 mod hook;
+pub mod names;
 mod options;
 mod selection;
+pub mod stream;
 pub mod wire;
 
 pub use exit::Exit;

@@ -1,7 +1,7 @@
 //! The machine: QEMU, its serial line, and a watchdog.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -20,10 +20,11 @@ pub(super) const INSTALL: &str = "apt-get install --no-install-recommends qemu-s
 /// What an image that speaks other words comes to.
 const UNFINISHED: &str = "the machine ended without a report: is the image that of another version?";
 
-/// A machine that was booted; it ends with this value.
-pub(super) struct Machine {
+/// A machine that was booted, and of whose serial line we hear in pieces of the type `T`;
+/// it ends with this value.
+pub(super) struct Machine<T> {
     qemu: Child,
-    lines: Receiver<String>,
+    said: Receiver<T>,
     /// How long it may say nothing.
     patience: Duration,
     verbose: bool,
@@ -41,9 +42,16 @@ pub(super) enum Ended {
     Interrupted,
 }
 
-impl Machine {
-    /// Starts QEMU on the image.
-    pub(super) fn boot(image: &Path, options: &Options, command_line: &str) -> Result<Self> {
+impl<T> Machine<T> {
+    /// Starts QEMU on the image, with files by their names in the machine; `read` listens
+    /// to the serial line.
+    pub(super) fn boot(
+        image: &Path,
+        options: &Options,
+        command_line: &str,
+        files: &[(&str, PathBuf)],
+        read: impl FnOnce(ChildStdout) -> Receiver<T>,
+    ) -> Result<Self> {
         let mut qemu = Command::new("qemu-system-x86_64");
         // Each CPU on a thread of the host: with one for all, no store is ever late.
         qemu.args(["-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "qemu64"]);
@@ -51,35 +59,34 @@ impl Machine {
         qemu.args(["-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"]);
         qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
         qemu.arg("-kernel").arg(image).args(["-append", command_line]);
+        for (name, path) in files {
+            // QEMU takes a comma for the end of a path, and two for one.
+            let path = path.to_str().context("a path that is no text")?.replace(',', ",,");
+            qemu.args(["-fw_cfg", &format!("name={name},file={path}")]);
+        }
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = qemu.spawn();
         let mut qemu = started.with_context(|| format!("cannot start QEMU; install it: {INSTALL}"))?;
-        let lines = read_lines(qemu.stdout.take().context("QEMU has no serial line")?);
+        let said = read(qemu.stdout.take().context("QEMU has no serial line")?);
         Ok(Self {
             qemu,
-            lines,
+            said,
             patience: options.patience(),
             verbose: options.of_cases.verbose,
             last_words: Vec::new(),
         })
     }
 
-    /// Hands every event to `hear`, until the machine ends or has to be ended.
-    pub(super) fn listen(&mut self, mut hear: impl FnMut(Event)) -> Ended {
-        let mut heard = Instant::now();
+    /// What it says next, or how it ended: by itself, or because it had to be ended.
+    pub(super) fn next(&mut self) -> Result<T, Ended> {
+        let heard = Instant::now();
         loop {
-            match self.lines.recv_timeout(Duration::from_millis(50)) {
-                Ok(line) => {
-                    heard = Instant::now();
-                    match Event::parse(&line) {
-                        Some(event) => hear(event),
-                        None => self.keep(line),
-                    }
-                }
-                Err(RecvTimeoutError::Disconnected) => return self.exited(),
-                Err(RecvTimeoutError::Timeout) if interrupt::requested() => return Ended::Interrupted,
+            match self.said.recv_timeout(Duration::from_millis(50)) {
+                Ok(said) => return Ok(said),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.exited()),
+                Err(RecvTimeoutError::Timeout) if interrupt::requested() => return Err(Ended::Interrupted),
                 Err(RecvTimeoutError::Timeout) if heard.elapsed() > self.patience => {
-                    return Ended::Silent(heard.elapsed(), std::mem::take(&mut self.last_words));
+                    return Err(Ended::Silent(heard.elapsed(), std::mem::take(&mut self.last_words)));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -101,7 +108,8 @@ impl Machine {
         Ended::Exited(status, std::mem::take(&mut self.last_words))
     }
 
-    fn keep(&mut self, line: String) {
+    /// Keeps a line that is meant for people.
+    pub(super) fn keep(&mut self, line: String) {
         const MOST: usize = 12;
         let line = line.trim_end().to_owned();
         if self.verbose && !line.is_empty() {
@@ -116,7 +124,22 @@ impl Machine {
     }
 }
 
-impl Drop for Machine {
+impl Machine<String> {
+    /// Hands every event to `hear`, until the machine ends or has to be ended.
+    pub(super) fn listen(&mut self, mut hear: impl FnMut(Event)) -> Ended {
+        loop {
+            match self.next() {
+                Ok(line) => match Event::parse(&line) {
+                    Some(event) => hear(event),
+                    None => self.keep(line),
+                },
+                Err(ended) => return ended,
+            }
+        }
+    }
+}
+
+impl<T> Drop for Machine<T> {
     fn drop(&mut self) {
         // Either fails only if it has ended, which is what is wanted.
         let _ = self.qemu.kill();
@@ -147,7 +170,7 @@ impl Ended {
 }
 
 /// Reads lines on a thread of its own, so that a watchdog can wait for them.
-fn read_lines(serial: ChildStdout) -> Receiver<String> {
+pub(super) fn read_lines(serial: ChildStdout) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut reader = BufReader::new(serial);

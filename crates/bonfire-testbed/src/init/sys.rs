@@ -31,8 +31,10 @@ pub(crate) fn write(bytes: &[u8]) {
 }
 
 const READ_WRITE_EXECUTE: u64 = 7;
-const SHARED: u64 = 1;
-const PRIVATE_ANONYMOUS: u64 = 0x22;
+/// Of all pages at once: none faults in the middle of a race.
+const POPULATE: u64 = 0x8000;
+const SHARED: u64 = 1 | POPULATE;
+const PRIVATE_ANONYMOUS: u64 = 0x22 | POPULATE;
 
 /// Fresh memory of this process, zeros.
 pub(crate) fn memory(length: usize) -> Option<*mut u8> {

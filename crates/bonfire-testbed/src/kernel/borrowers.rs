@@ -71,5 +71,5 @@ fn count_in(space: &Space, word: u64) {
 
 fn nap(thread: &Thread) {
     let deadline = arch::clock() + arch::clock_ticks_per_ms() / 100;
-    wait::wait(thread, Event::Time, Some(deadline), || true);
+    let _ = wait::wait(thread, Event::Time, Some(deadline), || true);
 }

@@ -5,11 +5,12 @@
 //! 1. [`membarrier`]: the engine wired in, the machine it runs on;
 //! 2. [`sched`], where most of its hooks are called, and [`thread`];
 //! 3. [`syscalls`] and [`process`]: what a program sees; [`rseq`];
-//! 4. [`space`], [`frames`], [`user`]: memory;
+//!    [`program`] and [`given`]: which program; [`signals`], [`descriptors`];
+//! 4. [`space`], [`frames`], [`user`], [`shootdown`]: memory;
 //! 5. [`arch`]: boot, the ways in and out of ring 3, page tables, interrupts.
 //!
-//! What it leaves out, on purpose: files, signals other than death, swapping,
-//! pre-emption of the kernel itself.
+//! What it leaves out, on purpose: file systems, swapping, pre-emption of the kernel
+//! itself.
 
 #![no_std]
 #![no_main]
@@ -18,29 +19,40 @@ extern crate alloc;
 
 mod arch;
 mod borrowers;
+mod descriptors;
+mod faults;
 mod frames;
+mod given;
 mod lock;
 mod membarrier;
 mod memory_files;
 mod process;
+mod program;
+mod random;
 mod rseq;
 mod runtime;
 mod sched;
 mod serial;
+mod shootdown;
+mod signals;
 mod space;
 mod start_info;
 mod syscalls;
+mod system_files;
 mod thread;
+mod unserved;
 mod user;
 mod wait;
 
+use alloc::vec::Vec;
+use bonfire_testbed::stream::Source;
 use bonfire_testbed::{Exit, Options};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// Where boot's assembly goes on the first CPU.
 extern "C" fn boot_cpu(start_info: u64) -> ! {
     serial::init();
-    let start = start_info::read(start_info);
+    let mut start = start_info::read(start_info);
     let options = match Options::parse(start.command_line) {
         Ok(options) => options,
         Err(error) => fail(Exit::BadOption, format_args!("{error}")),
@@ -49,18 +61,31 @@ extern "C" fn boot_cpu(start_info: u64) -> ! {
     if cpus > arch::MAX_CPUS {
         fail(Exit::TooManyCpus, format_args!("{cpus} CPUs, and this kernel serves {}", arch::MAX_CPUS));
     }
-    if let Err(missing) = frames::init(start.free_memory) {
+    if let Err(missing) = given::take(&mut start.free_memory).and_then(|()| frames::init(start.free_memory)) {
         fail(Exit::TooLittleMemory, format_args!("too little memory: {} KiB are missing", missing >> 10));
     }
     membarrier::init(&options);
     bring_up(cpus);
-    say!("kernel: {cpus} CPUs, design {}", options.variant);
-    if process::start_init(&options.arguments()).is_err() {
+    if start_first(&options, cpus).is_err() {
         fail(Exit::TooLittleMemory, format_args!("too little memory for the first program"));
     }
     arch::forget_low_half();
     sched::run()
 }
+
+/// Starts the program that the host gave, or else the one of the image.
+fn start_first(options: &Options, cpus: usize) -> Result<(), space::OutOfMemory> {
+    let Some(given) = given::given() else {
+        say!("kernel: {cpus} CPUs, design {}", options.variant);
+        return process::start_init(&options.arguments(), &[]);
+    };
+    let arguments: Vec<&[u8]> = given::strings(given.arguments).collect();
+    let environment: Vec<&[u8]> = given::strings(given.environment).collect();
+    process::start_init(&arguments, &environment)
+}
+
+/// The version of Linux whose calls these are.
+const RELEASE: &str = "6.12.0-bonfire";
 
 static ARRIVED: AtomicUsize = AtomicUsize::new(0);
 /// The CPUs must not run programs until each has been counted.
@@ -93,6 +118,11 @@ extern "C" fn other_cpu(index: usize) -> ! {
 
 /// The first program has ended, with this status word.
 fn power_off(status: i32) -> ! {
+    if given::is_given() {
+        unserved::report();
+        serial::send_piece(Source::End, &status.to_le_bytes());
+        stop_machine(Exit::Done);
+    }
     stop_machine(if status == 0 { Exit::Done } else { Exit::InitFailed })
 }
 

@@ -1,33 +1,55 @@
-//! Memory files (`memfd_create`): memory that a program finds again after it
-//! became a new image. Their numbers are valid in every process, and for ever.
+//! Memory that is shared: between a parent and its children, or through a memory file
+//! (`memfd_create`), in which a program finds it again after it became a new image.
 
+use crate::arch::PAGE;
 use crate::frames::Frame;
 use crate::lock::Lock;
-use crate::space::{OutOfMemory, zeroed};
-use alloc::sync::Arc;
-use alloc::vec::Vec;
+use crate::space::Untouchable;
+use alloc::collections::BTreeMap;
 
-static FILES: Lock<Vec<Option<Arc<[Frame]>>>> = Lock::new(Vec::new());
-/// Below are the numbers of input and output.
-const FIRST: u64 = 3;
+/// What is shared: zeros, until somebody writes.
+pub(crate) struct Contents(Lock<Inside>);
 
-/// A file without contents.
-pub(crate) fn create() -> u64 {
-    let mut files = FILES.lock();
-    files.push(None);
-    FIRST + files.len() as u64 - 1
+struct Inside {
+    length: u64,
+    /// By their offsets. A frame that was handed out stays until nobody shares it.
+    frames: BTreeMap<u64, Frame>,
 }
 
-/// Gives the file its contents: zeros, once.
-pub(crate) fn set_length(file: u64, length: u64) -> Result<(), OutOfMemory> {
-    let frames = zeroed(length.div_ceil(crate::arch::PAGE))?;
-    let mut files = FILES.lock();
-    let file = file.checked_sub(FIRST).and_then(|file| files.get_mut(file as usize)).ok_or(OutOfMemory)?;
-    file.get_or_insert(frames);
-    Ok(())
+impl Contents {
+    /// Zeros of that length.
+    pub(crate) fn new(length: u64) -> Self {
+        Self(Lock::new(Inside { length, frames: BTreeMap::new() }))
+    }
+
+    /// Makes it longer; it never becomes shorter.
+    pub(crate) fn set_length(&self, length: u64) -> Result<(), TooShort> {
+        let mut inside = self.0.lock();
+        if length < inside.length {
+            return Err(TooShort);
+        }
+        inside.length = length;
+        Ok(())
+    }
+
+    /// How long it is, in bytes.
+    pub(crate) fn length(&self) -> u64 {
+        self.0.lock().length
+    }
+
+    /// The frame for the page at `offset`, by its address.
+    pub(crate) fn frame(&self, offset: u64) -> Result<u64, Untouchable> {
+        let mut inside = self.0.lock();
+        if offset >= inside.length.next_multiple_of(PAGE) {
+            return Err(Untouchable::NotMapped);
+        }
+        if let Some(frame) = inside.frames.get(&offset) {
+            return Ok(frame.address());
+        }
+        let frame = Frame::zeroed().ok_or(Untouchable::NoFrame)?;
+        Ok(inside.frames.entry(offset).or_insert(frame).address())
+    }
 }
 
-/// The contents of the file, if it has any.
-pub(crate) fn frames(file: u64) -> Option<Arc<[Frame]>> {
-    FILES.lock().get(file.checked_sub(FIRST)? as usize)?.clone()
-}
+/// Whoever has it mapped would be left with pages that are not there.
+pub(crate) struct TooShort;

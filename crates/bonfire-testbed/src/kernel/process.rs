@@ -1,8 +1,12 @@
 //! Processes: programs with a number, a parent, children, and an end.
 
-use crate::arch::{PAGE, TrapFrame, USER_TOP};
+use crate::arch::TrapFrame;
+use crate::descriptors::Descriptors;
 use crate::lock::Lock;
+use crate::program;
 use crate::sched;
+use crate::signals::{self, Signals};
+pub(crate) use crate::signals::{SIGKILL, SIGSEGV};
 use crate::space::{OutOfMemory, Space};
 use crate::thread::Thread;
 use crate::wait::{self, Event};
@@ -10,32 +14,29 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering::Relaxed};
-use elf::abi::{PF_W, PT_LOAD};
-use elf::{ElfBytes, endian::LittleEndian};
-
-/// The program that every process runs: `bonfire-init`, built into the image.
-static PROGRAM: &[u8] = include_bytes!(env!("BONFIRE_INIT"));
 
 /// Of the first process: its end is the machine's.
 pub(crate) const INIT: u32 = 1;
-/// The status word of a process killed by a signal is the signal's number.
-pub(crate) const SIGKILL: i32 = 9;
-/// As above: what a program gets for a fault.
-pub(crate) const SIGSEGV: i32 = 11;
 
 /// A process.
 pub(crate) struct Process {
     /// Its number.
     pub(crate) id: u32,
-    parent: AtomicU32,
+    pub(crate) parent: AtomicU32,
     /// The process group, for killing a family.
     pub(crate) group: AtomicU32,
+    /// What it reads and writes.
+    pub(crate) descriptors: Descriptors,
+    /// What it wants done for signals.
+    pub(crate) signals: Signals,
     threads: Lock<Vec<Arc<Thread>>>,
     /// Set once; then every thread leaves at its next way out of the kernel.
     is_killed: AtomicBool,
-    /// As `wait4` reports it.
+    /// As `wait4` reports it: for a signal, its number.
     status: AtomicI32,
     has_ended: AtomicBool,
+    /// The signal that it gets when its parent ends; 0 for none.
+    pub(crate) death_signal: AtomicI32,
     /// Its parent waits until it leaves the parent's space.
     is_vfork_child: AtomicBool,
 }
@@ -43,15 +44,18 @@ pub(crate) struct Process {
 static PROCESSES: Lock<BTreeMap<u32, Arc<Process>>> = Lock::new(BTreeMap::new());
 
 impl Process {
-    fn new(id: u32, parent: u32, group: u32) -> Arc<Self> {
+    fn new(id: u32, parent: u32, group: u32, descriptors: Descriptors, signals: Signals) -> Arc<Self> {
         Arc::new(Self {
             id,
             parent: AtomicU32::new(parent),
             group: AtomicU32::new(group),
+            descriptors,
+            signals,
             threads: Lock::new(Vec::new()),
             is_killed: AtomicBool::new(false),
             status: AtomicI32::new(0),
             has_ended: AtomicBool::new(false),
+            death_signal: AtomicI32::new(0),
             is_vfork_child: AtomicBool::new(false),
         })
     }
@@ -64,13 +68,28 @@ impl Process {
     /// Tells every thread to end, with this status for the parent.
     pub(crate) fn kill(&self, status: i32) {
         self.condemn(status);
-        let threads: Vec<_> = self.threads.lock().clone();
-        for thread in threads {
-            wait::interrupt(&thread);
+        self.each_thread(|thread| {
+            wait::interrupt(thread);
             if thread.on_cpu.load(Relaxed) {
                 sched::kick(thread.last_cpu.load(Relaxed));
             }
-        }
+        });
+    }
+
+    /// How many threads it has.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.lock().len()
+    }
+
+    /// Its thread of that number.
+    pub(crate) fn thread(&self, id: u32) -> Option<Arc<Thread>> {
+        self.threads.lock().iter().find(|thread| thread.id == id).cloned()
+    }
+
+    /// Calls `f` with each of its threads.
+    pub(crate) fn each_thread(&self, f: impl FnMut(&Arc<Thread>)) {
+        let threads = self.threads.lock().clone();
+        threads.iter().for_each(f);
     }
 
     /// From here on each of its threads ends at its next way out of the kernel.
@@ -85,11 +104,25 @@ impl Process {
         self.is_vfork_child.load(Relaxed)
     }
 
+    fn is_meant(&self, id: i32) -> bool {
+        match u32::try_from(id) {
+            Ok(id) => self.id == id,
+            Err(_) => self.group.load(Relaxed) == id.unsigned_abs(),
+        }
+    }
+
     fn let_parent_go(&self) {
         if self.is_vfork_child.swap(false, Relaxed) {
             wait::wake(Event::Left(self.id), 1);
         }
     }
+}
+
+/// The processes of that number, or of that group if it is negative, that have not ended.
+pub(crate) fn find(id: i32) -> Vec<Arc<Process>> {
+    let processes = PROCESSES.lock();
+    let alive = processes.values().filter(|process| !process.has_ended.load(Relaxed));
+    alive.filter(|process| process.is_meant(id)).cloned().collect()
 }
 
 /// Kills the process of that number, or the group of that number if it is
@@ -98,13 +131,9 @@ impl Process {
 /// All are condemned before any other can be born, and whoever is born to a
 /// condemned parent is condemned (see [`start`]): nobody escapes by forking.
 pub(crate) fn kill_all(id: i32, signal: i32) -> bool {
-    let is_meant = |process: &Process| match u32::try_from(id) {
-        Ok(id) => process.id == id,
-        Err(_) => process.group.load(Relaxed) == id.unsigned_abs(),
-    };
     let processes = PROCESSES.lock();
     let alive = processes.values().filter(|process| !process.has_ended.load(Relaxed));
-    let found: Vec<_> = alive.filter(|process| is_meant(process)).cloned().collect();
+    let found: Vec<_> = alive.filter(|process| process.is_meant(id)).cloned().collect();
     found.iter().for_each(|process| process.condemn(signal));
     drop(processes);
     found.iter().for_each(|process| process.kill(signal));
@@ -112,10 +141,10 @@ pub(crate) fn kill_all(id: i32, signal: i32) -> bool {
 }
 
 /// Starts the first process.
-pub(crate) fn start_init(arguments: &[&[u8]]) -> Result<(), OutOfMemory> {
+pub(crate) fn start_init(arguments: &[&[u8]], environment: &[&[u8]]) -> Result<(), OutOfMemory> {
     let space = Arc::new(Space::new()?);
-    let frame = load_program(&space, arguments)?;
-    let process = Process::new(Thread::next_id(), 0, INIT);
+    let frame = program::load(&space, arguments, environment)?;
+    let process = Process::new(Thread::next_id(), 0, INIT, Descriptors::standard(), Signals::new());
     assert_eq!(process.id, INIT);
     start(Thread::user(INIT, process, space, frame), None);
     Ok(())
@@ -134,19 +163,34 @@ pub(crate) enum Spawn {
     Fork,
 }
 
+/// What a new thread has that its parent has not.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Own {
+    /// The word to clear at its end.
+    pub(crate) clear_at_exit: u64,
+    /// Where its number is written: in the parent's memory, and in its own.
+    pub(crate) number_at: [Option<u64>; 2],
+    /// Where its thread-local variables are, if not where the parent's are.
+    pub(crate) thread_pointer: Option<u64>,
+}
+
 /// Makes a thread that goes on where its parent is, from `frame`.
 pub(crate) fn spawn(
     parent: &Thread,
     kind: Spawn,
     frame: TrapFrame,
-    clear_at_exit: u64,
+    own: Own,
 ) -> Result<Arc<Thread>, OutOfMemory> {
+    if Thread::are_too_many() {
+        return Err(OutOfMemory);
+    }
     let space = parent.own_space().clone();
     let (id, owner) = (Thread::next_id(), parent.process.as_ref().expect("a program forks"));
     let process = if kind == Spawn::Thread {
         owner.clone()
     } else {
-        Process::new(id, owner.id, owner.group.load(Relaxed))
+        let (descriptors, signals) = (owner.descriptors.fork(), owner.signals.fork());
+        Process::new(id, owner.id, owner.group.load(Relaxed), descriptors, signals)
     };
     process.is_vfork_child.store(kind == Spawn::Vfork, Relaxed);
     let child = if kind == Spawn::Fork {
@@ -161,7 +205,15 @@ pub(crate) fn spawn(
     parent.float.lock().save();
     *child.float.lock() = parent.float.lock().clone();
     child.affinity.store(parent.affinity.load(Relaxed), Relaxed);
-    child.clear_at_exit.store(clear_at_exit, Relaxed);
+    child.clear_at_exit.store(own.clear_at_exit, Relaxed);
+    let thread_pointer = own.thread_pointer.unwrap_or(parent.thread_pointer.load(Relaxed));
+    child.thread_pointer.store(thread_pointer, Relaxed);
+    child.signals.set_mask(parent.signals.mask());
+    let spaces = [parent.own_space(), child.own_space()];
+    for (space, at) in spaces.into_iter().zip(own.number_at) {
+        // As in Linux, a number that cannot be written is not worth a failure.
+        let _ = at.map(|at| crate::user::write(space, at, child.id));
+    }
     start(child.clone(), Some(owner));
     Ok(child)
 }
@@ -180,12 +232,20 @@ fn start(thread: Arc<Thread>, parent: Option<&Process>) {
 
 /// Replaces the caller's program by a fresh image of it, with these arguments.
 /// Linux ends the other threads of the process; here there may be none.
-pub(crate) fn exec(thread: &Thread, frame: &mut TrapFrame, arguments: &[&[u8]]) -> Result<(), OutOfMemory> {
+pub(crate) fn exec(
+    thread: &Thread,
+    frame: &mut TrapFrame,
+    arguments: &[&[u8]],
+    environment: &[&[u8]],
+) -> Result<(), OutOfMemory> {
     let space = Arc::new(Space::new()?);
-    let fresh = load_program(&space, arguments)?;
+    let fresh = program::load(&space, arguments, environment)?;
     sched::exec_space(thread, &space);
     thread.rseq.register(0, 0);
     thread.clear_at_exit.store(0, Relaxed);
+    thread.thread_pointer.store(0, Relaxed);
+    crate::arch::set_thread_pointer(0);
+    thread.process.as_ref().expect("a program").signals.exec();
     *frame = fresh;
     thread.process.as_ref().expect("a program").let_parent_go();
     Ok(())
@@ -205,7 +265,7 @@ pub(crate) fn exit_thread(thread: &Thread, status: i32) -> ! {
     let word = thread.clear_at_exit.load(Relaxed);
     let space = thread.own_space();
     if word != 0 && crate::user::write(space, word, 0u32).is_ok() {
-        space.physical(word).map(|word| wait::wake(Event::Word(word), usize::MAX));
+        let _ = space.physical(word).map(|word| wait::wake(Event::Word(word), usize::MAX));
     }
     sched::exit_space(thread);
     process.let_parent_go();
@@ -231,13 +291,21 @@ fn end(process: &Process, status: i32) {
         crate::power_off(process.status.load(Relaxed));
     }
     let processes = PROCESSES.lock();
-    for child in processes.values().filter(|child| child.parent.load(Relaxed) == process.id) {
-        child.parent.store(INIT, Relaxed);
-    }
+    let is_child = |child: &&Arc<Process>| child.parent.load(Relaxed) == process.id;
+    let children: Vec<_> = processes.values().filter(is_child).cloned().collect();
+    children.iter().for_each(|child| child.parent.store(INIT, Relaxed));
     process.has_ended.store(true, Relaxed);
     drop(processes);
+    for child in children {
+        match child.death_signal.load(Relaxed) {
+            0 => {}
+            signal => signals::send_to_all(&child, signal),
+        }
+    }
     wait::wake(Event::Child(process.parent.load(Relaxed)), usize::MAX);
     wait::wake(Event::Child(INIT), usize::MAX);
+    const SIGCHLD: i32 = 17;
+    find(process.parent.load(Relaxed) as i32).iter().for_each(|parent| signals::send_to_all(parent, SIGCHLD));
 }
 
 /// A child of `parent` that has ended, `id` or any; it is forgotten.
@@ -275,33 +343,4 @@ pub(crate) enum Reaped {
     NoneEnded,
     /// No such child.
     NoChild,
-}
-
-const STACK: u64 = 256 << 10;
-
-/// Loads the program and lays out its stack as Linux does: the count of the
-/// arguments, pointers to them, two empty lists.
-fn load_program(space: &Space, arguments: &[&[u8]]) -> Result<TrapFrame, OutOfMemory> {
-    let program = ElfBytes::<LittleEndian>::minimal_parse(PROGRAM).expect("the build made it");
-    for segment in program.segments().expect("an executable has segments").iter() {
-        if segment.p_type == PT_LOAD {
-            let start = segment.p_vaddr / PAGE * PAGE;
-            let length = segment.p_vaddr + segment.p_memsz - start;
-            space.map(Some(start), length, segment.p_flags & PF_W != 0, false)?;
-            space.write(segment.p_vaddr, program.segment_data(&segment).expect("within the file"))?;
-        }
-    }
-    space.map(Some(USER_TOP - PAGE - STACK), STACK, true, false)?;
-    let mut at = USER_TOP - PAGE;
-    let mut words = alloc::vec![arguments.len() as u64];
-    for argument in arguments {
-        at -= argument.len() as u64 + 1;
-        space.write(at, argument)?;
-        words.push(at);
-    }
-    words.extend([0, 0, 0, 0]);
-    let stack = (at - 8 * words.len() as u64) / 16 * 16;
-    let words: Vec<u8> = words.into_iter().flat_map(u64::to_le_bytes).collect();
-    space.write(stack, &words)?;
-    Ok(TrapFrame::starting_at(program.ehdr.e_entry, stack))
 }

@@ -155,6 +155,7 @@ fn switch_to(cpu: usize, next: Arc<Thread>, after: After) {
     }
     if next.process.is_some() {
         next.float.lock().restore();
+        arch::set_thread_pointer(next.thread_pointer.load(Relaxed));
     }
     next.on_cpu.store(true, Relaxed);
     next.last_cpu.store(cpu, Relaxed);
@@ -181,9 +182,14 @@ fn change_space(cpu: usize, last: &Thread, next: &Thread) {
 /// let go of, at last, when nobody can be running on it here.
 fn load(active: &mut Option<Arc<Space>>, space: &Arc<Space>) {
     if !active.as_ref().is_some_and(|active| Arc::ptr_eq(active, space)) {
-        space.load();
+        space.use_here();
         *active = Some(space.clone());
     }
+}
+
+/// Whether the CPU has that space loaded.
+pub(crate) fn has_loaded(cpu: usize, space: &Space) -> bool {
+    CPUS[cpu].active.lock().as_ref().is_some_and(|active| core::ptr::eq(&**active, space))
 }
 
 /// Calls `f` with the CPU's run queue locked, as some designs of the engine ask.

@@ -1,6 +1,7 @@
 //! The serial line: the one way out for the kernel and its programs.
 
 use crate::lock::Lock;
+use bonfire_testbed::stream::{self, Source};
 use core::fmt::{self, Write};
 use uart_16550::{Config, Uart16550, backend::PioBackend};
 
@@ -25,6 +26,16 @@ fn open() -> Uart16550<PioBackend> {
 pub(crate) fn send(bytes: &[u8]) {
     if let Some(uart) = LINE.lock().as_mut() {
         uart.send_bytes_exact(bytes);
+    }
+}
+
+/// Sends what a program wrote, or its end, for the host to tell apart.
+pub(crate) fn send_piece(source: Source, bytes: &[u8]) {
+    let mut piece = [0; 4 + stream::LONGEST];
+    for part in bytes.chunks(stream::LONGEST) {
+        piece[..4].copy_from_slice(&source.head(part.len() as u16));
+        piece[4..4 + part.len()].copy_from_slice(part);
+        send(&piece[..4 + part.len()]);
     }
 }
 

@@ -1,13 +1,21 @@
 //! Address spaces: the areas a program has mapped, and the page tables.
 //!
-//! Every area is mapped whole when it is made and stays until the space goes,
-//! so there are no page faults to serve and no TLBs to shoot down; a fork copies.
+//! A page is given a frame when it is first touched, by the program or by the
+//! kernel for it, or at once if that is asked for. Pages that go may still be known
+//! to other CPUs, which are told ([`shootdown`]) before the frames go to
+//! anybody else. A fork copies what is private.
 
-use crate::arch::{PAGE, PageTable, USER_TOP};
+use crate::arch::{Access, DIRECT_MAP, Owner, PAGE, PageTable, USER_TOP};
 use crate::frames::Frame;
 use crate::lock::Lock;
+use crate::memory_files::Contents;
+use crate::shootdown;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt::Write;
+use core::ops::Range;
 
 /// An address space: Linux's `mm`.
 pub(crate) struct Space {
@@ -18,23 +26,45 @@ pub(crate) struct Space {
 
 struct Memory {
     table: PageTable,
-    areas: Vec<Area>,
+    /// By their first addresses.
+    areas: BTreeMap<u64, Area>,
     /// Where the next area without an address goes.
     next: u64,
+    /// From the end of the program's data to the end of its heap (`brk`).
+    heap: Range<u64>,
 }
 
-/// Pages that were mapped together.
+/// Pages that were mapped together, or what is left of them.
+#[derive(Clone)]
 struct Area {
-    start: u64,
-    writable: bool,
-    /// A fork shares the frames of this area instead of copying them.
-    shared: bool,
-    frames: Arc<[Frame]>,
+    end: u64,
+    access: Access,
+    /// Whose contents they are, if they are shared, and where in it this area begins.
+    shared: Option<(Arc<Contents>, u64)>,
 }
 
 /// What was asked for cannot be had: no memory, or no room.
 #[derive(Debug)]
 pub(crate) struct OutOfMemory;
+
+/// Why a page cannot be touched.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Untouchable {
+    /// Nothing is mapped there, or not for this.
+    NotMapped,
+    /// There is no frame left for it.
+    NoFrame,
+}
+
+/// What is to be done with a page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Touch {
+    Read,
+    Write,
+    Execute,
+    /// Anything, whatever the program may: to load it.
+    Load,
+}
 
 /// Where `mmap` begins to look.
 const FIRST_MAPPING: u64 = 0x10_0000_0000;
@@ -43,123 +73,300 @@ impl Space {
     /// An empty space.
     pub(crate) fn new() -> Result<Self, OutOfMemory> {
         let table = PageTable::new().ok_or(OutOfMemory)?;
-        let memory = Memory { table, areas: Vec::new(), next: FIRST_MAPPING };
+        let memory = Memory { table, areas: BTreeMap::new(), next: FIRST_MAPPING, heap: 0..0 };
         Ok(Self { membarrier: crate::membarrier::PerSpace::new(), memory: Lock::new(memory) })
     }
 
     /// A copy for a forked process. The caller tells the engine.
     pub(crate) fn fork(&self) -> Result<Self, OutOfMemory> {
         let child = Self::new()?;
-        let memory = self.memory.lock();
-        for area in &memory.areas {
-            let frames = if area.shared { area.frames.clone() } else { copy(&area.frames)? };
-            child.memory.lock().map(Area { frames, ..*area })?;
-        }
-        child.memory.lock().next = memory.next;
-        drop(memory);
-        Ok(child)
+        let mut memory = self.memory.lock();
+        let mut copy = child.memory.lock();
+        copy.areas = memory.areas.clone();
+        copy.next = memory.next;
+        copy.heap = memory.heap.clone();
+        let (areas, table) = (&copy.areas.clone(), &mut copy.table);
+        let mut outcome = Ok(());
+        memory.table.each(0..USER_TOP, |page, frame, is_lent| {
+            let Some(area) = at(areas, page) else { return };
+            let owner = if is_lent { Some(Owner::Other(frame)) } else { copied(frame).map(Owner::Table) };
+            let mapped = owner.and_then(|owner| table.map(page, owner, area.access));
+            outcome = core::mem::replace(&mut outcome, Ok(())).and(mapped.ok_or(OutOfMemory));
+        });
+        drop((memory, copy));
+        outcome.map(|()| child)
     }
 
-    /// Maps `length` bytes of zeros, at `at` or where there is room.
+    /// Maps `length` bytes of zeros, or of `shared` contents, at `at` or where there
+    /// is room. What was mapped at `at` goes.
     pub(crate) fn map(
         &self,
         at: Option<u64>,
         length: u64,
-        writable: bool,
-        shared: bool,
+        access: Access,
+        shared: Option<(Arc<Contents>, u64)>,
     ) -> Result<u64, OutOfMemory> {
-        let pages = length.div_ceil(PAGE);
+        let length = length.checked_next_multiple_of(PAGE).ok_or(OutOfMemory)?;
         let mut memory = self.memory.lock();
-        let start = at.unwrap_or(memory.next) / PAGE * PAGE;
-        if at.is_none() {
-            // A page between areas stays empty and catches whoever runs over an end.
-            memory.next += (pages + 1) * PAGE;
-        }
-        if start.checked_add(pages * PAGE).is_none_or(|end| end > USER_TOP) {
+        let start = match at {
+            Some(at) => at / PAGE * PAGE,
+            None => memory.room(length).ok_or(OutOfMemory)?,
+        };
+        let range = range(start, length).ok_or(OutOfMemory)?;
+        let gone = memory.carve(&range);
+        memory.areas.insert(start, Area { end: range.end, access, shared });
+        drop(memory);
+        self.forget(gone);
+        Ok(start)
+    }
+
+    /// Unmaps what is mapped of `start .. start + length`.
+    pub(crate) fn unmap(&self, start: u64, length: u64) -> Result<(), OutOfMemory> {
+        let range = range(start, length).ok_or(OutOfMemory)?;
+        let gone = self.memory.lock().carve(&range);
+        self.forget(gone);
+        Ok(())
+    }
+
+    /// Changes what may be done with `start .. start + length`, all of which must be mapped.
+    pub(crate) fn protect(&self, start: u64, length: u64, access: Access) -> Result<(), OutOfMemory> {
+        let range = range(start, length).ok_or(OutOfMemory)?;
+        let mut memory = self.memory.lock();
+        if !memory.covers(&range, |_| true) {
             return Err(OutOfMemory);
         }
-        memory.map(Area { start, writable, shared, frames: zeroed(pages)? })?;
-        Ok(start)
+        memory.split(range.start);
+        memory.split(range.end);
+        memory.areas.range_mut(range.clone()).for_each(|(_, area)| area.access = access);
+        memory.table.protect(range, access);
+        drop(memory);
+        shootdown::forget(self);
+        Ok(())
     }
 
-    /// Maps frames that others may have mapped too, where there is room.
-    pub(crate) fn map_frames(&self, frames: Arc<[Frame]>, writable: bool) -> Result<u64, OutOfMemory> {
-        let mut memory = self.memory.lock();
-        let start = memory.next;
-        memory.next += (frames.len() as u64 + 1) * PAGE;
-        memory.map(Area { start, writable, shared: true, frames })?;
-        Ok(start)
+    /// Drops the frames of private pages, which are zeros when next touched (`MADV_DONTNEED`).
+    pub(crate) fn discard(&self, start: u64, length: u64) -> Result<(), OutOfMemory> {
+        let range = range(start, length).ok_or(OutOfMemory)?;
+        let mut gone = Vec::new();
+        self.memory.lock().table.unmap(range, |frame| gone.push(frame));
+        self.forget((gone, Vec::new()));
+        Ok(())
     }
 
-    /// Whether all of `start .. start + length` is mapped (and writable, if
-    /// that is what is meant to be done to it). Areas never go, so a yes lasts.
+    /// Sets the end of the heap, if it can be there; returns where it is.
+    pub(crate) fn set_heap_end(&self, end: u64) -> u64 {
+        let heap = self.memory.lock().heap.clone();
+        let Some(mapped) = heap.end.checked_next_multiple_of(PAGE) else { return heap.end };
+        if end < heap.start || end > FIRST_MAPPING {
+            return heap.end;
+        }
+        let wanted = end.next_multiple_of(PAGE);
+        let done = if wanted > mapped {
+            self.map(Some(mapped), wanted - mapped, READ_WRITE, None).map(drop)
+        } else {
+            self.unmap(wanted, mapped - wanted)
+        };
+        if done.is_ok() {
+            self.memory.lock().heap.end = end;
+        }
+        self.memory.lock().heap.end
+    }
+
+    /// Says where the program's data ends, and its heap begins.
+    pub(crate) fn begin_heap(&self, at: u64) {
+        let at = at.next_multiple_of(PAGE);
+        self.memory.lock().heap = at..at;
+    }
+
+    /// Whether all of `start .. start + length` is mapped (and writable, if that is
+    /// what is meant to be done to it). It may be gone a moment later.
     pub(crate) fn covers(&self, start: u64, length: u64, for_writing: bool) -> bool {
-        let memory = self.memory.lock();
         let Some(end) = start.checked_add(length) else { return false };
-        let mut at = start;
-        while at < end {
-            let area = memory.areas.iter().find(|area| area.start <= at && at < area.end());
-            match area {
-                Some(area) if area.writable || !for_writing => at = area.end(),
+        let is_fit = |area: &Area| if for_writing { area.access.write } else { area.access.read };
+        self.memory.lock().covers(&(start..end), is_fit)
+    }
+
+    /// Whether anything is mapped in `start .. start + length`.
+    pub(crate) fn touches(&self, start: u64, length: u64) -> bool {
+        let end = start.saturating_add(length);
+        let memory = self.memory.lock();
+        memory.areas.range(..end).next_back().is_some_and(|(_, area)| area.end > start)
+    }
+
+    /// The physical address behind `address`: the same for all who share it.
+    pub(crate) fn physical(&self, address: u64) -> Result<u64, Untouchable> {
+        Ok(self.memory.lock().touch(address, Touch::Read)? + address % PAGE)
+    }
+
+    /// Gives the page of `address` a frame, if it may be touched so: what a page
+    /// fault asks for.
+    pub(crate) fn touch(&self, address: u64, touch: Touch) -> Result<(), Untouchable> {
+        self.memory.lock().touch(address, touch).map(drop)
+    }
+
+    /// Gives all pages of `start .. start + length` a frame.
+    pub(crate) fn populate(&self, start: u64, length: u64) -> Result<(), Untouchable> {
+        (start..start + length).step_by(PAGE as usize).try_for_each(|page| self.touch(page, Touch::Load))
+    }
+
+    /// Calls `f` with the kernel's view of the `length` bytes at `address`, which lie
+    /// in one page. They stay mapped until it returns; it must not take locks.
+    pub(crate) fn view<R>(
+        &self,
+        address: u64,
+        length: u64,
+        touch: Touch,
+        f: impl FnOnce(*mut u8) -> R,
+    ) -> Result<R, Untouchable> {
+        assert!(address % PAGE + length <= PAGE, "within a page");
+        let mut memory = self.memory.lock();
+        let frame = memory.touch(address, touch)?;
+        Ok(f((DIRECT_MAP + frame + address % PAGE) as *mut u8))
+    }
+
+    /// Writes into the space from outside, writable or not: how programs are loaded.
+    pub(crate) fn load(&self, address: u64, bytes: &[u8]) -> Result<(), OutOfMemory> {
+        let (mut at, mut rest) = (address, bytes);
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min((PAGE - at % PAGE) as usize));
+            self.view(at, now.len() as u64, Touch::Load, |to| {
+                // SAFETY: within one frame of this space, of which the kernel holds no reference.
+                unsafe { to.copy_from_nonoverlapping(now.as_ptr(), now.len()) }
+            })
+            .map_err(|_| OutOfMemory)?;
+            (at, rest) = (at + now.len() as u64, later);
+        }
+        Ok(())
+    }
+
+    /// What is mapped, as `/proc/self/maps` has it.
+    pub(crate) fn maps(&self) -> String {
+        self.memory.lock().areas.iter().fold(String::new(), |mut text, (start, area)| {
+            let Area { end, access, shared } = area;
+            let may = |is, letter| if is { letter } else { '-' };
+            let (r, w, x) = (may(access.read, 'r'), may(access.write, 'w'), may(access.execute, 'x'));
+            let share = if shared.is_some() { 's' } else { 'p' };
+            let name = if *end == USER_TOP - PAGE { " [stack]" } else { "" };
+            let _ = writeln!(text, "{start:08x}-{end:08x} {r}{w}{x}{share} 00000000 00:00 0{name}");
+            text
+        })
+    }
+
+    /// Makes this CPU use the space.
+    pub(crate) fn use_here(&self) {
+        self.memory.lock().table.load();
+    }
+
+    /// Lets go of frames that are no longer mapped here, when no CPU can know them.
+    fn forget(&self, gone: Gone) {
+        if !gone.0.is_empty() || !gone.1.is_empty() {
+            shootdown::forget(self);
+        }
+        drop(gone);
+    }
+}
+
+/// What may be done with a heap or a stack.
+pub(crate) const READ_WRITE: Access = Access { read: true, write: true, execute: false };
+
+/// Frames and areas that were unmapped, and may still be known to other CPUs.
+type Gone = (Vec<Frame>, Vec<Area>);
+
+impl Memory {
+    /// Addresses that nobody has had, with an empty page behind, which catches
+    /// whoever runs over the end.
+    fn room(&mut self, length: u64) -> Option<u64> {
+        let start = self.next;
+        let next = start.checked_add(length)?.checked_add(PAGE)?;
+        (next <= USER_TOP / 2).then(|| self.next = next)?;
+        Some(start)
+    }
+
+    /// Removes what is mapped in `range`.
+    fn carve(&mut self, range: &Range<u64>) -> Gone {
+        self.split(range.start);
+        self.split(range.end);
+        let starts: Vec<u64> = self.areas.range(range.clone()).map(|(&start, _)| start).collect();
+        let areas: Vec<Area> = starts.iter().filter_map(|start| self.areas.remove(start)).collect();
+        let mut frames = Vec::new();
+        if !areas.is_empty() {
+            self.table.unmap(range.clone(), |frame| frames.push(frame));
+        }
+        (frames, areas)
+    }
+
+    /// Makes two areas of one that lies across `address`.
+    fn split(&mut self, address: u64) {
+        let Some((&start, area)) = self.areas.range_mut(..address).next_back() else { return };
+        if area.end <= address {
+            return;
+        }
+        let shared = area.shared.clone().map(|(contents, from)| (contents, from + address - start));
+        let behind = Area { end: area.end, access: area.access, shared };
+        area.end = address;
+        self.areas.insert(address, behind);
+    }
+
+    fn covers(&self, range: &Range<u64>, is_fit: impl Fn(&Area) -> bool) -> bool {
+        let mut place = range.start;
+        while place < range.end {
+            match at(&self.areas, place) {
+                Some(area) if is_fit(area) => place = area.end,
                 _ => return false,
             }
         }
         true
     }
 
-    /// The physical address behind `address`: the same for all who share it.
-    pub(crate) fn physical(&self, address: u64) -> Option<u64> {
-        let memory = self.memory.lock();
-        let area = memory.areas.iter().find(|area| area.start <= address && address < area.end())?;
-        let frame = &area.frames[((address - area.start) / PAGE) as usize];
-        Some(frame.address() + address % PAGE)
-    }
-
-    /// Writes into the space from outside, writable or not: how programs are loaded.
-    pub(crate) fn write(&self, address: u64, bytes: &[u8]) -> Result<(), OutOfMemory> {
-        let (mut at, mut rest) = (address, bytes);
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min((PAGE - at % PAGE) as usize));
-            let to = (crate::arch::DIRECT_MAP + self.physical(at).ok_or(OutOfMemory)?) as *mut u8;
-            // SAFETY: within one frame of this space, which no CPU runs yet.
-            unsafe { to.copy_from_nonoverlapping(now.as_ptr(), now.len()) };
-            (at, rest) = (at + now.len() as u64, later);
+    /// The frame behind `address`, which has one from now on.
+    fn touch(&mut self, address: u64, touch: Touch) -> Result<u64, Untouchable> {
+        let page = address / PAGE * PAGE;
+        let area = at(&self.areas, page).filter(|area| area.allows(touch)).ok_or(Untouchable::NotMapped)?;
+        if let Some(frame) = self.table.frame(page) {
+            return Ok(frame);
         }
-        Ok(())
-    }
-
-    /// Makes this CPU use the space.
-    pub(crate) fn load(&self) {
-        self.memory.lock().table.load();
-    }
-}
-
-impl Memory {
-    fn map(&mut self, area: Area) -> Result<(), OutOfMemory> {
-        for (page, frame) in (area.start..).step_by(PAGE as usize).zip(area.frames.iter()) {
-            self.table.map(page, frame, area.writable).ok_or(OutOfMemory)?;
-        }
-        self.areas.push(area);
-        Ok(())
+        let owner = match &area.shared {
+            None => Owner::Table(Frame::zeroed().ok_or(Untouchable::NoFrame)?),
+            Some((contents, from)) => {
+                let start = self.areas.range(..=page).next_back().map_or(page, |(&start, _)| start);
+                Owner::Other(contents.frame(from + page - start)?)
+            }
+        };
+        let frame = match &owner {
+            Owner::Table(frame) => frame.address(),
+            Owner::Other(frame) => *frame,
+        };
+        self.table.map(page, owner, area.access).ok_or(Untouchable::NoFrame)?;
+        Ok(frame)
     }
 }
 
 impl Area {
-    fn end(&self) -> u64 {
-        self.start + self.frames.len() as u64 * PAGE
+    fn allows(&self, touch: Touch) -> bool {
+        match touch {
+            Touch::Read => self.access.read,
+            Touch::Write => self.access.write,
+            Touch::Execute => self.access.execute,
+            Touch::Load => true,
+        }
     }
 }
 
-/// That many frames of zeros.
-pub(crate) fn zeroed(pages: u64) -> Result<Arc<[Frame]>, OutOfMemory> {
-    (0..pages).map(|_| Frame::zeroed().ok_or(OutOfMemory)).collect()
+/// The area that `address` lies in.
+fn at(areas: &BTreeMap<u64, Area>, address: u64) -> Option<&Area> {
+    areas.range(..=address).next_back().map(|(_, area)| area).filter(|area| address < area.end)
 }
 
-fn copy(frames: &[Frame]) -> Result<Arc<[Frame]>, OutOfMemory> {
-    let copies = zeroed(frames.len() as u64)?;
-    for (to, from) in copies.iter().zip(frames) {
-        // SAFETY: two different frames, the first ours alone.
-        unsafe { to.bytes().copy_from_nonoverlapping(from.bytes(), PAGE as usize) };
-    }
-    Ok(copies)
+/// The pages of `start .. start + length`, if a program may have them.
+fn range(start: u64, length: u64) -> Option<Range<u64>> {
+    let end = start.checked_add(length)?.checked_next_multiple_of(PAGE)?;
+    (start.is_multiple_of(PAGE) && end <= USER_TOP).then_some(start..end)
+}
+
+/// A new frame with the contents of that one.
+fn copied(from: u64) -> Option<Frame> {
+    let to = Frame::zeroed()?;
+    // SAFETY: two different frames, the first ours alone.
+    unsafe { to.bytes().copy_from_nonoverlapping((DIRECT_MAP + from) as *const u8, PAGE as usize) };
+    Some(to)
 }

@@ -4,6 +4,7 @@ use crate::arch::{self, FloatState, TrapFrame};
 use crate::lock::Lock;
 use crate::process::Process;
 use crate::rseq::Rseq;
+use crate::signals::OfThread;
 use crate::space::Space;
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
@@ -40,6 +41,12 @@ pub(crate) struct Thread {
     pub(crate) affinity: AtomicU64,
     /// The word to clear and wake at its exit (`CLONE_CHILD_CLEARTID`).
     pub(crate) clear_at_exit: AtomicU64,
+    /// Where its thread-local variables are: changed by itself, for it to see.
+    pub(crate) thread_pointer: AtomicU64,
+    /// Its part in signals.
+    pub(crate) signals: OfThread,
+    /// Why its last wait ended, see [`crate::wait`].
+    pub(crate) woken: AtomicU32,
     /// Its restartable sequences.
     pub(crate) rseq: Rseq,
     /// Its x87 and SSE control state while it is off the CPU.
@@ -57,6 +64,11 @@ unsafe impl Sync for Thread {}
 #[repr(align(16))]
 struct Chunk(#[expect(dead_code, reason = "only its size and place count")] [u8; 16]);
 
+/// How many threads programs have.
+static ALIVE: AtomicUsize = AtomicUsize::new(0);
+/// More would use up the heap, of which each takes a stack.
+const MOST: usize = 1000;
+
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 
 impl Thread {
@@ -65,9 +77,15 @@ impl Thread {
         NEXT_ID.fetch_add(1, Relaxed)
     }
 
+    /// Whether programs have as many threads as they may.
+    pub(crate) fn are_too_many() -> bool {
+        ALIVE.load(Relaxed) >= MOST
+    }
+
     /// A thread of `process` that will start in ring 3 with these registers.
     pub(crate) fn user(id: u32, process: Arc<Process>, space: Arc<Space>, frame: TrapFrame) -> Arc<Self> {
         let thread = Self::new(id, Some(process), Some(space.clone()), None, frame);
+        ALIVE.fetch_add(1, Relaxed);
         crate::membarrier::joins(&space, &thread);
         thread
     }
@@ -103,6 +121,9 @@ impl Thread {
             last_cpu: AtomicUsize::new(arch::cpu_index()),
             affinity: AtomicU64::new(u64::MAX),
             clear_at_exit: AtomicU64::new(0),
+            thread_pointer: AtomicU64::new(0),
+            signals: OfThread::new(),
+            woken: AtomicU32::new(0),
             rseq: Rseq::new(),
             float: Lock::new(FloatState::new()),
             saved: AtomicU64::new(0),
@@ -158,5 +179,13 @@ impl Thread {
     pub(crate) fn set_space(&self, space: Option<Arc<Space>>) {
         // SAFETY: on this thread's CPU, and no handler comes in between.
         unsafe { *self.space.get() = space };
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if self.process.is_some() {
+            ALIVE.fetch_sub(1, Relaxed);
+        }
     }
 }

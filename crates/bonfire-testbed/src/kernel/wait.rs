@@ -4,6 +4,7 @@
 use crate::arch;
 use crate::lock::Lock;
 use crate::sched::{self, After};
+use crate::signals;
 use crate::thread::Thread;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -33,12 +34,21 @@ static WAITERS: Lock<Vec<Waiter>> = Lock::new(Vec::new());
 
 /// Waits, if `is_needed` still says so when nobody can wake any more before we
 /// wait. Whoever returns looks again at what it waited for.
-pub(crate) fn wait(thread: &Thread, event: Event, deadline: Option<u64>, is_needed: impl FnOnce() -> bool) {
+pub(crate) fn wait(
+    thread: &Thread,
+    event: Event,
+    deadline: Option<u64>,
+    is_needed: impl FnOnce() -> bool,
+) -> Woken {
     arch::without_interrupts(|| {
         let mut waiters = WAITERS.lock();
-        if thread.is_killed() || !is_needed() {
-            return;
+        if !is_needed() {
+            return Woken::Happened;
         }
+        if thread.is_killed() || signals::is_due(thread) {
+            return Woken::Interrupted;
+        }
+        thread.woken.store(Woken::Happened as u32, Relaxed);
         waiters.push(Waiter { event, deadline, thread: thread.keep() });
         drop(waiters);
         if deadline.is_some() {
@@ -47,22 +57,45 @@ pub(crate) fn wait(thread: &Thread, event: Event, deadline: Option<u64>, is_need
         // Interrupts stay off up to the switch: an interrupt's wake-up here
         // would wait for us to leave the CPU.
         sched::schedule(After::Blocked);
-    });
+        let woken = thread.woken.load(Relaxed);
+        [Woken::Interrupted, Woken::Late]
+            .into_iter()
+            .find(|&by| by as u32 == woken)
+            .unwrap_or(Woken::Happened)
+    })
+}
+
+/// Why a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Woken {
+    /// What was waited for may have happened.
+    Happened,
+    /// The time has come.
+    Late,
+    /// A signal waits for the thread, or it has been told to end.
+    Interrupted,
+}
+
+/// Lets up to `most` threads that wait for `from` wait for `to`; says how many.
+pub(crate) fn requeue(from: Event, to: Event, most: usize) -> usize {
+    let mut waiters = WAITERS.lock();
+    let moved = waiters.iter_mut().filter(|waiter| waiter.event == from).take(most);
+    moved.map(|waiter| waiter.event = to).count()
 }
 
 /// Wakes up to `most` threads that wait for `event`; says how many.
 pub(crate) fn wake(event: Event, most: usize) -> usize {
-    wake_if(most, |waiter| waiter.event == event)
+    wake_if(most, Woken::Happened, |waiter| waiter.event == event)
 }
 
 /// Wakes this thread, whatever it waits for.
 pub(crate) fn interrupt(thread: &Thread) {
-    wake_if(1, |waiter| waiter.thread.id == thread.id);
+    wake_if(1, Woken::Interrupted, |waiter| core::ptr::eq(&*waiter.thread, thread));
 }
 
 /// Wakes the threads whose time has come.
 pub(crate) fn expire(now: u64) {
-    wake_if(usize::MAX, |waiter| waiter.deadline.is_some_and(|deadline| deadline <= now));
+    wake_if(usize::MAX, Woken::Late, |waiter| waiter.deadline.is_some_and(|deadline| deadline <= now));
 }
 
 /// When the first of those that waited on this CPU is to be woken, if any has a
@@ -73,7 +106,7 @@ pub(crate) fn next_deadline(cpu: usize) -> Option<u64> {
     own.filter_map(|waiter| waiter.deadline).min()
 }
 
-fn wake_if(most: usize, mut is_meant: impl FnMut(&Waiter) -> bool) -> usize {
+fn wake_if(most: usize, by: Woken, mut is_meant: impl FnMut(&Waiter) -> bool) -> usize {
     let mut left = most;
     let woken: Vec<_> = WAITERS
         .lock()
@@ -84,6 +117,9 @@ fn wake_if(most: usize, mut is_meant: impl FnMut(&Waiter) -> bool) -> usize {
         })
         .collect();
     let count = woken.len();
-    woken.into_iter().for_each(|waiter| sched::make_ready(waiter.thread));
+    for waiter in woken {
+        waiter.thread.woken.store(by as u32, Relaxed);
+        sched::make_ready(waiter.thread);
+    }
     count
 }

@@ -4,35 +4,52 @@
 //! [`dispatch`] is that table once more, each call beside the function that serves it.
 
 mod files;
+mod futex;
 mod memory;
 mod own;
 mod processes;
+mod signals;
+mod system;
 mod threads;
 mod time;
 
 use crate::arch::{self, TrapFrame};
 use crate::membarrier;
-use crate::process::{self, Process, Spawn};
+use crate::process::{self, Own, Process, Spawn};
 use crate::sched::{self, After};
 use crate::thread::Thread;
+use crate::unserved;
 use crate::user::Fault;
 use bonfire_abi::{Call, Error};
 use bonfire_engine::core_sync::Return;
 use bonfire_testbed::calls::Request;
+use core::sync::atomic::Ordering::Relaxed;
 
 const EPERM: isize = -1;
+const ENOENT: isize = -2;
 const ESRCH: isize = -3;
+const EINTR: isize = -4;
+const EBADF: isize = -9;
 const ECHILD: isize = -10;
 const EAGAIN: isize = -11;
 const ENOMEM: isize = -12;
 const EFAULT: isize = -14;
 const EBUSY: isize = -16;
+const EEXIST: isize = -17;
 const EINVAL: isize = -22;
+const ENOTTY: isize = -25;
+const ESPIPE: isize = -29;
 const ENOSYS: isize = -38;
 const ETIMEDOUT: isize = -110;
 
 impl From<Fault> for isize {
     fn from(Fault: Fault) -> isize {
+        EFAULT
+    }
+}
+
+impl From<crate::space::Untouchable> for isize {
+    fn from(_: crate::space::Untouchable) -> isize {
         EFAULT
     }
 }
@@ -50,16 +67,21 @@ type Answer = Result<u64, isize>;
 /// does not serialise the core.
 pub(crate) extern "C" fn syscall(frame: &mut TrapFrame) {
     arch::set_enabled(true);
-    let registers = [frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9];
-    let answer = sched::with_current(|thread| match Request::decode(frame.rax, registers) {
+    let (number, registers) = frame.call();
+    frame.keep_number();
+    let answer = sched::with_current(|thread| match Request::decode(number, registers) {
         Some(request) => dispatch(thread, frame, request),
-        None => Some(Err(ENOSYS)),
+        None => {
+            unserved::note(number);
+            Some(Err(ENOSYS))
+        }
     });
     if let Some(answer) = answer {
         frame.rax = answer.unwrap_or_else(|error| error as u64);
     }
     arch::set_enabled(false);
-    before_user(frame, Return::SystemCall);
+    let way = if frame.is_of_call() { Return::SystemCall } else { Return::Interrupt };
+    before_user(frame, way);
 }
 
 /// The last stop before ring 3: what became due meanwhile is done now.
@@ -67,6 +89,7 @@ pub(crate) extern "C" fn syscall(frame: &mut TrapFrame) {
 pub(crate) fn before_user(frame: &mut TrapFrame, way: Return) {
     loop {
         sched::with_current(|thread| {
+            take_signals(thread, frame);
             if thread.is_killed() {
                 process::exit_thread(thread, 0);
             }
@@ -85,55 +108,98 @@ pub(crate) fn before_user(frame: &mut TrapFrame, way: Return) {
     membarrier::before_user(way);
 }
 
-/// A fault in ring 3 ends the program; the first program's fault, the machine.
-pub(crate) fn user_fault(frame: &TrapFrame, fault: u64, address: u64) {
-    sched::with_current(|thread| {
-        let process = owner(thread);
-        crate::say!(
-            "process {}, thread {}: fault {fault} at {:#x}, address {address:#x}, error {:#x}",
-            process.id,
-            thread.id,
-            frame.rip,
-            frame.error
-        );
-        if process.id == process::INIT {
-            crate::stop_machine(bonfire_testbed::Exit::UserFault);
+/// A handler must not find the thread in a restartable section.
+fn take_signals(thread: &Thread, frame: &mut TrapFrame) {
+    if crate::signals::is_due(thread) {
+        thread.rseq.restart();
+        if thread.rseq.before_user(thread.own_space(), frame).is_err() {
+            owner(thread).kill(process::SIGSEGV);
         }
-        process.kill(process::SIGSEGV);
-    });
+    }
+    crate::signals::before_user(thread, frame);
 }
 
 /// One call. `None` where the frame is as it should be already.
 fn dispatch(thread: &Thread, frame: &mut TrapFrame, request: Request) -> Option<Answer> {
     let space = thread.own_space();
     Some(match request {
+        Request::Read { descriptor, to, length } => files::read(thread, descriptor, to, length, None),
         Request::Write { descriptor, from, length } => files::write(thread, descriptor, from, length),
         Request::Mmap { at, length, protection, flags, file, offset } => {
-            memory::map(space, at, length, protection, flags, file, offset)
+            memory::map(thread, &memory::Wish { at, length, protection, flags, file, offset })
         }
+        Request::Close { descriptor } => files::close(thread, descriptor),
+        Request::Fstat { descriptor, status } => files::status(thread, descriptor, status),
+        Request::Poll { descriptors, count, timeout: _ } => files::poll(thread, descriptors, count),
+        Request::Lseek { descriptor, offset, from } => files::seek(thread, descriptor, offset, from),
+        Request::Mprotect { at, length, protection } => memory::protect(space, at, length, protection),
+        Request::Munmap { at, length } => space.unmap(at.0, length).map(|()| 0).map_err(|_| EINVAL),
+        Request::Brk { end } => Ok(space.set_heap_end(end.0)),
+        Request::RtSigaction { signal, action, old, length } => {
+            signals::set_action(thread, signal, action, old, length)
+        }
+        Request::RtSigprocmask { how, set, old, length } => signals::set_mask(thread, how, set, old, length),
+        Request::RtSigreturn {} => {
+            if crate::signals::go_back(thread, frame).is_err() {
+                owner(thread).kill(process::SIGSEGV);
+            }
+            return None;
+        }
+        Request::Ioctl { descriptor: _, request: _, argument: _ } => Err(ENOTTY),
+        Request::Pread64 { descriptor, to, length, offset } => {
+            files::read(thread, descriptor, to, length, Some(offset))
+        }
+        Request::Writev { descriptor, parts, count } => files::write_parts(thread, descriptor, parts, count),
+        Request::Madvise { at, length, advice } => memory::advise(space, at, length, advice),
         Request::SchedYield {} => threads::yield_now(),
-        Request::Nanosleep { time } => time::sleep(thread, time),
-        Request::Getpid {} => Ok(owner(thread).id.into()),
-        Request::Clone { flags, stack, parent_id: _, child_id } => {
-            processes::clone(thread, frame, flags, stack, child_id)
+        Request::Nanosleep { time, left } => time::sleep(thread, time, left),
+        Request::ClockNanosleep { clock: _, flags, time, left } => {
+            time::clock_sleep(thread, flags, time, left)
         }
-        Request::Fork {} => processes::fork(thread, Spawn::Fork, frame, 0),
-        Request::Vfork {} => processes::fork(thread, Spawn::Vfork, frame, 0),
-        Request::Execve { path: _, arguments, environment: _ } => {
-            match processes::exec(thread, frame, arguments) {
+        Request::Getpid {} => Ok(owner(thread).id.into()),
+        Request::Clone { flags, stack, parent_id, child_id, thread_pointer } => {
+            let wish = processes::Wish { flags, stack: stack.0, parent_id, child_id, thread_pointer };
+            processes::clone(thread, frame, &wish)
+        }
+        Request::Clone3 { arguments, length } => processes::clone3(thread, frame, arguments, length),
+        Request::Fork {} => processes::fork(thread, Spawn::Fork, frame, Own::default()),
+        Request::Vfork {} => processes::fork(thread, Spawn::Vfork, frame, Own::default()),
+        Request::Execve { path: _, arguments, environment } => {
+            match processes::exec(thread, frame, arguments, environment) {
                 Ok(()) => return None,
                 Err(error) => Err(error),
             }
         }
         Request::Exit { status } => process::exit_thread(thread, processes::status(status)),
         Request::Wait4 { process, status, options } => processes::wait(thread, process, status, options),
-        Request::Kill { process, signal } => processes::kill(process, signal),
-        Request::Ftruncate { file, length } => files::set_length(file, length),
+        Request::Kill { process, signal } => signals::kill(process, signal),
+        Request::Tgkill { process: _, thread: id, signal } => signals::kill_thread(thread, id, signal),
+        Request::Sigaltstack { stack, old } => signals::set_stack(thread, stack, old),
+        Request::Uname { names } => system::names(space, names),
+        Request::Fcntl { descriptor, command, argument: _ } => files::control(thread, descriptor, command),
+        Request::Ftruncate { file, length } => files::set_length(thread, file, length),
+        Request::Readlink { path, to, length } => files::link(thread, path, to, length),
+        Request::Getuid {} | Request::Getgid {} | Request::Geteuid {} | Request::Getegid {} => Ok(0),
+        Request::Getppid {} => Ok(owner(thread).parent.load(Relaxed).into()),
+        Request::Getpriority { which: _, who: _ } => Ok(system::PRIORITY),
+        Request::Prctl { option, argument } => processes::control(thread, option, argument),
+        Request::ArchPrctl { what, address } => threads::set_pointer(thread, what, address),
+        Request::SetTidAddress { word } => threads::clear_at_exit(thread, word),
+        Request::SetRobustList { list: _, length: _ } => Ok(0),
+        Request::Openat { folder: _, path, flags: _ } => files::open(thread, path),
+        Request::Newfstatat { folder, path, status, flags: _ } => {
+            files::status_of(thread, folder, path, status)
+        }
+        Request::Statx { folder, path, flags: _, mask: _, status } => {
+            files::long_status_of(thread, folder, path, status)
+        }
+        Request::Prlimit64 { process: _, resource, new, old } => system::limits(space, resource, new, old),
+        Request::Getrandom { to, length, flags: _ } => system::random(space, to, length),
         Request::Setpgid { process, group } => processes::set_group(thread, process, group),
         Request::Reboot {} => crate::power_off(0),
         Request::Gettid {} => Ok(thread.id.into()),
-        Request::Futex { word, operation, value, timeout } => {
-            threads::futex(thread, word, operation, value, timeout)
+        Request::Futex { word, operation, value, timeout, second, third } => {
+            futex::futex(thread, &futex::Wish { word, operation, value, timeout, second, third })
         }
         Request::SchedSetaffinity { thread: id, length, cpus } => {
             threads::set_affinity(thread, id, length, cpus)
@@ -141,8 +207,8 @@ fn dispatch(thread: &Thread, frame: &mut TrapFrame, request: Request) -> Option<
         Request::SchedGetaffinity { thread: _, length, cpus } => threads::affinity(thread, length, cpus),
         Request::ClockGettime { clock: _, time } => time::clock(space, time),
         Request::ExitGroup { status } => processes::exit(thread, status),
-        Request::Getcpu { cpu } => threads::cpu(space, cpu),
-        Request::MemfdCreate { name: _, flags: _ } => files::create(),
+        Request::Getcpu { cpu, node } => threads::cpu(space, cpu, node),
+        Request::MemfdCreate { name: _, flags: _ } => files::create(thread),
         Request::Membarrier { command, flags, cpu } => barrier(thread, command, flags, cpu),
         Request::Rseq { area, length, flags, signature } => {
             threads::register_rseq(thread, area, length, flags, signature)

@@ -1,13 +1,12 @@
-//! Threads: the CPUs they run on, and the words they wait for.
+//! Threads: the CPUs they run on, and what they register.
 
-use super::{Answer, EAGAIN, EBUSY, EFAULT, EINVAL, ENOSYS, EPERM, ETIMEDOUT, time};
+use super::{Answer, EBUSY, EFAULT, EINVAL, EPERM};
 use crate::arch;
 use crate::rseq;
 use crate::sched::{self, After};
 use crate::space::Space;
 use crate::thread::Thread;
 use crate::user;
-use crate::wait::{self, Event};
 use bonfire_testbed::calls::Address;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -16,28 +15,29 @@ pub(super) fn yield_now() -> Answer {
     Ok(0)
 }
 
-pub(super) fn futex(thread: &Thread, word: Address, operation: u32, value: u32, timeout: Address) -> Answer {
-    const WAIT: u32 = 0;
-    const WAKE: u32 = 1;
-    const PRIVATE: u32 = 128;
-    let space = thread.own_space();
-    let physical = space.physical(word.0).ok_or(EFAULT)?;
-    match operation & !PRIVATE {
-        WAIT => {
-            let deadline = time::deadline(space, timeout)?;
-            let is_unchanged = || user::read::<u32>(space, word.0).is_ok_and(|now| now == value);
-            if !is_unchanged() {
-                return Err(EAGAIN);
-            }
-            wait::wait(thread, Event::Word(physical), deadline, is_unchanged);
-            match deadline {
-                Some(deadline) if arch::clock() >= deadline => Err(ETIMEDOUT),
-                _ => Ok(0),
-            }
+/// Where thread-local variables are.
+pub(super) fn set_pointer(thread: &Thread, what: u32, address: u64) -> Answer {
+    const SET_FS: u32 = 0x1002;
+    const GET_FS: u32 = 0x1003;
+    match what {
+        SET_FS if address >= arch::USER_TOP => Err(EPERM),
+        SET_FS => {
+            thread.thread_pointer.store(address, Relaxed);
+            arch::set_thread_pointer(address);
+            Ok(0)
         }
-        WAKE => Ok(wait::wake(Event::Word(physical), value as usize) as u64),
-        _ => Err(ENOSYS),
+        GET_FS => {
+            user::write(thread.own_space(), address, thread.thread_pointer.load(Relaxed))?;
+            Ok(0)
+        }
+        _ => Err(EINVAL),
     }
+}
+
+/// The word that is cleared at the thread's end.
+pub(super) fn clear_at_exit(thread: &Thread, word: Address) -> Answer {
+    thread.clear_at_exit.store(word.0, Relaxed);
+    Ok(thread.id.into())
 }
 
 /// Of the calling thread only.
@@ -65,7 +65,10 @@ pub(super) fn affinity(thread: &Thread, length: u32, cpus: Address) -> Answer {
     Ok(8)
 }
 
-pub(super) fn cpu(space: &Space, cpu: Address) -> Answer {
+pub(super) fn cpu(space: &Space, cpu: Address, node: Address) -> Answer {
+    if node.0 != 0 {
+        user::write(space, node.0, 0u32)?;
+    }
     if cpu.0 != 0 {
         user::write(space, cpu.0, arch::cpu_index() as u32)?;
     }

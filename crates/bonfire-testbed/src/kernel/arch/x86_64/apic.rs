@@ -26,6 +26,8 @@ pub(crate) enum Ipi {
     Poke = 0x30,
     /// Something changed that the scheduler should look at.
     Reschedule = 0x31,
+    /// Pages of a space that this CPU has loaded have gone.
+    Forget = 0x32,
 }
 
 /// QEMU's APIC timer counts at 1 GHz; divided by 16, a tick of 5 ms. No

@@ -56,7 +56,25 @@ pub(crate) const USER_DATA: u16 = 0x1b;
 /// Reserved bit 1, and interrupts on.
 const USER_FLAGS: u64 = 0x202;
 
+/// The vector in a frame of a system call.
+const BY_CALL: u64 = 0x80;
+
 impl TrapFrame {
+    /// Whether a system call made it, and may leave by `sysretq`.
+    pub(crate) fn is_of_call(&self) -> bool {
+        self.vector == BY_CALL
+    }
+
+    /// Makes it leave by `iretq`, which brings back every register.
+    pub(crate) fn leave_by_interrupt(&mut self) {
+        self.vector = 0;
+    }
+
+    /// The registers of a system call: its number, and the arguments.
+    pub(crate) fn call(&self) -> (u64, [u64; 6]) {
+        (self.rax, [self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9])
+    }
+
     /// The frame of a program about to run its first instruction.
     pub(crate) fn starting_at(entry: u64, stack: u64) -> Self {
         Self {
@@ -184,9 +202,11 @@ syscall_entry:
     pushq ${USER_CODE}
     pushq %rcx                      # where the CPU put the return address
     pushq $0
-    pushq $0x80
+    pushq ${BY_CALL}
     SAVE
     call {syscall}
+    cmpq ${BY_CALL}, 376(%rsp)      # the vector, behind the registers
+    jne interrupt_exit
     RESTORE
     popq %rcx
     addq $8, %rsp
@@ -198,6 +218,7 @@ syscall_entry:
     "#,
     interrupt = sym super::interrupts::interrupt,
     syscall = sym crate::syscalls::syscall,
+    BY_CALL = const BY_CALL,
     USER_DATA = const USER_DATA,
     USER_CODE = const USER_CODE,
     options(att_syntax)

@@ -3,7 +3,8 @@
 use super::apic::{self, Ipi, SPURIOUS_VECTOR, TIMER_VECTOR};
 use super::cpu::{FAULT_STACK, INTERRUPT_STACK};
 use super::entry::{TrapFrame, stub};
-use crate::{sched, syscalls};
+use crate::space::Touch;
+use crate::{faults, sched, syscalls};
 use bonfire_engine::core_sync::Return;
 use core::arch::asm;
 use x86_64::VirtAddr;
@@ -14,6 +15,9 @@ use x86_64::structures::idt::{Entry, InterruptDescriptorTable};
 const DOUBLE_FAULT: u64 = 8;
 const NMI: u64 = 2;
 const PAGE_FAULT: u64 = 14;
+/// What a page fault's error code says of it.
+const WRITE: u64 = 1 << 1;
+const INSTRUCTION: u64 = 1 << 4;
 
 struct Table(core::cell::UnsafeCell<InterruptDescriptorTable>);
 // SAFETY: written by `fill` alone, before the other CPUs start.
@@ -88,6 +92,10 @@ pub(super) extern "C" fn interrupt(frame: &mut TrapFrame) {
             apic::end_of_interrupt();
             sched::due();
         }
+        vector if vector == Ipi::Forget as u64 => {
+            apic::end_of_interrupt();
+            crate::shootdown::asked();
+        }
         vector if vector == SPURIOUS_VECTOR.into() => {}
         vector => panic!("interrupt {vector:#x} is nobody's"),
     }
@@ -99,7 +107,14 @@ pub(super) extern "C" fn interrupt(frame: &mut TrapFrame) {
 fn take_fault(frame: &mut TrapFrame, fault: u64) {
     let address = if fault == PAGE_FAULT { Cr2::read_raw() } else { 0 };
     if frame.is_user() && fault != DOUBLE_FAULT {
-        syscalls::user_fault(frame, fault, address);
+        set_enabled(true);
+        match (fault, frame.error & INSTRUCTION, frame.error & WRITE) {
+            (PAGE_FAULT, 0, 0) => faults::page(frame, address, Touch::Read),
+            (PAGE_FAULT, 0, _) => faults::page(frame, address, Touch::Write),
+            (PAGE_FAULT, ..) => faults::page(frame, address, Touch::Execute),
+            _ => faults::other(frame, fault, address),
+        }
+        set_enabled(false);
         return syscalls::before_user(frame, Return::Interrupt);
     }
     panic!("fault {fault} in ring 0 at {:#x}, address {address:#x}, error {:#x}", frame.rip, frame.error);

@@ -4,15 +4,18 @@ mod apic;
 mod boot;
 mod cpu;
 mod entry;
+mod host;
 mod interrupts;
 mod paging;
+mod signal_frame;
 
 pub(crate) use apic::{Ipi, clock_ticks_per_ms, send_ipi, set_timer, start_others, stop_others, stop_timer};
 pub(crate) use boot::{DIRECT_MAP, DIRECT_MAP_SIZE, MAX_CPUS};
 pub(crate) use cpu::{count, cpu_index, init_cpu, serialise, set_kernel_stack};
 pub(crate) use entry::{TrapFrame, first_frame, switch_context};
+pub(crate) use host::{HostFile, machine_cpus};
 pub(crate) use interrupts::{enable_and_wait, enabled, relax, set_enabled, without_interrupts};
-pub(crate) use paging::{PAGE, PageTable, USER_TOP, forget_low_half};
+pub(crate) use paging::{Access, Owner, PAGE, PageTable, USER_TOP, flush, forget_low_half};
 
 use x86_64::instructions::port::Port;
 
@@ -24,25 +27,16 @@ pub(crate) fn debug_exit(code: u32) -> ! {
     interrupts::halt_for_good()
 }
 
-/// How many CPUs the machine has, from QEMU's `fw_cfg` device.
-pub(crate) fn machine_cpus() -> usize {
-    const NB_CPUS: u16 = 5;
-    let mut bytes = [0; 2];
-    // SAFETY: selector and data port of `fw_cfg`; reading them changes nothing
-    // but the device's own read position.
-    unsafe { Port::new(0x510).write(NB_CPUS) };
-    for byte in &mut bytes {
-        // SAFETY: as above.
-        *byte = unsafe { Port::new(0x511).read() };
-    }
-    u16::from_le_bytes(bytes).into()
-}
-
 /// The CPU's clock: runs at one rate on all CPUs (QEMU derives it from the
 /// host's), in ticks of [`clock_ticks_per_ms`].
 pub(crate) fn clock() -> u64 {
     // SAFETY: every x86-64 CPU has it.
     unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// Where the running thread's thread-local variables are (`fs`).
+pub(crate) fn set_thread_pointer(address: u64) {
+    x86_64::registers::model_specific::FsBase::write(x86_64::VirtAddr::new_truncate(address));
 }
 
 /// The x87 and SSE control state of a user thread, saved at a switch.

@@ -1,0 +1,149 @@
+//! `bonfire boot --run` from the outside: programs in C, linked statically against the C
+//! library that is here. Without QEMU or a C compiler these tests are skipped, and say
+//! which line installs it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Mutex;
+
+use bonfire_skip::{Cause, skip};
+
+/// One machine at a time: each has as many threads as CPUs.
+static MACHINE: Mutex<()> = Mutex::new(());
+
+const QEMU: Cause = Cause::Tool { package: "qemu-system-x86" };
+const COMPILER: Cause = Cause::Tool { package: "gcc libc6-dev" };
+
+/// What is absent of what a test needs.
+fn absent(needs_machine: bool) -> Option<Cause<'static>> {
+    if !bonfire_skip::finds("cc") || compiled("misbehave").is_none() {
+        return Some(COMPILER);
+    }
+    (needs_machine && !bonfire_skip::finds("qemu-system-x86_64")).then_some(QEMU)
+}
+
+/// The program of that name in the testbed's folder, as a static one; `None` where
+/// nothing can be linked statically.
+fn compiled(name: &str) -> Option<PathBuf> {
+    static COMPILER: Mutex<()> = Mutex::new(());
+    let _alone = COMPILER.lock().unwrap_or_else(|broken| broken.into_inner());
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../bonfire-testbed/programs/{name}.c"));
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    if !program.exists() {
+        let mut cc = Command::new("cc");
+        cc.args(["-O2", "-static", "-pthread", "-o"]).args([&program, &source]);
+        let output = cc.output().expect("cc was found");
+        if !output.status.success() {
+            assert!(
+                String::from_utf8_lossy(&output.stderr).contains("cannot find"),
+                "{name}.c does not compile\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            return None;
+        }
+    }
+    Some(program)
+}
+
+fn run(options: &[&str], program: &Path, arguments: &[&str]) -> Output {
+    let _alone = MACHINE.lock().unwrap_or_else(|broken| broken.into_inner());
+    let mut bonfire = Command::new(env!("CARGO_BIN_EXE_bonfire"));
+    // On a busy machine a program may have to wait long for its turn.
+    let patience = if options.contains(&"--patience") { &[][..] } else { &["--patience", "300"] };
+    bonfire.arg("boot").args(options).args(patience).arg("--run").arg(program).args(arguments);
+    bonfire.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("the binary that Cargo built")
+}
+
+fn check(options: &[&str], program: &Path, arguments: &[&str], status: i32, says: &str) {
+    let output = run(options, program, arguments);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let what = format!("{options:?} {} {arguments:?}\n{out}\n{err}", program.display());
+    assert_eq!(output.status.code(), Some(status), "{what}");
+    assert!(out.contains(says) || err.contains(says), "does not say {says:?}: {what}");
+}
+
+#[test]
+fn a_program_with_threads_runs_as_on_linux() {
+    if let Some(cause) = absent(true) {
+        skip!(cause);
+    }
+    let threads = compiled("threads").expect("as the one tried above");
+    let native = Command::new(&threads).output().expect("the program that was built");
+    let output = run(&["--cpus", "4"], &threads, &[]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "a call that is not served");
+    assert_eq!((output.status.code(), output.stdout), (native.status.code(), native.stdout));
+}
+
+/// Each program under some design, and each design under some program.
+#[test]
+fn programs_that_rely_on_membarrier_do_not_go_wrong() {
+    if let Some(cause) = absent(true) {
+        skip!(cause);
+    }
+    for (name, rounds, design) in [
+        ("rcu_list", "10", "running"),
+        ("rcu_list", "10", "threads"),
+        ("hazard_stack", "50", "mask"),
+        ("hazard_stack", "50", "everywhere"),
+        ("seqlock", "100", "locked-mask"),
+        ("seqlock", "100", "running-late"),
+    ] {
+        let program = compiled(name).expect("as the one tried above");
+        check(&["--cpus", "4", "--design", design], &program, &[rounds], 0, "0 of");
+    }
+}
+
+#[test]
+fn the_end_of_a_program_is_the_end_of_the_command() {
+    if let Some(cause) = absent(true) {
+        skip!(cause);
+    }
+    let program = compiled("misbehave").expect("tried above");
+    check(&["--cpus", "1"], &program, &["status", "42"], 42, "");
+    check(&["--cpus", "2"], &program, &["unserved"], 0, "swapon (call 167): 5 in all");
+    check(&["--cpus", "2"], &program, &["fault"], 128 + 11, "fault 14");
+    check(&["--cpus", "1"], &program, &["illegal"], 128 + 4, "fault 6");
+    check(&["--cpus", "2", "--memory", "64"], &program, &["exhaust"], 128 + 9, "out of memory");
+    check(&["--cpus", "2", "--memory", "64"], &program, &["fork"], 3, "");
+    check(&["--cpus", "1", "--patience", "5"], &program, &["loop"], 124, "said nothing for 5 s");
+}
+
+#[test]
+fn a_file_that_is_no_program_for_this_kernel_is_refused_with_the_cause() {
+    let refuse = |file: &Path, cause: &str| check(&[], file, &[], 2, cause);
+    refuse(Path::new("/nowhere"), "cannot be read");
+    refuse(Path::new("Cargo.toml"), "is no ELF file");
+    refuse(Path::new(env!("CARGO_BIN_EXE_bonfire")), "is dynamic, and wants /");
+    if let Some(cause) = absent(false) {
+        skip!(cause);
+    }
+    let good = fs::read(compiled("misbehave").expect("tried above")).expect("a file");
+    let spoiled = |name: &str, spoil: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = good.clone();
+        spoil(&mut bytes);
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        fs::write(&file, bytes).expect("a file can be written");
+        file
+    };
+    refuse(&spoiled("other", &|bytes| bytes[18] = 183), "is for another machine");
+    refuse(&spoiled("object", &|bytes| bytes[16] = 1), "is no executable");
+    refuse(&spoiled("short", &|bytes| bytes.truncate(bytes.len() / 8)), "cut off");
+    refuse(&spoiled("overlap", &|bytes| move_segment(bytes, 0)), "overlap");
+    refuse(&spoiled("high", &|bytes| move_segment(bytes, 1 << 40)), "programs do not get");
+    refuse(&spoiled("entry", &|bytes| bytes[27] = 0x7f), "where it has no code");
+    let large = spoiled("large", &|bytes| bytes.resize(9 << 20, 0));
+    check(&["--memory", "8"], &large, &[], 2, "--memory");
+}
+
+/// Moves the second segment that is loaded to where the first one is, and `by` further.
+fn move_segment(elf: &mut [u8], by: u64) {
+    let word = |elf: &[u8], at: usize| u64::from_le_bytes(elf[at..at + 8].try_into().expect("8 bytes"));
+    let headers = word(elf, 32) as usize;
+    let loaded: Vec<usize> = (0..usize::from(elf[56]))
+        .map(|i| headers + 56 * i)
+        .filter(|&at| elf[at..at + 4] == [1, 0, 0, 0])
+        .collect();
+    let first = word(elf, loaded[0] + 16);
+    elf[loaded[1] + 16..loaded[1] + 24].copy_from_slice(&(first + by).to_le_bytes());
+}

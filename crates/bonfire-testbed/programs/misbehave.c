@@ -1,0 +1,31 @@
+/* A program that goes wrong in the way that its first argument names. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int main(int count, char **arguments) {
+    const char *how = count > 1 ? arguments[1] : "";
+    if (!strcmp(how, "fault"))
+        *(volatile int *)8 = 1;
+    if (!strcmp(how, "illegal"))
+        __builtin_trap();
+    if (!strcmp(how, "loop"))
+        for (;;)
+            __asm__ volatile("");
+    if (!strcmp(how, "exhaust"))
+        for (;;)
+            memset(malloc(1 << 20), 1, 1 << 20);
+    if (!strcmp(how, "fork"))
+        for (;;)
+            if (syscall(SYS_fork) < 0)
+                return 3;
+    if (!strcmp(how, "unserved"))
+        for (int i = 0; i < 5; i++)
+            syscall(SYS_swapon, "", 0);
+    if (!strcmp(how, "status"))
+        return count > 2 ? atoi(arguments[2]) : 0;
+    return 0;
+}

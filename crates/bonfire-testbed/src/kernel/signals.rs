@@ -1,0 +1,289 @@
+//! Signals: sent to a process or a thread, taken on the way to ring 3.
+//!
+//! A handler gets the frame that Linux lays out for x86-64 (`struct rt_sigframe`) below
+//! the stack it interrupts or on an alternate one, and goes back by `rt_sigreturn`.
+//! Signals are counted once however often they are sent, as Linux does with those below 32.
+
+use crate::arch::{FloatState, TrapFrame, USER_TOP};
+use crate::lock::Lock;
+use crate::process::Process;
+use crate::sched;
+use crate::thread::Thread;
+use crate::user::{self, Fault};
+use crate::wait;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+pub(crate) const SIGKILL: i32 = 9;
+pub(crate) const SIGSEGV: i32 = 11;
+const SIGSTOP: i32 = 19;
+/// The last one.
+const MOST: i32 = 64;
+
+/// What a process wants done for a signal: the words of Linux's `struct sigaction`.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Action {
+    pub(crate) handler: u64,
+    pub(crate) flags: u64,
+    pub(crate) restorer: u64,
+    pub(crate) mask: u64,
+}
+
+const DEFAULT: u64 = 0;
+const IGNORE: u64 = 1;
+const ON_ALTERNATE_STACK: u64 = 0x0800_0000;
+const RESTART: u64 = 0x1000_0000;
+const NO_DEFER: u64 = 0x4000_0000;
+const RESET: u64 = 0x8000_0000;
+
+/// What a call returns inside the kernel when a signal ended it early: it starts again,
+/// unless a handler runs that was not meant for that.
+pub(crate) const ERESTART: isize = -512;
+const EINTR: i64 = -4;
+
+/// The actions of a process, and what was sent to all of it.
+pub(crate) struct Signals {
+    actions: Lock<[Action; MOST as usize]>,
+    pending: AtomicU64,
+}
+
+impl Signals {
+    /// The defaults.
+    pub(crate) const fn new() -> Self {
+        let default = Action { handler: DEFAULT, flags: 0, restorer: 0, mask: 0 };
+        Self { actions: Lock::new([default; MOST as usize]), pending: AtomicU64::new(0) }
+    }
+
+    /// Those of a forked process.
+    pub(crate) fn fork(&self) -> Self {
+        let actions = *self.actions.lock();
+        Self { actions: Lock::new(actions), pending: AtomicU64::new(0) }
+    }
+
+    /// A new image has none of the old one's handlers.
+    pub(crate) fn exec(&self) {
+        self.actions.lock().iter_mut().filter(|action| action.handler > IGNORE).for_each(|action| {
+            *action = Action::default();
+        });
+    }
+
+    /// The action for a signal, if there is such a signal.
+    pub(crate) fn action(&self, signal: i32) -> Option<Action> {
+        index(signal).map(|index| self.actions.lock()[index])
+    }
+
+    /// Changes it.
+    pub(crate) fn set_action(&self, signal: i32, action: Action) {
+        if let Some(index) = index(signal).filter(|_| !is_certain(signal)) {
+            self.actions.lock()[index] = action;
+        }
+    }
+}
+
+/// What a thread keeps of signals.
+pub(crate) struct OfThread {
+    /// Those that it holds off, one bit each. Changed by itself.
+    mask: AtomicU64,
+    pending: AtomicU64,
+    /// Where the last fault was, for its handler.
+    fault: AtomicU64,
+    /// The start and the length of a stack for handlers.
+    pub(crate) alternate: Lock<[u64; 2]>,
+}
+
+impl OfThread {
+    /// Of a new thread, which holds off what its parent does.
+    pub(crate) const fn new() -> Self {
+        Self {
+            mask: AtomicU64::new(0),
+            pending: AtomicU64::new(0),
+            fault: AtomicU64::new(0),
+            alternate: Lock::new([0; 2]),
+        }
+    }
+
+    /// The signals held off.
+    pub(crate) fn mask(&self) -> u64 {
+        self.mask.load(Relaxed)
+    }
+
+    /// Holds off these.
+    pub(crate) fn set_mask(&self, mask: u64) {
+        self.mask.store(mask & !(bit(SIGKILL) | bit(SIGSTOP)), Relaxed);
+    }
+}
+
+/// Whether a signal waits for this thread that it does not hold off.
+pub(crate) fn is_due(thread: &Thread) -> bool {
+    let Some(process) = &thread.process else { return false };
+    let pending = thread.signals.pending.load(Relaxed) | process.signals.pending.load(Relaxed);
+    pending & !thread.signals.mask() != 0
+}
+
+/// Sends a signal to a thread.
+pub(crate) fn send(thread: &Arc<Thread>, signal: i32) {
+    let Some(process) = &thread.process else { return };
+    if signal == SIGKILL {
+        process.kill(signal);
+    } else if !is_dropped(process, signal) {
+        thread.signals.pending.fetch_or(bit(signal), Relaxed);
+        notice(thread);
+    }
+}
+
+/// Sends a signal to a process: the first thread that does not hold it off takes it.
+pub(crate) fn send_to_all(process: &Process, signal: i32) {
+    if signal == SIGKILL {
+        process.kill(signal);
+    } else if !is_dropped(process, signal) {
+        process.signals.pending.fetch_or(bit(signal), Relaxed);
+        process.each_thread(notice);
+    }
+}
+
+/// Has the thread look.
+fn notice(thread: &Arc<Thread>) {
+    if is_due(thread) {
+        wait::interrupt(thread);
+        if thread.on_cpu.load(Relaxed) {
+            sched::kick(thread.last_cpu.load(Relaxed));
+        }
+    }
+}
+
+/// A fault of the calling thread's: its handler runs, or the process ends. Says whether
+/// there is a handler.
+pub(crate) fn fault(thread: &Thread, signal: i32, address: u64) -> bool {
+    let process = thread.process.as_ref().expect("a program faults");
+    let handler = process.signals.action(signal).map_or(DEFAULT, |action| action.handler);
+    if handler <= IGNORE || thread.signals.mask() & bit(signal) != 0 {
+        return false;
+    }
+    thread.signals.fault.store(address, Relaxed);
+    thread.signals.pending.fetch_or(bit(signal), Relaxed);
+    true
+}
+
+/// On the way to ring 3: takes the signals that are due. A call that one of them ended
+/// starts again, or returns `EINTR`.
+pub(crate) fn before_user(thread: &Thread, frame: &mut TrapFrame) {
+    let process = thread.process.as_ref().expect("a program's thread");
+    while let Some(signal) = take(thread, process) {
+        let Some(action) = process.signals.action(signal) else { continue };
+        if action.handler == IGNORE || action.handler == DEFAULT && is_ignored_by_default(signal) {
+            continue;
+        }
+        if action.handler == DEFAULT {
+            process.kill(signal);
+            return;
+        }
+        if frame.is_of_call() && frame.rax as isize == ERESTART {
+            if action.flags & RESTART != 0 { frame.call_again() } else { frame.rax = EINTR as u64 }
+        }
+        if call_handler(thread, frame, signal, action).is_err() {
+            process.kill(SIGSEGV);
+            return;
+        }
+        if action.flags & RESET != 0 {
+            process.signals.set_action(signal, Action::default());
+        }
+    }
+    if frame.is_of_call() && frame.rax as isize == ERESTART {
+        frame.call_again();
+    }
+}
+
+/// The first signal that is due, which is not pending any more.
+fn take(thread: &Thread, process: &Process) -> Option<i32> {
+    let mask = thread.signals.mask();
+    [&thread.signals.pending, &process.signals.pending].into_iter().find_map(|pending| {
+        let due = pending.load(Relaxed) & !mask;
+        let signal = (due != 0).then(|| due.trailing_zeros() as i32 + 1)?;
+        // Another thread may have taken it.
+        (pending.fetch_and(!bit(signal), Relaxed) & bit(signal) != 0).then_some(signal)
+    })
+}
+
+/// Words of Linux's frame: the address to return to, the context (flags, link, the
+/// alternate stack, 23 registers, a pointer to the floating point state, 8 reserved, the
+/// mask), and 16 of `siginfo`.
+const WORDS: usize = 1 + 5 + 23 + 1 + 8 + 1 + 16;
+const REGISTERS: usize = 6;
+const FLOAT: usize = REGISTERS + 23;
+const MASK: usize = FLOAT + 9;
+const INFO: usize = MASK + 1;
+/// What a handler may find below its interrupted stack pointer.
+const RED_ZONE: u64 = 128;
+const FLOAT_BYTES: u64 = 512;
+
+fn call_handler(thread: &Thread, frame: &mut TrapFrame, signal: i32, action: Action) -> Result<(), Fault> {
+    let space = thread.own_space();
+    let [stack, length] = *thread.signals.alternate.lock();
+    let is_there = frame.rsp.wrapping_sub(stack) <= length && length != 0;
+    let goes_there = action.flags & ON_ALTERNATE_STACK != 0 && length != 0 && !is_there;
+    let top = if goes_there { stack + length } else { frame.rsp.wrapping_sub(RED_ZONE) };
+    let float = top.wrapping_sub(FLOAT_BYTES) / 64 * 64;
+    let at = (float.wrapping_sub(8 * WORDS as u64) / 16 * 16).wrapping_sub(8);
+    if action.handler >= USER_TOP {
+        return Err(Fault);
+    }
+    user::write_bytes(space, float, &FloatState::with(frame).bytes())?;
+    let mask = thread.signals.mask();
+    let mut words = [0u64; WORDS];
+    words[0] = action.restorer;
+    (words[3], words[5]) = (stack, length);
+    words[REGISTERS..FLOAT].copy_from_slice(&frame.signal_registers());
+    words[FLOAT] = float;
+    words[MASK] = mask;
+    words[INFO] = signal as u64;
+    words[INFO + 2] = thread.signals.fault.load(Relaxed);
+    user::write(space, at, words)?;
+    let own = if action.flags & NO_DEFER != 0 { 0 } else { bit(signal) };
+    thread.signals.set_mask(mask | action.mask | own);
+    (frame.rip, frame.rsp, frame.rax) = (action.handler, at, 0);
+    (frame.rdi, frame.rsi, frame.rdx) = (signal as u64, at + 8 * INFO as u64, at + 8);
+    Ok(())
+}
+
+/// `rt_sigreturn`: the thread goes on where its handler interrupted it.
+pub(crate) fn go_back(thread: &Thread, frame: &mut TrapFrame) -> Result<(), Fault> {
+    let space = thread.own_space();
+    // The handler's `ret` took the address to return to.
+    let words: [u64; WORDS] = user::read(space, frame.rsp.wrapping_sub(8))?;
+    let mut registers = [0; 23];
+    registers.copy_from_slice(&words[REGISTERS..FLOAT]);
+    frame.set_signal_registers(&registers)?;
+    let mut float = [0; FLOAT_BYTES as usize];
+    user::read_bytes(space, words[FLOAT], &mut float)?;
+    FloatState::from_bytes(float).put_back(frame);
+    thread.signals.set_mask(words[MASK]);
+    Ok(())
+}
+
+/// Nobody wants it.
+fn is_dropped(process: &Process, signal: i32) -> bool {
+    match process.signals.action(signal) {
+        None => true,
+        Some(Action { handler: IGNORE, .. }) => true,
+        Some(Action { handler: DEFAULT, .. }) => is_ignored_by_default(signal),
+        Some(_) => false,
+    }
+}
+
+/// `SIGCHLD`, `SIGCONT`, `SIGURG`, `SIGWINCH`.
+fn is_ignored_by_default(signal: i32) -> bool {
+    matches!(signal, 17 | 18 | 23 | 28)
+}
+
+/// No action changes what these do.
+fn is_certain(signal: i32) -> bool {
+    matches!(signal, SIGKILL | SIGSTOP)
+}
+
+fn index(signal: i32) -> Option<usize> {
+    (1..=MOST).contains(&signal).then(|| signal as usize - 1)
+}
+
+fn bit(signal: i32) -> u64 {
+    index(signal).map_or(0, |index| 1 << index)
+}

@@ -1,0 +1,94 @@
+//! Signals, as a program asks for them.
+
+use super::{Answer, EINVAL, ENOMEM, ESRCH, owner};
+use crate::process::{self, SIGKILL};
+use crate::signals::{self, Action};
+use crate::thread::Thread;
+use crate::user;
+use bonfire_testbed::calls::Address;
+
+/// The bytes of a set of signals.
+const SET: u64 = 8;
+
+pub(super) fn set_action(thread: &Thread, signal: i32, new: Address, old: Address, length: u64) -> Answer {
+    let signals = &owner(thread).signals;
+    let Action { handler, flags, restorer, mask } = signals.action(signal).ok_or(EINVAL)?;
+    if length != SET {
+        return Err(EINVAL);
+    }
+    let action = if new.0 == 0 { None } else { Some(user::read::<[u64; 4]>(thread.own_space(), new.0)?) };
+    if old.0 != 0 {
+        user::write(thread.own_space(), old.0, [handler, flags, restorer, mask])?;
+    }
+    if let Some([handler, flags, restorer, mask]) = action {
+        signals.set_action(signal, Action { handler, flags, restorer, mask });
+    }
+    Ok(0)
+}
+
+pub(super) fn set_mask(thread: &Thread, how: u32, set: Address, old: Address, length: u64) -> Answer {
+    const BLOCK: u32 = 0;
+    const UNBLOCK: u32 = 1;
+    const SET_MASK: u32 = 2;
+    if length != SET {
+        return Err(EINVAL);
+    }
+    let mask = thread.signals.mask();
+    if set.0 != 0 {
+        let set: u64 = user::read(thread.own_space(), set.0)?;
+        thread.signals.set_mask(match how {
+            BLOCK => mask | set,
+            UNBLOCK => mask & !set,
+            SET_MASK => set,
+            _ => return Err(EINVAL),
+        });
+    }
+    if old.0 != 0 {
+        user::write(thread.own_space(), old.0, mask)?;
+    }
+    Ok(0)
+}
+
+/// Linux's `stack_t`: where, flags, how long.
+pub(super) fn set_stack(thread: &Thread, new: Address, old: Address) -> Answer {
+    const DISABLE: u64 = 2;
+    const SMALLEST: u64 = 2048;
+    let space = thread.own_space();
+    let [start, length] = *thread.signals.alternate.lock();
+    let wanted = if new.0 == 0 { None } else { Some(user::read::<[u64; 3]>(space, new.0)?) };
+    if old.0 != 0 {
+        let flags = if length == 0 { DISABLE } else { 0 };
+        user::write(space, old.0, [start, flags, length])?;
+    }
+    match wanted {
+        None => {}
+        Some([_, flags, _]) if flags as u32 as u64 == DISABLE => *thread.signals.alternate.lock() = [0; 2],
+        Some([_, _, length]) if length < SMALLEST => return Err(ENOMEM),
+        Some([start, _, length]) => *thread.signals.alternate.lock() = [start, length],
+    }
+    Ok(0)
+}
+
+/// To a process, or a group by its negative number; nobody escapes a `SIGKILL` by forking.
+pub(super) fn kill(id: i32, signal: i32) -> Answer {
+    if signal == SIGKILL {
+        return if process::kill_all(id, SIGKILL) { Ok(0) } else { Err(ESRCH) };
+    }
+    let found = process::find(id);
+    check(signal)?;
+    found.iter().filter(|_| signal != 0).for_each(|process| signals::send_to_all(process, signal));
+    if found.is_empty() { Err(ESRCH) } else { Ok(0) }
+}
+
+pub(super) fn kill_thread(thread: &Thread, id: u32, signal: i32) -> Answer {
+    let target = owner(thread).thread(id).ok_or(ESRCH)?;
+    check(signal)?;
+    if signal != 0 {
+        signals::send(&target, signal);
+    }
+    Ok(0)
+}
+
+fn check(signal: i32) -> Result<(), isize> {
+    if (0..=64).contains(&signal) { Ok(()) } else { Err(EINVAL) }
+}
