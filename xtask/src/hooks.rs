@@ -1,7 +1,7 @@
 //! `cargo xtask hooks`: boots the testbed without each of the engine's hooks, in
 //! every design, and prints as a table what became of it.
 //!
-//! The promise is that of [`docs/porting.md`]: a hook that a kernel forgets makes
+//! The promise is that of `docs/porting.md`: a hook that a kernel forgets makes
 //! calls slow and is counted, and no barrier is missing. What may not be forgotten
 //! must be seen: a caller that waits for ever, a call that is refused, a core
 //! serialisation that is owed and not done.

@@ -1,4 +1,4 @@
-//! How algorithms of other crates are judged on the engine: the [`system`] that they run on,
+//! How algorithms of other crates are judged on the engine: the `system` that they run on,
 //! and what came of each program, changed or not.
 //!
 //! [`rcu`](crate::rcu) and [`code`](crate::code) are such algorithms, each with its machine,
