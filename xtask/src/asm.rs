@@ -16,6 +16,7 @@ use anyhow::{Context, Result};
 use crate::repository;
 
 mod light;
+mod line;
 mod sections;
 mod vectors;
 

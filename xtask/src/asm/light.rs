@@ -3,6 +3,7 @@
 
 use anyhow::{Result, ensure};
 
+use super::line::{call, is_return, mnemonic};
 use super::{Compiler, Example, Functions, Options, skipped};
 
 const READER: Example = Example { package: "bonfire", name: "reader", with_std: false };
@@ -17,35 +18,6 @@ const NAMES: [&str; 8] = [
     "loop_light",
     "section_full",
 ];
-
-/// Whether `line` returns, always or where a condition holds.
-pub(super) fn is_return(triple: &str, line: &str) -> bool {
-    let mnemonic = mnemonic(line);
-    if triple.starts_with("powerpc") {
-        return mnemonic.starts_with('b') && mnemonic.trim_end_matches(['+', '-']).ends_with("lr");
-    }
-    if triple.starts_with("s390x") {
-        return mnemonic.starts_with('b') && line.ends_with("%r14");
-    }
-    ["ret", "retq", "retl", "bx", "pop"].contains(&mnemonic)
-}
-
-/// What `line` says is done.
-pub(super) fn mnemonic(line: &str) -> &str {
-    line.split_whitespace().next().unwrap_or_default()
-}
-
-/// The first of `lines` that calls a function: not itself, to learn its own address, and
-/// not the loader, for the address of a thread-local.
-pub(super) fn call<'a>(lines: &[&'a str]) -> Option<&'a str> {
-    const CALLS: &[&str] = &["call", "callq", "calll", "bl", "blr", "blx", "jal", "jalr", "brasl", "basr"];
-    let mut before = "";
-    lines.iter().copied().find(|&line| {
-        let is_address = line.contains("__tls_get_") || line.contains("$pb") || before.contains(":tlsdesc");
-        before = line;
-        CALLS.contains(&mnemonic(line)) && !is_address
-    })
-}
 
 /// A target, and the instructions that are fences there.
 struct Target {

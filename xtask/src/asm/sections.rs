@@ -6,7 +6,7 @@
 
 use anyhow::{Result, ensure};
 
-use super::light::{call, is_return};
+use super::line::{call, is_return};
 use super::{Compiler, Example, Functions, Options, skipped};
 
 const WITHOUT_STD: Example = Example { package: "bonfire-rcu", name: "section", with_std: false };
