@@ -89,7 +89,8 @@ impl Options {
         TABLE.keep(&rows, &host)?;
         let name = name.join(" ");
         let fault = |(way, outcome): (&&str, &Outcome)| Some(format!("{name} {way}: {}", outcome.fault()?));
-        let wrong: Vec<String> = WAYS.iter().zip(&outcomes).filter_map(fault).collect();
+        let mut wrong: Vec<String> = WAYS.iter().zip(&outcomes).filter_map(fault).collect();
+        wrong.extend(is_untried(&outcomes).then(|| format!("{name}: no way was tried")));
         if !wrong.is_empty() {
             println!("{}", said.unwrap_or_else(|error| format!("{error:#}")));
         }
@@ -120,6 +121,11 @@ impl Ground {
         let [cpus, threads, callers] = [cpus.to_string(), threads.to_string(), callers.to_string()];
         [architecture, self.release(), host.emulator.clone(), cpus, threads, words, callers].into()
     }
+}
+
+/// Whether a guest refused or left out everything, which shows nothing.
+fn is_untried(outcomes: &[Outcome]) -> bool {
+    outcomes.iter().all(|outcome| matches!(outcome, Outcome::NotTried(_)))
 }
 
 /// Whether this emulator executes code that is patched while it runs from translations of what
@@ -224,6 +230,9 @@ mod tests {
         assert!(faults("").iter().all(Option::is_some));
         assert!(faults("patched in place: 9 versions, 0 calls, 0 stale, 0 mixed")[2].is_some());
         assert!(faults("patched in place: 9 things")[2].is_some());
+        let [counted, refused] = [SAID, "patched in place: refused: why"];
+        assert!(!is_untried(&WAYS.map(|way| Outcome::read(way, counted))));
+        assert!(is_untried(&[Outcome::read(WAYS[2], refused)]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 /* Fences with two sides: a light one for whoever is fast, which the compiler alone sees,
    and a heavy one, which is membarrier(2). Built with -DTWIN, the heavy one is as light as
-   the other, and what relies on it goes wrong. */
+   the other, and what relies on it may go wrong. */
 
 #include <pthread.h>
 #include <stdatomic.h>
