@@ -68,9 +68,10 @@ impl Fate {
         match self {
             Self::Broken(scenario, Flaw::Hang) => format!("*{scenario}*: somebody waits for ever"),
             Self::Broken(scenario, Flaw::Forbidden(_)) => format!("*{scenario}*: {forbidden}"),
-            Self::Broken(scenario, Flaw::Poked | Flaw::PokedTwice | Flaw::Paid | Flaw::Unpinned) => {
+            Self::Broken(scenario, Flaw::Poked | Flaw::PokedTwice) => {
                 format!("*{scenario}*: somebody is interrupted")
             }
+            Self::Broken(scenario, flaw) => format!("*{scenario}*: {flaw:?}"),
             Self::Lives => "**nothing**".to_owned(),
             Self::CouldNotFinish(scenario) => format!("**could not tell**: *{scenario}* takes more memory"),
         }
