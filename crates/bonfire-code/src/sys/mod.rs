@@ -53,6 +53,8 @@ mod store;
 pub(crate) use store::store;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod addresses;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod trap;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) use trap::Watch;

@@ -1,27 +1,30 @@
 //! Threads that meet the trap of an instruction that is being replaced wait for it: a handler
 //! of `SIGTRAP` on x86-64.
+//!
+//! | edge | one side | other side |
+//! |------|----------|------------|
+//! | begun | [`Watch::over`], before the trap is written | the handler of a thread that met it |
+//! | done | the end of a [`Watch`], behind the new instruction | the same |
 
 use std::io;
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicUsize, fence};
 
+use super::addresses::Addresses;
 use crate::Fault;
 use crate::arch::TRAP;
-
-/// How many addresses are remembered.
-const LATELY: usize = 256;
 
 /// The address of the instruction that is being replaced, or 0.
 static WATCHED: AtomicUsize = AtomicUsize::new(0);
 
-/// The addresses that were watched lately: a thread that trapped there may come to its handler
-/// when all is done.
-static PATCHED: [AtomicUsize; LATELY] = [const { AtomicUsize::new(0) }; LATELY];
+/// How many replacements have begun.
+static BEGUN: AtomicUsize = AtomicUsize::new(0);
 
-/// How many were watched.
-static COUNT: AtomicUsize = AtomicUsize::new(0);
+/// Every address that was ever watched: a thread that trapped there may come to its handler
+/// when all is done, and long after.
+static PATCHED: Addresses = Addresses::new();
 
 /// What was done about `SIGTRAP` before.
 static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
@@ -36,17 +39,23 @@ impl Watch {
     /// Watches `address`, with a handler of `SIGTRAP` that stays. One at a time.
     pub(crate) fn over(address: usize) -> Result<Self, Fault> {
         install().map_err(|because| Fault::Memory { doing: "install a handler of SIGTRAP", because })?;
-        // Relaxed, as all here: whoever traps has executed what was written after this, and
-        // threads serialise in between, by a system call.
-        PATCHED[COUNT.fetch_add(1, Relaxed) % LATELY].store(address, Relaxed);
+        PATCHED.add(address);
         WATCHED.store(address, Relaxed);
+        // Release. PAIRS(begun): with the first load of `stays_a_trap`, which sees by this
+        // number what is watched.
+        BEGUN.store(BEGUN.load(Relaxed).wrapping_add(1), Release);
+        // Release. PAIRS(begun): with the fences of the handler. Whoever met the trap, which
+        // is written behind this, sees all of the above.
+        fence(Release);
         Ok(Self(()))
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        WATCHED.store(0, Relaxed);
+        // Release. PAIRS(done): with `stays_a_trap`. Who sees that nothing is watched sees
+        // the new instruction.
+        WATCHED.store(0, Release);
     }
 }
 
@@ -82,13 +91,9 @@ extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
     let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
     let next = &mut registers[libc::REG_RIP as usize];
     let address = (*next as usize).wrapping_sub(1);
-    let is_patched = || PATCHED.iter().any(|patched| patched.load(Relaxed) == address);
-    if !is_a_trap_instruction(info) || !is_patched() {
-        return pass_on(signal, info, context);
-    }
-    wait_at(address);
-    if byte_at(address) == TRAP {
-        // Somebody else's, in the place of ours.
+    // Acquire. PAIRS(begun): with the fence in `over`.
+    fence(Acquire);
+    if !is_a_trap_instruction(info) || !PATCHED.has(address) || stays_a_trap(address) {
         return pass_on(signal, info, context);
     }
     *next -= 1;
@@ -109,9 +114,23 @@ fn byte_at(address: usize) -> u8 {
     unsafe { std::ptr::with_exposed_provenance::<u8>(address).read_volatile() }
 }
 
-/// Waits until the instruction at `address` is no trap.
-fn wait_at(address: usize) {
-    while byte_at(address) == TRAP && WATCHED.load(Relaxed) == address {
+/// Waits until the instruction at `address` is no trap of ours; whether it is one then, which
+/// somebody else put in its place.
+fn stays_a_trap(address: usize) -> bool {
+    loop {
+        // Acquire. PAIRS(begun): with the store in `over`.
+        let begun = BEGUN.load(Acquire);
+        // Acquire. PAIRS(done): with the end of a watch.
+        let is_watched = WATCHED.load(Acquire) == address;
+        if byte_at(address) != TRAP {
+            return false;
+        }
+        // Acquire. PAIRS(begun): with the fence in `over`. A trap that was written since the
+        // first look is seen with its number.
+        fence(Acquire);
+        if !is_watched && BEGUN.load(Relaxed) == begun {
+            return true;
+        }
         std::hint::spin_loop();
         // SAFETY: lets others run; allowed in a handler.
         unsafe { libc::sched_yield() };
