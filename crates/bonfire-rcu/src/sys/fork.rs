@@ -1,10 +1,17 @@
 //! Forked children: what they take over of a domain.
 //!
 //! A child has one thread, and a copy of everything that the others were at: their records,
-//! sections, slots and locks. [`take_over`] gives back what was theirs. How often there was a
-//! fork says in which process a domain was used last.
+//! sections, slots and locks. [`take_over`] gives back what was theirs. A number that every
+//! fork changes says in which process a domain was used last.
+//!
+//! | edge | one side | other side |
+//! |------|----------|------------|
+//! | watched | forks are counted | another thread relies on it |
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use bonfire_rcu_core::{Machine, Site, Slot};
 
@@ -13,14 +20,15 @@ use crate::fences::Program;
 use crate::garbage::Queue;
 use crate::stall::Patience;
 
-/// How many forks lie between the process that began and this one. Written where a process
-/// has one thread.
+/// A number that is greater in a child than in the process that it was forked from. Written
+/// where a process has one thread.
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
 /// What records call the thread that forked this process and goes on in it.
 static SURVIVOR: AtomicU64 = AtomicU64::new(0);
 
-/// How many forks lie behind this process, of those since the first [`watch`].
+/// A number of this process, other than those of the processes that it was forked from since
+/// the first [`watch`].
 #[inline]
 pub(crate) fn forks() -> u64 {
     FORKS.load(Relaxed)
@@ -36,7 +44,10 @@ pub(crate) fn watch() {
         SURVIVOR.store(super::local().number(), Relaxed);
         FORKS.fetch_add(1, Relaxed);
     }
-    if !IS_WATCHED.swap(true, Relaxed) {
+    // Threads that come at the same time each have forks counted: none may go on before that
+    // is done, and none can wait for another, which a child might not have.
+    // PAIRS(watched): with the store below.
+    if !IS_WATCHED.load(Acquire) {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         // SAFETY: the handler writes two words, which it may in a child of many threads. If
         // there is no memory for it, children take nothing over.
@@ -45,6 +56,8 @@ pub(crate) fn watch() {
         };
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         let _ = in_child;
+        // PAIRS(watched): with the load above.
+        IS_WATCHED.store(true, Release);
     }
 }
 

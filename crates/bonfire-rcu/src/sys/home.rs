@@ -13,7 +13,7 @@ use super::fork::{forks, take_over, watch};
 use super::{give_way, local};
 use crate::Domain;
 
-/// The process in which a domain is used: its number of forks, and [`BUSY`] while a thread of
+/// The process in which a domain is used: its number by [`forks`], and [`BUSY`] while a thread of
 /// it takes the domain over.
 pub(crate) struct Home(AtomicU64);
 
