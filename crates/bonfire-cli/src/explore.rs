@@ -26,7 +26,7 @@ use bonfire_engine::Site;
 use bonfire_model::answer::Answer;
 use bonfire_model::architecture::Architecture;
 use bonfire_model::machine::Change;
-use bonfire_model::matrix::{Found, Group, Record, Runner};
+use bonfire_model::matrix::{Group, Record, Runner};
 use bonfire_model::minimal::{Minimal, minimal};
 use bonfire_model::question::{Changes, Question};
 use bonfire_model::run::Design;
@@ -120,7 +120,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if options.draw {
-        let unchanged = runner(&question, options.memory, &|_| ()).run(&question.unchanged());
+        let unchanged = runner(&question, options.memory, &|_, _| ()).run(&question.unchanged());
         print(&text::drawn(&question, &unchanged))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -165,9 +165,9 @@ fn explore((asked, question): (Asked, Question), shard: Option<Shard>, memory_mi
     let began = Instant::now();
     let make = |what: &str, groups: Vec<Group>| {
         let bar = bar(what, &groups);
-        let progress = |record: &Record| {
+        let progress = |record: &Record, settled: usize| {
             bar.set_message(format!("{what}: {} {}", record.job.design.name(), question.name_of(record)));
-            bar.inc(settled(&groups, record));
+            bar.inc(settled as u64);
         };
         let records = runner(&question, memory_mib, &progress).run(&groups);
         bar.finish_and_clear();
@@ -188,7 +188,11 @@ fn explore((asked, question): (Asked, Question), shard: Option<Shard>, memory_mi
 }
 
 /// All CPUs, and this much memory.
-fn runner<'a>(question: &'a Question, memory_mib: u64, progress: &'a (dyn Fn(&Record) + Sync)) -> Runner<'a> {
+fn runner<'a>(
+    question: &'a Question,
+    memory_mib: u64,
+    progress: &'a (dyn Fn(&Record, usize) + Sync),
+) -> Runner<'a> {
     let threads = available_parallelism().map_or(1, usize::from);
     let limit_bytes = usize::try_from(memory_mib << 20).unwrap_or(usize::MAX);
     Runner { scenarios: &question.scenarios, threads, limit_bytes, progress }
@@ -197,7 +201,7 @@ fn runner<'a>(question: &'a Question, memory_mib: u64, progress: &'a (dyn Fn(&Re
 /// For each design, on each architecture, a set of sites that suffices.
 fn minimal_sets(question: &Question, memory_mib: u64) -> Vec<(Design, [Minimal; 3])> {
     let bar = ProgressBar::new_spinner();
-    let progress = |_: &Record| bar.inc(1);
+    let progress = |_: &Record, _: usize| bar.inc(1);
     let runner = runner(question, memory_mib, &progress);
     let sets = question.designs.iter().map(|&design| {
         let on = |architecture: Architecture| {
@@ -216,19 +220,6 @@ fn bar(what: &str, groups: &[Group]) -> ProgressBar {
     let style = ProgressStyle::with_template(STYLE).expect("the template is fixed");
     let runs: usize = groups.iter().map(Vec::len).sum();
     ProgressBar::new(runs as u64).with_style(style.progress_chars("=> ")).with_message(what.to_owned())
-}
-
-/// How many runs are over with this one: it, and those that need not be made
-/// because it broke.
-fn settled(groups: &[Group], record: &Record) -> u64 {
-    if !matches!(record.found, Found::Flawed(_)) {
-        return 1;
-    }
-    let left = groups
-        .iter()
-        .filter(|group| group.len() > 1)
-        .find_map(|group| group.iter().position(|job| *job == record.job).map(|place| group.len() - place));
-    left.unwrap_or(1) as u64
 }
 
 impl Options {

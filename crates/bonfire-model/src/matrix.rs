@@ -87,6 +87,9 @@ impl Record {
     }
 }
 
+/// How much memory the states of a short run take: about a second's.
+const SHORT_BYTES: usize = 8 << 20;
+
 /// How runs are made.
 pub struct Runner<'a> {
     /// The suite.
@@ -95,28 +98,24 @@ pub struct Runner<'a> {
     pub threads: usize,
     /// How much memory all of them may take.
     pub limit_bytes: usize,
-    /// Told of every run that was made, in the order in which they end.
-    pub progress: &'a (dyn Fn(&Record) + Sync),
+    /// Told of every run that was made, in the order in which they end, and how many
+    /// runs need not be made any more, this one among them.
+    pub progress: &'a (dyn Fn(&Record, usize) + Sync),
 }
 
 impl Runner<'_> {
-    /// Makes these runs, those of each group up to the first that breaks; what
-    /// came of them, in the order of the groups.
+    /// Makes these runs, those of each group up to one that breaks; what came of
+    /// them, in the order of the groups.
     #[must_use]
     pub fn run(&self, groups: &[Group]) -> Vec<Record> {
         let next = AtomicUsize::new(0);
         let done = Mutex::new(Vec::new());
         let work = || {
             while let Some((number, group)) = take(groups, &next) {
-                for job in group {
-                    let record = self.run_one(job);
-                    let is_over = record.breaks();
-                    (self.progress)(&record);
+                self.run_group(group, &mut |record, settled| {
+                    (self.progress)(&record, settled);
                     done.lock().expect("no run panics").push((number, record));
-                    if is_over {
-                        break;
-                    }
-                }
+                });
             }
         };
         std::thread::scope(|scope| {
@@ -129,9 +128,28 @@ impl Runner<'_> {
         records.into_iter().map(|(_, record)| record).collect()
     }
 
-    fn run_one(&self, job: &Job) -> Record {
-        let scenario = &self.scenarios[job.scenario];
+    /// Makes the runs of a group up to one that breaks, with little memory at first,
+    /// and again those that need more: a change can make one scenario endless that a
+    /// later one notices at once.
+    fn run_group(&self, group: &Group, done: &mut impl FnMut(Record, usize)) {
         let limit = self.limit_bytes / self.threads.max(1);
+        let mut left: Vec<&Job> = group.iter().collect();
+        for (is_last, limit) in [(false, limit.min(SHORT_BYTES)), (true, limit)] {
+            let mut longer = Vec::new();
+            for (place, &job) in left.iter().enumerate() {
+                let record = self.run_one(job, limit);
+                match record.found {
+                    Found::CouldNotFinish if !is_last => longer.push(job),
+                    _ if record.breaks() => return done(record, longer.len() + left.len() - place),
+                    _ => done(record, 1),
+                }
+            }
+            left = longer;
+        }
+    }
+
+    fn run_one(&self, job: &Job, limit: usize) -> Record {
+        let scenario = &self.scenarios[job.scenario];
         let Job { architecture, ref mutant, ref slip, rules, .. } = *job;
         let slip = slip.as_deref();
         let plan = Plan::within(limit);

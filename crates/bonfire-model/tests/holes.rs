@@ -83,7 +83,7 @@ fn scenario(name: &str) -> Scenario {
 
 fn run(scenario: &Scenario, groups: &[Group]) -> Vec<Record> {
     let scenarios = std::slice::from_ref(scenario);
-    Runner { scenarios, threads: 2, limit_bytes: 2 << 30, progress: &|_| () }.run(groups)
+    Runner { scenarios, threads: 2, limit_bytes: 2 << 30, progress: &|_, _| () }.run(groups)
 }
 
 /// Total store order has all that three CPUs need here, and far fewer states.

@@ -135,7 +135,7 @@ fn vacuity_is_seen() {
     let mut vacuous: Scenario = sound.clone();
     vacuous.expected.insert(vec![7, 7]);
     let scenarios = [sound.clone(), vacuous];
-    let runner = Runner { scenarios: &scenarios, threads: 1, limit_bytes: 1 << 30, progress: &|_| () };
+    let runner = Runner { scenarios: &scenarios, threads: 1, limit_bytes: 1 << 30, progress: &|_, _| () };
     let job = |place| vec![Job::new(Design::Running, place, Rules::WEAK)];
     let found: Vec<Found> = runner.run(&[job(0), job(1)]).into_iter().map(|record| record.found).collect();
     assert_eq!(found, [Found::Holds, Found::Vacuous]);

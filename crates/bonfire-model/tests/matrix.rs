@@ -17,7 +17,7 @@ const LIMIT: usize = 2 << 30;
 
 fn runner(scenarios: &[Scenario]) -> Runner<'_> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-    Runner { scenarios, threads, limit_bytes: LIMIT, progress: &|_| () }
+    Runner { scenarios, threads, limit_bytes: LIMIT, progress: &|_, _| () }
 }
 
 /// Each of these runs of the engine as it ships holds, and shows something.

@@ -18,7 +18,7 @@ use bonfire_model::scenario;
 fn suffices(architecture: Architecture, spare: &[Site], others: impl Fn(Site) -> bool) {
     let scenarios = scenario::two_cpus();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-    let runner = Runner { scenarios: &scenarios, threads, limit_bytes: 2 << 30, progress: &|_| () };
+    let runner = Runner { scenarios: &scenarios, threads, limit_bytes: 2 << 30, progress: &|_, _| () };
     let found = minimal(&runner, Design::Running, architecture);
     let spare: BTreeSet<Site> = spare.iter().copied().collect();
     let is_needed = |site: &Site| {

@@ -30,7 +30,7 @@ fn table(page: &'static str, section: &str, head: &str) -> Vec<Vec<&'static str>
 
 fn run(scenarios: &[Scenario], groups: &[Group]) -> Vec<Record> {
     let threads = available_parallelism().map_or(1, usize::from);
-    Runner { scenarios, threads, limit_bytes: 1 << 30, progress: &|_| () }.run(groups)
+    Runner { scenarios, threads, limit_bytes: 1 << 30, progress: &|_, _| () }.run(groups)
 }
 
 fn place(scenarios: &[Scenario], name: &str) -> usize {

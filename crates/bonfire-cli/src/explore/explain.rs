@@ -59,7 +59,7 @@ fn of_site(site: Site, scenarios: &[Scenario]) -> String {
 /// fewest states.
 fn dies(design: Design, site: Site, scenarios: &[Scenario]) -> Option<&Scenario> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let runner = Runner { scenarios, threads, limit_bytes: LIMIT, progress: &|_| () };
+    let runner = Runner { scenarios, threads, limit_bytes: LIMIT, progress: &|_, _| () };
     let unchanged = runner.run(&matrix::unchanged(scenarios, &[design], Rules::WEAK));
     let changed = runner.run(&matrix::changed(&unchanged, &[site], matrix::DELETED));
     let broken = changed.iter().find(|record| matches!(record.found, Found::Flawed(_)))?;
@@ -70,7 +70,7 @@ fn dies(design: Design, site: Site, scenarios: &[Scenario]) -> Option<&Scenario>
 /// each design passes.
 fn of_scenario(scenario: &Scenario) -> String {
     let scenarios = [scenario.clone()];
-    let runner = Runner { scenarios: &scenarios, threads: 1, limit_bytes: LIMIT, progress: &|_| () };
+    let runner = Runner { scenarios: &scenarios, threads: 1, limit_bytes: LIMIT, progress: &|_, _| () };
     let about = Design::ALL.into_iter().filter(|&design| scenario.is_about(design));
     let jobs: Vec<Vec<Job>> = about.map(|design| vec![Job::new(design, 0, Rules::WEAK)]).collect();
     let mut text = scenario.to_string();

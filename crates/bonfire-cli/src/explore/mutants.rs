@@ -17,7 +17,7 @@ use bonfire_model::mutate::{self, Excuse, Fate, Judgement, Mutation, Suite, Trie
 use bonfire_model::run::Design;
 use serde::{Deserialize, Serialize};
 
-use super::{Options, bar, markdown, names, settled};
+use super::{Options, bar, markdown, names};
 use crate::output::Output;
 use crate::report::text::print;
 
@@ -87,10 +87,10 @@ fn made(options: &Options, part: &str) -> Result<Mutants> {
     let make = |what: &str, suite: &Suite, groups: Vec<Group>| {
         let bar = bar(what, &groups);
         let scenarios = &suite.scenarios[..];
-        let progress = |record: &Record| {
+        let progress = |record: &Record, settled: usize| {
             let name = &scenarios[record.job.scenario].name;
             bar.set_message(format!("{what}: {} {name}", record.job.design.name()));
-            bar.inc(settled(&groups, record));
+            bar.inc(settled as u64);
         };
         let records = Runner { scenarios, threads, limit_bytes, progress: &progress }.run(&groups);
         bar.finish_and_clear();
