@@ -20,7 +20,8 @@ pub enum Architecture {
     /// 9.3).
     X86,
     /// `__switch_to` has a `dsb ish` between any two threads, which Linux's
-    /// membarrier leans on.
+    /// membarrier leans on. A kernel thread that borrows page tables is not switched,
+    /// and gets none.
     Arm64,
 }
 

@@ -8,10 +8,12 @@ use bonfire_engine::Site::{
 };
 use bonfire_model::architecture::Architecture;
 use bonfire_model::excuse;
-use bonfire_model::matrix::Runner;
+use bonfire_model::explorer::Rules;
+use bonfire_model::machine::Change;
+use bonfire_model::matrix::{self, Runner};
 use bonfire_model::minimal::minimal;
 use bonfire_model::run::Design;
-use bonfire_model::scenario;
+use bonfire_model::scenario::{self, Needs};
 
 /// Checks what `running` may leave out on an architecture; of the rest of what it
 /// passes there, `others` apart, it needs each.
@@ -61,4 +63,22 @@ fn x86_gives_all_but_six() {
 #[test]
 fn arm64_gives_the_barriers_behind_a_switch() {
     suffices(Architecture::Arm64, &[SwitchMm, MmDrop, OffPre], Site::is_core_sync);
+}
+
+/// A kernel thread that borrows an address space loads its page tables without a switch of
+/// threads, and so without the barrier that arm64 has there. Nothing else needs `MaskSet`.
+#[test]
+fn on_arm64_a_mask_needs_its_barrier_only_where_no_thread_is_switched() {
+    let scenarios = scenario::two_cpus();
+    let runner = Runner { scenarios: &scenarios, threads: 2, limit_bytes: 2 << 30, progress: &|_, _| () };
+    let mut runs = matrix::unchanged(&scenarios, &[Design::Mask], Rules::WEAK);
+    runs.retain(|group| group.iter().all(|job| scenarios[job.scenario].needs == Needs::Nothing));
+    for job in runs.iter_mut().flatten() {
+        job.architecture = Architecture::Arm64;
+        job.mutant = vec![(Site::MaskSet, Change::Deleted)];
+    }
+    let broken = runner.run(&runs).into_iter().filter(matrix::Record::breaks);
+    let broken: BTreeSet<String> =
+        broken.map(|record| scenarios[record.job.scenario].situation().to_owned()).collect();
+    assert_eq!(broken, BTreeSet::from(["u7".to_owned()]));
 }

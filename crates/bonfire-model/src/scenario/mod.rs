@@ -167,7 +167,8 @@ impl Scenario {
     }
 
     /// What its name begins with: the situation, without what sets it apart.
-    pub(crate) fn situation(&self) -> &str {
+    #[must_use]
+    pub fn situation(&self) -> &str {
         self.name.split(['/', '+', ' ']).next().unwrap_or_default()
     }
 
