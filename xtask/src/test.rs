@@ -19,7 +19,8 @@ pub(crate) struct Options {
     /// Fail if a test was skipped that a better set-up would have run
     #[arg(long)]
     strict: bool,
-    /// A package or target whose installation was tried and failed, so that its absence is no fault
+    /// A package whose installation was tried and failed, or a target for which nothing was built,
+    /// so that its absence is no fault
     #[arg(long, value_name = "NAME")]
     not_installable: Vec<String>,
     /// What `cargo test` is told, in place of `--workspace`
@@ -67,7 +68,7 @@ fn is_preventable(skip: &Skip, not_installable: &[String]) -> bool {
     let excused = |package: &String| skip.why.split(' ').any(|word| word == package);
     match skip.kind.as_str() {
         "processor" => false,
-        "tool" | "target" => !not_installable.iter().any(excused),
+        "tool" | "program" => !not_installable.iter().any(excused),
         _ => true,
     }
 }
@@ -90,6 +91,9 @@ mod tests {
         assert!(is_preventable(&skip("tool", qemu), &[]));
         assert!(!is_preventable(&skip("tool", qemu), &tried));
         assert!(is_preventable(&skip("tool", &qemu.replace("x86", "arm")), &tried));
+        let dist = "because a program is not built; cargo xtask dist --target aarch64-unknown-linux-gnu";
+        assert!(is_preventable(&skip("program", dist), &tried));
+        assert!(!is_preventable(&skip("program", dist), &["aarch64-unknown-linux-gnu".to_owned()]));
     }
 
     #[test]

@@ -44,10 +44,10 @@ pub enum Cause<'a> {
         /// The package, such as `qemu-system-x86`.
         package: &'a str,
     },
-    /// No program was built for another machine. Names the target, in Rust's words.
-    Target {
-        /// The target, such as `aarch64-unknown-linux-gnu`.
-        triple: &'a str,
+    /// A program or library that the test runs was not built.
+    Program {
+        /// What builds it, such as `cargo xtask dist --target aarch64-unknown-linux-gnu`.
+        build: &'a str,
     },
 }
 
@@ -63,9 +63,7 @@ impl fmt::Display for Cause<'_> {
                     "because a tool is not installed; apt-get install --no-install-recommends {package}"
                 )
             }
-            Self::Target { triple } => {
-                write!(f, "because nothing is built for another machine; cargo xtask dist --target {triple}")
-            }
+            Self::Program { build } => write!(f, "because a program is not built; {build}"),
         }
     }
 }
@@ -78,7 +76,7 @@ impl Cause<'_> {
             Self::Kernel(_) => "kernel",
             Self::Busy(_) => "busy",
             Self::Tool { .. } => "tool",
-            Self::Target { .. } => "target",
+            Self::Program { .. } => "program",
         }
     }
 }
@@ -86,7 +84,7 @@ impl Cause<'_> {
 /// A skip as a line of the file of skips tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skip {
-    /// `processor`, `kernel`, `busy`, `tool` or `target`.
+    /// `processor`, `kernel`, `busy`, `tool` or `program`.
     pub kind: String,
     /// The test, with the test binary it is in.
     pub test: String,

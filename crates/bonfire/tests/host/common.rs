@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
+use bonfire_skip::Cause;
+
 use crate::race::{Cells, Race};
 
 /// One side of a round: what it does, and whether it saw its half of the
@@ -19,18 +21,53 @@ pub(crate) struct Counts {
     pub(crate) forbidden: u32,
 }
 
+/// How long a race is at most.
+#[derive(Clone, Copy)]
+pub(crate) struct Length {
+    pub(crate) rounds: u32,
+    /// After this long no further round is begun: on a machine whose CPUs are busy
+    /// with others, rounds take a time slice each.
+    patience: Duration,
+}
+
+/// Of a pair of fences, which goes wrong in no round.
+pub(crate) const fn rounds(rounds: u32) -> Length {
+    Length { rounds, patience: Duration::from_secs(3) }
+}
+
+/// Of a twin, which must be seen to fail: a processor on which it has not in all these
+/// rounds does not show it. Others may have the CPUs for most of a minute.
+pub(crate) const TWIN: Length = Length { rounds: 100_000, patience: Duration::from_secs(60) };
+
+/// Whether a twin was seen to fail in a race of [`TWIN`]; if not, says that the test is
+/// skipped, and whether the processor is the cause or those who had it.
+pub(crate) fn is_seen(twin: &str, counts: Counts) -> bool {
+    let rounds = counts.rounds;
+    match counts.forbidden {
+        0 if rounds < TWIN.rounds => bonfire_skip::say(Cause::Busy(&format!(
+            "to play more than {rounds} of {} rounds of {twin}",
+            TWIN.rounds
+        ))),
+        0 => {
+            bonfire_skip::say(Cause::Processor(&format!("did not show in {rounds} rounds what {twin} does")))
+        }
+        _ => return true,
+    }
+    false
+}
+
 /// Plays at most `most` rounds, or until `enough` of them were forbidden.
-pub(crate) fn play(most: u32, enough: u32, fast: Side, slow: Side) -> Counts {
+pub(crate) fn play(most: Length, enough: u32, fast: Side, slow: Side) -> Counts {
     play_and_then(most, enough, fast, slow, |counts| counts)
 }
 
 /// Does `then` while the fast side still waits for another round.
-fn play_and_then<T>(most: u32, enough: u32, fast: Side, slow: Side, then: impl FnOnce(Counts) -> T) -> T {
-    let race = Race::new(PATIENCE).expect("there is memory for a race");
+fn play_and_then<T>(most: Length, enough: u32, fast: Side, slow: Side, then: impl FnOnce(Counts) -> T) -> T {
+    let race = Race::new(most.patience).expect("there is memory for a race");
     thread::scope(|scope| {
         scope.spawn(|| race.play_fast(|_, cells| fast(cells)));
         let mut counts = Counts::default();
-        while counts.rounds < most && counts.forbidden < enough {
+        while counts.rounds < most.rounds && counts.forbidden < enough {
             let Some(forbidden) = race.play_slow(counts.rounds + 1, slow) else { break };
             counts.rounds += 1;
             counts.forbidden += u32::from(forbidden);
@@ -41,13 +78,8 @@ fn play_and_then<T>(most: u32, enough: u32, fast: Side, slow: Side, then: impl F
     })
 }
 
-/// After this long no further round is begun: on a machine whose CPUs are busy
-/// with others, rounds take a time slice each. What a test then has not seen it
-/// cannot tell.
-const PATIENCE: Duration = Duration::from_secs(3);
-
 /// Store buffering with these fences between store and load.
-pub(crate) fn store_buffering(most: u32, enough: u32, light: Fence, heavy: Fence) -> Counts {
+pub(crate) fn store_buffering(most: Length, enough: u32, light: Fence, heavy: Fence) -> Counts {
     store_buffering_and_then(most, enough, light, heavy, |counts| counts)
 }
 
@@ -55,7 +87,7 @@ pub(crate) type Fence<'a> = &'a (dyn Fn() + Sync);
 
 /// The same, and then `then` in the heavy thread, while the light one still runs.
 pub(crate) fn store_buffering_and_then<T>(
-    most: u32,
+    most: Length,
     enough: u32,
     light: Fence,
     heavy: Fence,
@@ -73,9 +105,6 @@ pub(crate) fn store_buffering_and_then<T>(
     };
     play_and_then(most, enough, fast, slow, then)
 }
-
-/// Rounds in which a twin must have shown what it lacks, or nothing can be told.
-pub(crate) const BUDGET: u32 = 100_000;
 
 /// Runs `scenario` of this test binary in a process of its own.
 ///

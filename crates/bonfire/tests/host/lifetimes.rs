@@ -6,7 +6,7 @@ use std::thread;
 use bonfire::{Flavour, Memory, Policy, Refusal, process, raw, register, registrations};
 use bonfire_skip::{Cause, skip};
 
-use crate::common::{assert_success, in_own_process, is_scenario, store_buffering};
+use crate::common::{assert_success, in_own_process, is_scenario, rounds, store_buffering};
 use crate::sys::process as os;
 
 /// Runs `body` in a process of its own, or does nothing: see
@@ -110,13 +110,13 @@ fn fences_work_in_a_signal_handler_that_interrupts_fences() {
 fn fences_of_a_process_order_before_during_and_after_registration() {
     scenario("host::lifetimes::fences_of_a_process_order_before_during_and_after_registration", || {
         assert!(cfg!(feature = "early") || !process::is_registered());
-        let before = store_buffering(500, 1, &process::light, &process::heavy);
+        let before = store_buffering(rounds(500), 1, &process::light, &process::heavy);
         let registering = process::register_in_background();
-        let during = store_buffering(500, 1, &process::light, &process::heavy);
+        let during = store_buffering(rounds(500), 1, &process::light, &process::heavy);
         let after = match registering.wait() {
             Ok(_) => {
                 assert!(process::is_registered());
-                store_buffering(500, 1, &process::light, &process::heavy)
+                store_buffering(rounds(500), 1, &process::light, &process::heavy)
             }
             Err(refusal) => skip!(Cause::Kernel(&refusal.to_string())),
         };

@@ -5,7 +5,7 @@ use std::thread;
 use bonfire::process;
 use bonfire_skip::{Cause, skip};
 
-use crate::common::{assert_success, scenario, store_buffering};
+use crate::common::{assert_success, rounds, scenario, store_buffering};
 use crate::sys::library::Plugin;
 
 scenario!(two_copies_in_one_process_are_each_sound, two_copies, assert_success, || {
@@ -15,13 +15,11 @@ scenario!(two_copies_in_one_process_are_each_sound, two_copies, assert_success, 
     if bonfire::register().is_err() {
         skip!(Cause::Kernel("lets nobody register for membarrier here"));
     }
-    let Some(plugin) = Plugin::load() else {
-        skip!(Cause::Kernel("has no plugin beside the tests: cargo build -p bonfire --example plugin"))
-    };
+    let Some(plugin) = Plugin::load() else { skip!(Cause::Program { build: Plugin::BUILD }) };
     assert!(!(plugin.is_registered)(), "the copy learns for itself, with `early` too");
     // Until then its fences are full ones, on both sides.
     let (light, heavy) = (|| (plugin.light)(), || (plugin.heavy)());
-    assert_eq!(store_buffering(500, 1, &light, &heavy).forbidden, 0);
+    assert_eq!(store_buffering(rounds(500), 1, &light, &heavy).forbidden, 0);
     assert!((plugin.register)() && (plugin.is_registered)());
     check(&plugin);
 });
@@ -30,7 +28,7 @@ scenario!(two_copies_in_one_process_are_each_sound, two_copies, assert_success, 
 fn check(plugin: &Plugin) {
     let light = || (plugin.light)();
     let heavy = || (plugin.heavy)();
-    assert_eq!(store_buffering(500, 1, &light, &process::heavy).forbidden, 0);
-    assert_eq!(store_buffering(500, 1, &process::light, &heavy).forbidden, 0);
-    assert_eq!(store_buffering(500, 1, &light, &heavy).forbidden, 0);
+    assert_eq!(store_buffering(rounds(500), 1, &light, &process::heavy).forbidden, 0);
+    assert_eq!(store_buffering(rounds(500), 1, &process::light, &heavy).forbidden, 0);
+    assert_eq!(store_buffering(rounds(500), 1, &light, &heavy).forbidden, 0);
 }

@@ -67,6 +67,7 @@ pub(crate) mod library {
     //! The example `plugin`, loaded.
 
     use std::ffi::{CStr, CString, c_void};
+    use std::ptr::NonNull;
 
     /// What the library exports.
     pub(crate) struct Plugin {
@@ -79,6 +80,12 @@ pub(crate) mod library {
     }
 
     impl Plugin {
+        /// What builds it, with the features of this test.
+        #[cfg(feature = "signal")]
+        pub(crate) const BUILD: &str = "cargo build -p bonfire --features signal --example plugin";
+        #[cfg(not(feature = "signal"))]
+        pub(crate) const BUILD: &str = "cargo build -p bonfire --example plugin";
+
         /// Loads the library from beside this test, if it was built.
         pub(crate) fn load() -> Option<Self> {
             let tests = std::env::current_exe().ok()?;
@@ -108,17 +115,14 @@ pub(crate) mod library {
             })
         }
 
-        /// Has the library install signal `number`.
+        /// Has the library install signal `number`, if it was built with that.
         #[cfg(all(feature = "signal", not(feature = "early")))]
-        pub(crate) fn install_signal(&self, number: i32) -> bool {
+        pub(crate) fn install_signal(&self, number: i32) -> Option<bool> {
+            let install = optional(self.handle(), c"plugin_install_signal")?;
             // SAFETY: the example exports this name with this type.
-            let install = unsafe {
-                std::mem::transmute::<*mut c_void, extern "C" fn(i32) -> bool>(symbol(
-                    self.handle(),
-                    c"plugin_install_signal",
-                ))
-            };
-            install(number)
+            let install =
+                unsafe { std::mem::transmute::<*mut c_void, extern "C" fn(i32) -> bool>(install.as_ptr()) };
+            Some(install(number))
         }
 
         /// The loader's handle: a name, not a place.
@@ -136,9 +140,11 @@ pub(crate) mod library {
     }
 
     fn symbol(library: *mut c_void, name: &CStr) -> *mut c_void {
+        optional(library, name).unwrap_or_else(|| panic!("{name:?} is exported")).as_ptr()
+    }
+
+    fn optional(library: *mut c_void, name: &CStr) -> Option<NonNull<c_void>> {
         // SAFETY: the library is loaded and stays so; the name is a C string.
-        let symbol = unsafe { libc::dlsym(library, name.as_ptr()) };
-        assert!(!symbol.is_null(), "{name:?} is exported");
-        symbol
+        NonNull::new(unsafe { libc::dlsym(library, name.as_ptr()) })
     }
 }
