@@ -126,15 +126,18 @@ macro_rules! calls {
 
 calls! {
     Read = 0, read(descriptor: Descriptor, to: Address, length: u64):
-        "nothing from standard input; the text of what `openat` opens";
+        "nothing from standard input";
     Write = 1, write(descriptor: Descriptor, from: Address, length: u64):
-        "to the serial line, which is standard output and error";
+        "the serial line is standard output and error";
+    Open = 2, open(path: Address, flags: u32): "as `openat`";
     Close = 3, close(descriptor: Descriptor): "all of it";
+    Stat = 4, stat(path: Address, status: Address): "as `fstat`; there are no links but `/proc/self/exe`";
     Fstat = 5, fstat(descriptor: Descriptor, status: Address): "the kind of the file, and its length";
-    Poll = 7, poll(descriptors: Address, count: u64, timeout: i32): "every open descriptor is ready";
-    Lseek = 8, lseek(descriptor: Descriptor, offset: u64, from: u32): "in a text; `ESPIPE` for all others";
+    Lstat = 6, lstat(path: Address, status: Address): "as `stat`";
+    Poll = 7, poll(descriptors: Address, count: u64, timeout: i32): "all of it";
+    Lseek = 8, lseek(descriptor: Descriptor, offset: u64, from: u32): "in files and memory files";
     Mmap = 9, mmap(at: Address, length: u64, protection: u32, flags: u32, file: Descriptor, offset: u64):
-        "anonymous memory, private or shared, and memory files, shared; `MAP_FIXED`, `MAP_FIXED_NOREPLACE`, `MAP_POPULATE`";
+        "anonymous memory, private or shared; memory files, shared; files of the host's, copied at once; `MAP_FIXED`, `MAP_FIXED_NOREPLACE`, `MAP_POPULATE`";
     Mprotect = 10, mprotect(at: Address, length: u64, protection: u32): "all of it but keys";
     Munmap = 11, munmap(at: Address, length: u64): "all of it";
     Brk = 12, brk(end: Address): "all of it";
@@ -143,11 +146,18 @@ calls! {
     RtSigprocmask = 14, rt_sigprocmask(how: u32, set: Address, old: Address, length: u64): "all of it";
     RtSigreturn = 15, rt_sigreturn(): "all registers, and the x87 and SSE state";
     Ioctl = 16, ioctl(descriptor: Descriptor, request: u32, argument: u64): "nothing here is a terminal: `ENOTTY`";
-    Pread64 = 17, pread64(descriptor: Descriptor, to: Address, length: u64, offset: u64): "of a text";
+    Pread64 = 17, pread64(descriptor: Descriptor, to: Address, length: u64, offset: u64): "in files and memory files";
+    Pwrite64 = 18, pwrite64(descriptor: Descriptor, from: Address, length: u64, offset: u64): "in memory files";
+    Readv = 19, readv(descriptor: Descriptor, parts: Address, count: u32): "as `read`";
     Writev = 20, writev(descriptor: Descriptor, parts: Address, count: u32): "as `write`";
+    Access = 21, access(path: Address, how: u32): "what there is can be read, and not written";
+    Pipe = 22, pipe(descriptors: Address): "all of it";
     SchedYield = 24, sched_yield(): "the next thread that waits has its turn";
     Madvise = 28, madvise(at: Address, length: u64, advice: u32):
         "`MADV_DONTNEED` and `MADV_FREE` drop private pages; other advice is not needed";
+    Dup = 32, dup(descriptor: Descriptor): "all of it";
+    Dup2 = 33, dup2(from: Descriptor, to: Descriptor): "all of it";
+    Pause = 34, pause(): "all of it";
     Nanosleep = 35, nanosleep(time: Address, left: Address): "all of it";
     Getpid = 39, getpid(): "also the ordinary call of the twins";
     Clone = 56, clone(flags: u64, stack: Address, parent_id: Address, child_id: Address, thread_pointer: u64):
@@ -155,54 +165,68 @@ calls! {
     Fork = 57, fork(): "memory is copied at once";
     Vfork = 58, vfork(): "the caller waits until the child leaves its memory";
     Execve = 59, execve(path: Address, arguments: Address, environment: Address):
-        "there is one program, whatever the path";
+        "of itself, by `/proc/self/exe`, `/program` or its first argument; its other threads end";
     Exit = 60, exit(status: i32): "of the calling thread";
-    Wait4 = 61, wait4(process: i32, status: Address, options: u32): "`WNOHANG`; without the usage";
-    Kill = 62, kill(process: i32, signal: i32): "a process, or a group by its negative number";
+    Wait4 = 61, wait4(process: i32, status: Address, options: u32): "a process, a group, or any; `WNOHANG`; without the usage";
+    Kill = 62, kill(process: i32, signal: i32): "a process, a group, or all; no signal stops a process";
     Uname = 63, uname(names: Address): "Linux, of the version whose calls these are";
-    Fcntl = 72, fcntl(descriptor: Descriptor, command: u32, argument: u64): "`F_GETFD`, `F_SETFD`, `F_GETFL`";
+    Fcntl = 72, fcntl(descriptor: Descriptor, command: u32, argument: u64): "`F_DUPFD`, `F_DUPFD_CLOEXEC`, `F_GETFD`, `F_SETFD`, `F_GETFL`, `F_SETFL`";
     Ftruncate = 77, ftruncate(file: Descriptor, length: u64): "makes a memory file longer";
     Readlink = 89, readlink(path: Address, to: Address, length: u64): "`/proc/self/exe`";
     Getuid = 102, getuid(): "0, as all of the four";
     Getgid = 104, getgid(): "0";
     Geteuid = 107, geteuid(): "0";
     Getegid = 108, getegid(): "0";
-    Setpgid = 109, setpgid(process: i32, group: i32): "a group of its own for the caller";
+    Setpgid = 109, setpgid(process: i32, group: i32): "the caller or a child, to a group of its own or one that is there";
     Getppid = 110, getppid(): "all of it";
+    Getpgrp = 111, getpgrp(): "all of it";
+    Getpgid = 121, getpgid(process: i32): "all of it";
     Sigaltstack = 131, sigaltstack(stack: Address, old: Address): "all of it but `SS_AUTODISARM`";
-    Getpriority = 140, getpriority(which: u32, who: u32): "all threads are equal";
-    Prctl = 157, prctl(option: u32, argument: u64): "`PR_SET_PDEATHSIG`; `PR_SET_NAME`, which nothing shows";
+    Getpriority = 140, getpriority(which: u32, who: u32): "what was set";
+    Setpriority = 141, setpriority(which: u32, who: u32, nice: i32): "kept and told: turns are equal; `EACCES` for less nice, as without `CAP_SYS_NICE`";
+    SchedSetscheduler = 144, sched_setscheduler(thread: i32, policy: u32, parameter: Address): "`EPERM` for real time, as without `CAP_SYS_NICE`";
+    SchedGetscheduler = 145, sched_getscheduler(thread: i32): "`SCHED_OTHER`";
+    Prctl = 157, prctl(option: u32, argument: u64): "`PR_SET_PDEATHSIG`, `PR_SET_CHILD_SUBREAPER`, and `PR_GET_` of both; `PR_SET_NAME`, which nothing shows";
     ArchPrctl = 158, arch_prctl(what: u32, address: u64): "`ARCH_SET_FS`, `ARCH_GET_FS`";
     Reboot = 169, reboot(): "ends the machine";
     Gettid = 186, gettid(): "all of it";
+    Tkill = 200, tkill(thread: u32, signal: i32): "all of it";
     Futex = 202, futex(word: Address, operation: u32, value: u32, timeout: Address, second: Address, third: u32):
-        "`FUTEX_WAIT`, `FUTEX_WAIT_BITSET`, `FUTEX_WAKE`, `FUTEX_WAKE_BITSET`, `FUTEX_REQUEUE`, `FUTEX_CMP_REQUEUE`; any bit set wakes all";
+        "`FUTEX_WAIT`, `FUTEX_WAIT_BITSET`, `FUTEX_WAKE`, `FUTEX_WAKE_BITSET`, `FUTEX_REQUEUE`, `FUTEX_CMP_REQUEUE`, by either clock";
     SchedSetaffinity = 203, sched_setaffinity(thread: u32, length: u32, cpus: Address):
-        "of the calling thread";
+        "any thread's";
     SchedGetaffinity = 204, sched_getaffinity(thread: u32, length: u32, cpus: Address):
-        "of the calling thread";
+        "any thread's";
     SetTidAddress = 218, set_tid_address(word: Address): "all of it";
-    ClockGettime = 228, clock_gettime(clock: u32, time: Address): "one clock, since boot";
+    RestartSyscall = 219, restart_syscall(): "a wait that a signal ended without a handler goes on";
+    ClockGettime = 228, clock_gettime(clock: u32, time: Address): "`CLOCK_REALTIME`, `CLOCK_MONOTONIC` and what stands for them";
+    ClockGetres = 229, clock_getres(clock: u32, time: Address): "a nanosecond";
     ClockNanosleep = 230, clock_nanosleep(clock: u32, flags: u32, time: Address, left: Address):
-        "of that clock, for a time or until one";
+        "for a time or until one";
     ExitGroup = 231, exit_group(status: i32): "all of it";
-    Tgkill = 234, tgkill(process: i32, thread: u32, signal: i32): "within the caller's process";
+    Tgkill = 234, tgkill(process: i32, thread: u32, signal: i32): "any thread";
     Openat = 257, openat(folder: Descriptor, path: Address, flags: u32):
-        "`/proc/self/maps` and `status`, `/proc/cpuinfo`, `/sys/devices/system/cpu/online`, `present` and `possible`";
+        "for reading: what came with `--file`; `/proc/self/maps` and `status`, `/proc/cpuinfo`, `interrupts` and `sys/kernel/*`, `/sys/devices/system/cpu/online`, `present` and `possible`; `/dev/null`";
     Newfstatat = 262, newfstatat(folder: Descriptor, path: Address, status: Address, flags: u32):
-        "as `fstat`, with an empty path; there are no files to ask for by name";
+        "as `stat`, or with an empty path as `fstat`";
+    Readlinkat = 267, readlinkat(folder: Descriptor, path: Address, to: Address, length: u64): "as `readlink`";
+    Faccessat = 269, faccessat(folder: Descriptor, path: Address, how: u32): "as `access`";
     SetRobustList = 273, set_robust_list(list: Address, length: u64):
-        "noted; a lock whose holder has ended stays taken";
+        "all of it but locks that lend priority";
+    Eventfd2 = 290, eventfd2(value: u32, flags: u32): "all of it";
+    Dup3 = 292, dup3(from: Descriptor, to: Descriptor, flags: u32): "all of it";
+    Pipe2 = 293, pipe2(descriptors: Address, flags: u32): "but `O_DIRECT` and notifications";
     Prlimit64 = 302, prlimit64(process: i32, resource: u32, new: Address, old: Address):
         "reads the limits: a stack of 8 MiB, the rest unlimited";
     Getcpu = 309, getcpu(cpu: Address, node: Address): "all of it; there is one node";
+    SchedSetattr = 314, sched_setattr(thread: i32, attributes: Address, flags: u32): "as `setpriority` and `sched_setscheduler`";
     Getrandom = 318, getrandom(to: Address, length: u64, flags: u32): "numbers that differ, and are no secret";
-    MemfdCreate = 319, memfd_create(name: Address, flags: u32): "shared through `mmap`";
+    MemfdCreate = 319, memfd_create(name: Address, flags: u32): "all of it but seals and huge pages";
     Membarrier = MEMBARRIER, membarrier(command: u64, flags: u64, cpu: u64): "all of it: the engine";
     Statx = 332, statx(folder: Descriptor, path: Address, flags: u32, mask: u32, status: Address):
-        "the kind and the length, of a descriptor or of what `openat` opens";
-    Rseq = 334, rseq(area: Address, length: u32, flags: u32, signature: u32): "an area of 32 bytes";
-    Clone3 = 435, clone3(arguments: Address, length: u64): "as `clone`";
+        "the kind, the mode and the length";
+    Rseq = 334, rseq(area: Address, length: u32, flags: u32, signature: u32): "an area of 32 bytes, as kernels before 6.3";
+    Clone3 = 435, clone3(arguments: Address, length: u64): "as `clone`, in its first size, and `CLONE_CLEAR_SIGHAND`";
     Counts = 0x1000, bonfire_counts(cpu: u64, site: u64, counts: Address):
         "`*mut [u64; 3]`: how often the CPU passed the barrier of that number, and how often it owed to, at the least and at the most";
     SetOnline = 0x1001, bonfire_set_online(cpu: u64, online: u64): "takes a CPU offline, or online again";

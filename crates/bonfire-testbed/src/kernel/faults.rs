@@ -32,7 +32,7 @@ fn end(thread: &Thread, frame: &TrapFrame, fault: u64, address: u64) {
     crate::say!(
         "process {}, thread {}: fault {fault} at {:#x}, address {address:#x}, error {:#x}",
         process.id,
-        thread.id,
+        thread.id(),
         frame.rip,
         frame.error
     );

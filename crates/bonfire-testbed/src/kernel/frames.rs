@@ -27,10 +27,15 @@ pub(crate) struct Frame(u64);
 impl Frame {
     /// A frame of zeros, if there is one left.
     pub(crate) fn zeroed() -> Option<Self> {
-        let frame = Self(FRAMES.lock().take()?);
+        let frame = Self::any()?;
         // SAFETY: the frame is ours alone.
         unsafe { frame.bytes().write_bytes(0, PAGE as usize) };
         Some(frame)
+    }
+
+    /// One with whatever was in it, for whoever fills it.
+    pub(crate) fn any() -> Option<Self> {
+        FRAMES.lock().take().map(Self)
     }
 
     /// Its physical address.

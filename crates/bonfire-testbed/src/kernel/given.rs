@@ -1,11 +1,13 @@
 //! A program that the host gave, to be run in place of the one in the image.
 //!
 //! It comes as files of `fw_cfg`: the ELF file, the arguments and the environment, each
-//! string of these with a zero behind it. They stay in memory that is taken off what is free before
-//! anybody else can have it.
+//! string of these with a zero behind it, and files for it to open. They stay in memory
+//! that is taken off what is free before anybody else can have it.
 
 use crate::arch::{DIRECT_MAP, HostFile, PAGE};
 use crate::lock::Lock;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// What was given.
@@ -17,6 +19,8 @@ pub(crate) struct Given {
     pub(crate) arguments: &'static [u8],
     /// The environment.
     pub(crate) environment: &'static [u8],
+    /// The files that it may open, in one list.
+    files: &'static [u8],
 }
 
 static GIVEN: Lock<Option<Given>> = Lock::new(None);
@@ -33,12 +37,12 @@ pub(crate) fn is_given() -> bool {
 
 /// Takes what the host gave to the end of `free`; says how many bytes are missing if it is too little.
 pub(crate) fn take(free: &mut Range<u64>) -> Result<(), u64> {
-    use bonfire_testbed::given::{ARGUMENTS, ENVIRONMENT, PROGRAM};
+    use bonfire_testbed::given::{ARGUMENTS, ENVIRONMENT, FILES, PROGRAM};
     let Some(program) = HostFile::find(PROGRAM) else { return Ok(()) };
     let program = copy(program, free)?;
     let mut strings = |name| HostFile::find(name).map_or(Ok(&[][..]), |file| copy(file, free));
-    let (arguments, environment) = (strings(ARGUMENTS)?, strings(ENVIRONMENT)?);
-    *GIVEN.lock() = Some(Given { program, arguments, environment });
+    let (arguments, environment, files) = (strings(ARGUMENTS)?, strings(ENVIRONMENT)?, strings(FILES)?);
+    *GIVEN.lock() = Some(Given { program, arguments, environment, files });
     Ok(())
 }
 
@@ -54,6 +58,46 @@ fn copy(file: HostFile, free: &mut Range<u64>) -> Result<&'static [u8], u64> {
     assert!(copied, "QEMU can copy its files");
     // SAFETY: just copied there, within the direct map, and nobody changes it.
     Ok(unsafe { core::slice::from_raw_parts((DIRECT_MAP + start) as *const u8, length as usize) })
+}
+
+/// The file of that name, from the root on, that the host gave.
+pub(crate) fn file(path: &str) -> Option<&'static [u8]> {
+    files().find(|(name, _)| name == path).map(|(_, bytes)| bytes)
+}
+
+/// Whether a file was given in the folder of that name.
+pub(crate) fn has_folder(path: &str) -> bool {
+    files().any(|(name, _)| name.strip_prefix(path).is_some_and(|rest| rest.starts_with('/')))
+}
+
+fn files() -> impl Iterator<Item = (String, &'static [u8])> {
+    let files = bonfire_testbed::given::files(given().map_or(&[], |given| given.files));
+    files.map(|(name, bytes)| (normal(&String::from_utf8_lossy(name)), bytes))
+}
+
+/// The shortest name for what a name stands for, from the root on: every program is there.
+pub(crate) fn normal(path: &str) -> String {
+    let parts = path.split('/').fold(Vec::new(), |mut parts, part| {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+        parts
+    });
+    String::from("/") + &parts.join("/")
+}
+
+/// Where the bytes of what was given lie in memory; none for others.
+pub(crate) fn physical(bytes: &'static [u8]) -> Option<u64> {
+    let given = given()?.program.as_ptr_range();
+    let at = bytes.as_ptr();
+    given.contains(&at).then(|| at as u64 - DIRECT_MAP)
+}
+
+/// How long the file of the program is.
+pub(crate) fn length_of_program() -> u64 {
+    given().map_or(0, |given| given.program.len() as u64)
 }
 
 /// The strings of such a list.

@@ -4,7 +4,7 @@
 //! Read in this order:
 //! 1. [`membarrier`]: the engine wired in, the machine it runs on;
 //! 2. [`sched`], where most of its hooks are called, and [`thread`];
-//! 3. [`syscalls`] and [`process`]: what a program sees; [`rseq`];
+//! 3. [`syscalls`] and [`process`]: what a program sees; [`family`], [`rseq`];
 //!    [`program`] and [`given`]: which program; [`signals`], [`descriptors`];
 //! 4. [`space`], [`frames`], [`user`], [`shootdown`]: memory;
 //! 5. [`arch`]: boot, the ways in and out of ring 3, page tables, interrupts.
@@ -18,17 +18,23 @@
 extern crate alloc;
 
 mod arch;
+mod area;
 mod borrowers;
+mod counter;
 mod descriptors;
+mod family;
 mod faults;
 mod frames;
 mod given;
 mod lock;
 mod membarrier;
 mod memory_files;
+mod pipe;
 mod process;
 mod program;
 mod random;
+mod restart;
+mod robust;
 mod rseq;
 mod runtime;
 mod sched;
@@ -39,6 +45,7 @@ mod space;
 mod start_info;
 mod syscalls;
 mod system_files;
+mod texts;
 mod thread;
 mod unserved;
 mod user;
@@ -86,6 +93,8 @@ fn start_first(options: &Options, cpus: usize) -> Result<(), space::OutOfMemory>
 
 /// The version of Linux whose calls these are.
 const RELEASE: &str = "6.12.0-bonfire";
+/// What `uname` says of the build.
+const VERSION: &str = concat!("bonfire-testbed ", env!("CARGO_PKG_VERSION"));
 
 static ARRIVED: AtomicUsize = AtomicUsize::new(0);
 /// The CPUs must not run programs until each has been counted.
@@ -93,6 +102,7 @@ static MAY_RUN: AtomicBool = AtomicBool::new(false);
 
 fn bring_up(cpus: usize) {
     arch::init_cpu(0);
+    arch::read_time_of_day();
     sched::init(cpus);
     sched::init_cpu();
     if cpus > 1 {

@@ -4,8 +4,9 @@
 use crate::arch::PAGE;
 use crate::frames::Frame;
 use crate::lock::Lock;
-use crate::space::Untouchable;
+use crate::space::{OutOfMemory, Untouchable};
 use alloc::collections::BTreeMap;
+use core::ops::Range;
 
 /// What is shared: zeros, until somebody writes.
 pub(crate) struct Contents(Lock<Inside>);
@@ -37,6 +38,36 @@ impl Contents {
         self.0.lock().length
     }
 
+    /// Copies what is at `offset`: zeros where nobody has written.
+    pub(crate) fn read(&self, offset: u64, to: &mut [u8]) {
+        let inside = self.0.lock();
+        to.fill(0);
+        for (at, part) in pages(offset, to.len()) {
+            if let Some(frame) = inside.frames.get(&(at / PAGE * PAGE)) {
+                let (to, from) = (&mut to[part], frame.bytes().wrapping_add((at % PAGE) as usize));
+                // SAFETY: within the frame, which stays while we hold the lock; programs may
+                // write it meanwhile, and any bytes are right.
+                unsafe { to.as_mut_ptr().copy_from(from, to.len()) };
+            }
+        }
+    }
+
+    /// Writes at `offset`, and makes the file so long if it is shorter.
+    pub(crate) fn write(&self, offset: u64, from: &[u8]) -> Result<(), OutOfMemory> {
+        let end = offset.checked_add(from.len() as u64).ok_or(OutOfMemory)?;
+        let length = self.length().max(end);
+        self.0.lock().length = length;
+        for (at, part) in pages(offset, from.len()) {
+            self.frame(at / PAGE * PAGE).map_err(|_| OutOfMemory)?;
+            let inside = self.0.lock();
+            let (frame, from) = (&inside.frames[&(at / PAGE * PAGE)], &from[part]);
+            let to = frame.bytes().wrapping_add((at % PAGE) as usize);
+            // SAFETY: as in `read`.
+            unsafe { to.copy_from(from.as_ptr(), from.len()) };
+        }
+        Ok(())
+    }
+
     /// The frame for the page at `offset`, by its address.
     pub(crate) fn frame(&self, offset: u64) -> Result<u64, Untouchable> {
         let mut inside = self.0.lock();
@@ -49,6 +80,18 @@ impl Contents {
         let frame = Frame::zeroed().ok_or(Untouchable::NoFrame)?;
         Ok(inside.frames.entry(offset).or_insert(frame).address())
     }
+}
+
+/// The parts of so many bytes at `offset`, each within a page: where it is, and which bytes.
+fn pages(offset: u64, length: usize) -> impl Iterator<Item = (u64, Range<usize>)> {
+    let mut done = 0;
+    core::iter::from_fn(move || {
+        let at = offset + done as u64;
+        let count = (length - done).min((PAGE - at % PAGE) as usize);
+        let part = done..done + count;
+        done += count;
+        (count > 0).then_some((at, part))
+    })
 }
 
 /// Whoever has it mapped would be left with pages that are not there.

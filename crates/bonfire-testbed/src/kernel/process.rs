@@ -2,17 +2,19 @@
 
 use crate::arch::TrapFrame;
 use crate::descriptors::Descriptors;
+use crate::family;
 use crate::lock::Lock;
 use crate::program;
+use crate::robust;
 use crate::sched;
-use crate::signals::{self, Signals};
+use crate::signals::Signals;
 pub(crate) use crate::signals::{SIGKILL, SIGSEGV};
 use crate::space::{OutOfMemory, Space};
 use crate::thread::Thread;
-use crate::wait::{self, Event};
-use alloc::collections::BTreeMap;
+use crate::wait::{self, Event, Woken};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering::Relaxed};
 
 /// Of the first process: its end is the machine's.
@@ -33,15 +35,17 @@ pub(crate) struct Process {
     /// Set once; then every thread leaves at its next way out of the kernel.
     is_killed: AtomicBool,
     /// As `wait4` reports it: for a signal, its number.
-    status: AtomicI32,
-    has_ended: AtomicBool,
+    pub(crate) status: AtomicI32,
+    pub(crate) has_ended: AtomicBool,
+    /// The orphans among its descendants become its children.
+    pub(crate) is_subreaper: AtomicBool,
     /// The signal that it gets when its parent ends; 0 for none.
     pub(crate) death_signal: AtomicI32,
     /// Its parent waits until it leaves the parent's space.
     is_vfork_child: AtomicBool,
+    /// One of its threads is about to become a new image.
+    is_replaced: AtomicBool,
 }
-
-static PROCESSES: Lock<BTreeMap<u32, Arc<Process>>> = Lock::new(BTreeMap::new());
 
 impl Process {
     fn new(id: u32, parent: u32, group: u32, descriptors: Descriptors, signals: Signals) -> Arc<Self> {
@@ -55,8 +59,10 @@ impl Process {
             is_killed: AtomicBool::new(false),
             status: AtomicI32::new(0),
             has_ended: AtomicBool::new(false),
+            is_subreaper: AtomicBool::new(false),
             death_signal: AtomicI32::new(0),
             is_vfork_child: AtomicBool::new(false),
+            is_replaced: AtomicBool::new(false),
         })
     }
 
@@ -68,12 +74,7 @@ impl Process {
     /// Tells every thread to end, with this status for the parent.
     pub(crate) fn kill(&self, status: i32) {
         self.condemn(status);
-        self.each_thread(|thread| {
-            wait::interrupt(thread);
-            if thread.on_cpu.load(Relaxed) {
-                sched::kick(thread.last_cpu.load(Relaxed));
-            }
-        });
+        self.each_thread(nudge);
     }
 
     /// How many threads it has.
@@ -83,7 +84,7 @@ impl Process {
 
     /// Its thread of that number.
     pub(crate) fn thread(&self, id: u32) -> Option<Arc<Thread>> {
-        self.threads.lock().iter().find(|thread| thread.id == id).cloned()
+        self.threads.lock().iter().find(|thread| thread.id() == id).cloned()
     }
 
     /// Calls `f` with each of its threads.
@@ -93,22 +94,36 @@ impl Process {
     }
 
     /// From here on each of its threads ends at its next way out of the kernel.
-    fn condemn(&self, status: i32) {
+    pub(crate) fn condemn(&self, status: i32) {
         if !self.is_killed.swap(true, Relaxed) {
             self.status.store(status, Relaxed);
         }
     }
 
+    /// Ends all its threads but this one, and waits until they have.
+    fn end_others(&self, thread: &Thread) -> Result<(), NoExec> {
+        if self.is_replaced.swap(true, Relaxed) {
+            return Err(NoExec::Ending);
+        }
+        let threads = self.threads.lock();
+        let others: Vec<_> = threads.iter().filter(|other| !ptr::eq(&***other, thread)).cloned().collect();
+        others.iter().for_each(|other| other.dismiss());
+        drop(threads);
+        others.iter().for_each(nudge);
+        while self.threads() > 1 && !thread.is_killed() {
+            let woken = wait::wait(thread, Event::Alone(self.id), None, || self.threads() > 1);
+            if woken == Woken::Interrupted {
+                // The signal is for the new program; until then there is no sleeping.
+                crate::arch::without_interrupts(|| sched::schedule(sched::After::Ready));
+            }
+        }
+        self.is_replaced.store(false, Relaxed);
+        if thread.is_killed() { Err(NoExec::Ending) } else { Ok(()) }
+    }
+
     /// Whether its parent is still waiting for it to leave the parent's space.
     pub(crate) fn holds_parent(&self) -> bool {
         self.is_vfork_child.load(Relaxed)
-    }
-
-    fn is_meant(&self, id: i32) -> bool {
-        match u32::try_from(id) {
-            Ok(id) => self.id == id,
-            Err(_) => self.group.load(Relaxed) == id.unsigned_abs(),
-        }
     }
 
     fn let_parent_go(&self) {
@@ -118,26 +133,12 @@ impl Process {
     }
 }
 
-/// The processes of that number, or of that group if it is negative, that have not ended.
-pub(crate) fn find(id: i32) -> Vec<Arc<Process>> {
-    let processes = PROCESSES.lock();
-    let alive = processes.values().filter(|process| !process.has_ended.load(Relaxed));
-    alive.filter(|process| process.is_meant(id)).cloned().collect()
-}
-
-/// Kills the process of that number, or the group of that number if it is
-/// negative; says whether there was one.
-///
-/// All are condemned before any other can be born, and whoever is born to a
-/// condemned parent is condemned (see [`start`]): nobody escapes by forking.
-pub(crate) fn kill_all(id: i32, signal: i32) -> bool {
-    let processes = PROCESSES.lock();
-    let alive = processes.values().filter(|process| !process.has_ended.load(Relaxed));
-    let found: Vec<_> = alive.filter(|process| process.is_meant(id)).cloned().collect();
-    found.iter().for_each(|process| process.condemn(signal));
-    drop(processes);
-    found.iter().for_each(|process| process.kill(signal));
-    !found.is_empty()
+/// Has the thread look whether it has to end.
+fn nudge(thread: &Arc<Thread>) {
+    wait::interrupt(thread);
+    if thread.on_cpu.load(Relaxed) {
+        sched::kick(thread.last_cpu.load(Relaxed));
+    }
 }
 
 /// Starts the first process.
@@ -172,6 +173,20 @@ pub(crate) struct Own {
     pub(crate) number_at: [Option<u64>; 2],
     /// Where its thread-local variables are, if not where the parent's are.
     pub(crate) thread_pointer: Option<u64>,
+    /// Signals do with it what they usually do.
+    pub(crate) has_no_handlers: bool,
+}
+
+/// Why there is no new thread.
+pub(crate) enum NoSpawn {
+    OutOfMemory,
+    TooMany,
+}
+
+impl From<OutOfMemory> for NoSpawn {
+    fn from(OutOfMemory: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
 }
 
 /// Makes a thread that goes on where its parent is, from `frame`.
@@ -180,9 +195,9 @@ pub(crate) fn spawn(
     kind: Spawn,
     frame: TrapFrame,
     own: Own,
-) -> Result<Arc<Thread>, OutOfMemory> {
+) -> Result<Arc<Thread>, NoSpawn> {
     if Thread::are_too_many() {
-        return Err(OutOfMemory);
+        return Err(NoSpawn::TooMany);
     }
     let space = parent.own_space().clone();
     let (id, owner) = (Thread::next_id(), parent.process.as_ref().expect("a program forks"));
@@ -190,9 +205,14 @@ pub(crate) fn spawn(
         owner.clone()
     } else {
         let (descriptors, signals) = (owner.descriptors.fork(), owner.signals.fork());
+        if own.has_no_handlers {
+            signals.exec();
+        }
         Process::new(id, owner.id, owner.group.load(Relaxed), descriptors, signals)
     };
-    process.is_vfork_child.store(kind == Spawn::Vfork, Relaxed);
+    if kind == Spawn::Vfork {
+        process.is_vfork_child.store(true, Relaxed);
+    }
     let child = if kind == Spawn::Fork {
         let copy = Arc::new(space.fork()?);
         crate::membarrier::forked(&space, &copy);
@@ -209,77 +229,99 @@ pub(crate) fn spawn(
     let thread_pointer = own.thread_pointer.unwrap_or(parent.thread_pointer.load(Relaxed));
     child.thread_pointer.store(thread_pointer, Relaxed);
     child.signals.set_mask(parent.signals.mask());
+    child.nice.store(parent.nice.load(Relaxed), Relaxed);
     let spaces = [parent.own_space(), child.own_space()];
     for (space, at) in spaces.into_iter().zip(own.number_at) {
         // As in Linux, a number that cannot be written is not worth a failure.
-        let _ = at.map(|at| crate::user::write(space, at, child.id));
+        let _ = at.map(|at| crate::user::write(space, at, id));
     }
-    start(child.clone(), Some(owner));
+    start(child.clone(), Some(parent));
     Ok(child)
 }
 
-fn start(thread: Arc<Thread>, parent: Option<&Process>) {
+fn start(thread: Arc<Thread>, parent: Option<&Thread>) {
     let process = thread.process.as_ref().expect("a program's thread").clone();
-    process.threads.lock().push(thread.clone());
-    let mut processes = PROCESSES.lock();
-    if parent.is_some_and(Process::is_killed) {
-        process.condemn(SIGKILL);
+    let mut threads = process.threads.lock();
+    if parent.is_some_and(|parent| parent.is_dismissed() && threads.iter().any(|t| ptr::eq(&**t, parent))) {
+        thread.dismiss();
     }
-    processes.entry(process.id).or_insert(process);
-    drop(processes);
+    threads.push(thread.clone());
+    drop(threads);
+    family::join(&process, parent.and_then(|parent| parent.process.as_deref()));
     sched::make_ready(thread);
 }
 
-/// Replaces the caller's program by a fresh image of it, with these arguments.
-/// Linux ends the other threads of the process; here there may be none.
+/// Why a program cannot become another one.
+pub(crate) enum NoExec {
+    OutOfMemory,
+    /// It has been told to end, or another thread is at it.
+    Ending,
+}
+
+impl From<OutOfMemory> for NoExec {
+    fn from(OutOfMemory: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}
+
+/// Replaces the caller's program by a fresh image of it, with these arguments. The other
+/// threads of the process end, and the caller gets the number of the first.
 pub(crate) fn exec(
     thread: &Thread,
     frame: &mut TrapFrame,
     arguments: &[&[u8]],
     environment: &[&[u8]],
-) -> Result<(), OutOfMemory> {
+) -> Result<(), NoExec> {
     let space = Arc::new(Space::new()?);
     let fresh = program::load(&space, arguments, environment)?;
+    let process = thread.process.as_ref().expect("a program");
+    process.end_others(thread)?;
+    thread.become_first();
+    leave_memory(thread);
     sched::exec_space(thread, &space);
     thread.rseq.register(0, 0);
-    thread.clear_at_exit.store(0, Relaxed);
     thread.thread_pointer.store(0, Relaxed);
     crate::arch::set_thread_pointer(0);
-    thread.process.as_ref().expect("a program").signals.exec();
+    thread.signals.exec();
+    process.signals.exec();
+    process.descriptors.exec();
     *frame = fresh;
-    thread.process.as_ref().expect("a program").let_parent_go();
+    process.let_parent_go();
     Ok(())
-}
-
-/// Whether the caller is its process's only thread.
-pub(crate) fn is_single(thread: &Thread) -> bool {
-    thread.process.as_ref().is_some_and(|process| process.threads.lock().len() == 1)
 }
 
 /// Ends the calling thread; with the last one, its process.
 pub(crate) fn exit_thread(thread: &Thread, status: i32) -> ! {
     crate::arch::set_enabled(true);
     let process = thread.process.as_ref().expect("a program's thread exits");
-    // PAIRS(end): with the Acquire of whoever waits for the word; the store is the
-    // last that ring 3 sees of this thread, and x86 keeps stores in order.
-    let word = thread.clear_at_exit.load(Relaxed);
-    let space = thread.own_space();
-    if word != 0 && crate::user::write(space, word, 0u32).is_ok() {
-        let _ = space.physical(word).map(|word| wait::wake(Event::Word(word), usize::MAX));
-    }
+    leave_memory(thread);
     sched::exit_space(thread);
-    process.let_parent_go();
     let is_last = {
         let mut threads = process.threads.lock();
-        threads.retain(|other| !core::ptr::eq(&**other, thread));
+        threads.retain(|other| !ptr::eq(&**other, thread));
         threads.is_empty()
     };
+    wait::wake(Event::Alone(process.id), usize::MAX);
     if is_last {
+        process.let_parent_go();
         end(process, status);
     }
     crate::arch::set_enabled(false);
     sched::schedule(sched::After::Gone);
     unreachable!("nobody switches to a thread that is gone")
+}
+
+/// What a thread leaves in its memory: locks that it held, and the word by which others
+/// wait for it.
+fn leave_memory(thread: &Thread) {
+    robust::release(thread);
+    let word = thread.clear_at_exit.swap(0, Relaxed);
+    let space = thread.own_space();
+    // PAIRS(end): with the Acquire of whoever waits for the word; the store is the
+    // last that ring 3 sees of this thread, and x86 keeps stores in order.
+    if word != 0 && crate::user::write(space, word, 0u32).is_ok() {
+        let _ = space.physical(word).map(|word| wait::wake(Event::word(word), usize::MAX));
+    }
 }
 
 /// The last thread of a process has gone.
@@ -290,57 +332,6 @@ fn end(process: &Process, status: i32) {
     if process.id == INIT {
         crate::power_off(process.status.load(Relaxed));
     }
-    let processes = PROCESSES.lock();
-    let is_child = |child: &&Arc<Process>| child.parent.load(Relaxed) == process.id;
-    let children: Vec<_> = processes.values().filter(is_child).cloned().collect();
-    children.iter().for_each(|child| child.parent.store(INIT, Relaxed));
-    process.has_ended.store(true, Relaxed);
-    drop(processes);
-    for child in children {
-        match child.death_signal.load(Relaxed) {
-            0 => {}
-            signal => signals::send_to_all(&child, signal),
-        }
-    }
-    wait::wake(Event::Child(process.parent.load(Relaxed)), usize::MAX);
-    wait::wake(Event::Child(INIT), usize::MAX);
-    const SIGCHLD: i32 = 17;
-    find(process.parent.load(Relaxed) as i32).iter().for_each(|parent| signals::send_to_all(parent, SIGCHLD));
-}
-
-/// A child of `parent` that has ended, `id` or any; it is forgotten.
-pub(crate) fn reap(parent: u32, id: Option<u32>) -> Reaped {
-    let mut processes = PROCESSES.lock();
-    let found = look(&processes, parent, id);
-    if let Reaped::Child { id, .. } = found {
-        processes.remove(&id);
-    }
-    found
-}
-
-/// Whether such children are all running: then it is worth to wait for one.
-pub(crate) fn none_has_ended(parent: u32, id: Option<u32>) -> bool {
-    matches!(look(&PROCESSES.lock(), parent, id), Reaped::NoneEnded)
-}
-
-fn look(processes: &BTreeMap<u32, Arc<Process>>, parent: u32, id: Option<u32>) -> Reaped {
-    let is_meant =
-        |child: &&Arc<Process>| child.parent.load(Relaxed) == parent && id.is_none_or(|id| id == child.id);
-    let mut children = processes.values().filter(is_meant).peekable();
-    if children.peek().is_none() {
-        return Reaped::NoChild;
-    }
-    children
-        .find(|child| child.has_ended.load(Relaxed))
-        .map_or(Reaped::NoneEnded, |child| Reaped::Child { id: child.id, status: child.status.load(Relaxed) })
-}
-
-/// What [`reap`] found.
-pub(crate) enum Reaped {
-    /// This one, with its status word.
-    Child { id: u32, status: i32 },
-    /// Children, all running.
-    NoneEnded,
-    /// No such child.
-    NoChild,
+    process.descriptors.close_all();
+    family::bury(process);
 }

@@ -2,6 +2,7 @@
 //! into the image. Puts it into an address space, with the stack that Linux lays out.
 
 use crate::arch::{Access, PAGE, TrapFrame, USER_TOP};
+use crate::area::Backing;
 use crate::given;
 use crate::space::{OutOfMemory, READ_WRITE, Space};
 use alloc::vec::Vec;
@@ -32,7 +33,7 @@ pub(crate) fn load(
         end = end.max(base + segment.p_vaddr + segment.p_memsz);
     }
     space.begin_heap(end);
-    space.map(Some(USER_TOP - PAGE - STACK), STACK, READ_WRITE, None)?;
+    space.map(Some(USER_TOP - PAGE - STACK), STACK, READ_WRITE, Backing::Zeros)?;
     let entry = base + program.ehdr.e_entry;
     let stack = Stack { space, at: USER_TOP - PAGE }.lay_out(
         arguments,
@@ -53,8 +54,30 @@ fn load_segment(
     let at = base + segment.p_vaddr;
     let start = at / PAGE * PAGE;
     let bytes = program.segment_data(segment).expect("within the file");
-    space.map(Some(start), at + segment.p_memsz - start, access, None)?;
-    space.load(at, bytes)
+    let whole = pages_in_place(at, bytes, access.write);
+    let from = match whole {
+        Some((length, backing)) => {
+            space.map(Some(start), length, access, backing)?;
+            start + length
+        }
+        None => start,
+    };
+    let end = at + segment.p_memsz;
+    if from < end {
+        space.map(Some(from), end - from, access, Backing::Zeros)?;
+        let behind = from.max(at) - at;
+        space.load(at + behind, bytes.get(behind as usize..).unwrap_or(&[]))?;
+    }
+    Ok(())
+}
+
+/// The pages that a segment at `at` fills whole, if they can be used as they lie in memory:
+/// how many bytes, and how they are used.
+fn pages_in_place(at: u64, bytes: &'static [u8], are_written: bool) -> Option<(u64, Backing)> {
+    let physical = given::physical(bytes)?.checked_sub(at % PAGE)?;
+    let length = (at % PAGE + bytes.len() as u64) / PAGE * PAGE;
+    let backing = if are_written { Backing::FileCopied(physical) } else { Backing::File(physical) };
+    (length > 0 && physical.is_multiple_of(PAGE)).then_some((length, backing))
 }
 
 /// What Linux tells a program of itself and its machine: pairs of a key and a value. The

@@ -45,6 +45,12 @@ impl Rseq {
         self.area.load(Relaxed) != 0
     }
 
+    /// The area and the signature, if an area is registered.
+    pub(crate) fn registered(&self) -> Option<(u64, u32)> {
+        let area = self.area.load(Relaxed);
+        (area != 0).then(|| (area, self.signature.load(Relaxed)))
+    }
+
     /// What a fork's child takes over.
     pub(crate) fn inherit(&self, parent: &Self) {
         self.register(parent.area.load(Relaxed), parent.signature.load(Relaxed));

@@ -3,12 +3,22 @@
 
 use core::arch::naked_asm;
 
-/// Copies bytes forward. (The string instructions keep the compiler from
-/// recognising a loop as the function itself.)
+/// Copies bytes forward, by eights as far as that goes: an emulator takes as long for
+/// each. (The string instructions keep the compiler from recognising a loop as the
+/// function itself.)
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
-    naked_asm!("mov rax, rdi", "mov rcx, rdx", "rep movsb", "ret")
+    naked_asm!(
+        "mov rax, rdi",
+        "mov rcx, rdx",
+        "shr rcx, 3",
+        "rep movsq",
+        "mov ecx, edx",
+        "and ecx, 7",
+        "rep movsb",
+        "ret"
+    )
 }
 
 /// Copies bytes that may overlap.
@@ -22,22 +32,36 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut
         "sub rdx, rsi",
         "cmp rdx, rcx",
         "jb 2f",
-        "rep movsb",
-        "ret",
+        "mov rdx, rcx",
+        "jmp {memcpy}",
         "2: lea rdi, [rdi + rcx - 1]",
         "lea rsi, [rsi + rcx - 1]",
         "std",
         "rep movsb",
         "cld",
         "ret",
+        memcpy = sym memcpy,
     )
 }
 
-/// Fills bytes.
+/// Fills bytes, likewise.
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
-    naked_asm!("mov r8, rdi", "mov eax, esi", "mov rcx, rdx", "rep stosb", "mov rax, r8", "ret")
+    naked_asm!(
+        "mov r8, rdi",
+        "movzx eax, sil",
+        "mov rcx, 0x0101010101010101",
+        "imul rax, rcx",
+        "mov rcx, rdx",
+        "shr rcx, 3",
+        "rep stosq",
+        "mov ecx, edx",
+        "and ecx, 7",
+        "rep stosb",
+        "mov rax, r8",
+        "ret"
+    )
 }
 
 /// Compares bytes.

@@ -302,16 +302,21 @@ pub(crate) fn tick() {
     }
 }
 
-/// Limits a thread to these CPUs and moves it off any other at once.
+/// Limits a thread to these CPUs, and waits until it is off any other.
 pub(crate) fn set_affinity(thread: &Thread, cpus: u64) {
     thread.affinity.store(cpus, Relaxed);
-    arch::without_interrupts(|| {
-        if with_current(|current| core::ptr::eq(current, thread)) {
-            schedule(After::Ready);
-        } else if thread.on_cpu.load(Relaxed) {
-            kick(thread.last_cpu.load(Relaxed));
+    if !with_current(|current| core::ptr::eq(current, thread)) {
+        // It may be waiting for a turn on a CPU that it may not have any more.
+        (0..cpu_count()).filter(|cpu| is_online(*cpu)).for_each(|cpu| arch::without_interrupts(|| kick(cpu)));
+    }
+    loop {
+        arch::without_interrupts(|| schedule(After::Ready));
+        let is_elsewhere = !thread.on_cpu.load(Relaxed) || thread.may_run_on(thread.last_cpu.load(Relaxed));
+        if is_elsewhere || with_current(Thread::is_killed) {
+            return;
         }
-    });
+        arch::relax();
+    }
 }
 
 /// Takes the calling kernel thread into a space: Linux's `kthread_use_mm`.

@@ -12,10 +12,12 @@ use crate::thread::Thread;
 use crate::user::{self, Fault};
 use crate::wait;
 use alloc::sync::Arc;
+use bonfire_testbed::calls::Sysnum;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 pub(crate) const SIGKILL: i32 = 9;
 pub(crate) const SIGSEGV: i32 = 11;
+pub(crate) const SIGPIPE: i32 = 13;
 const SIGSTOP: i32 = 19;
 /// The last one.
 const MOST: i32 = 64;
@@ -39,6 +41,10 @@ const RESET: u64 = 0x8000_0000;
 /// What a call returns inside the kernel when a signal ended it early: it starts again,
 /// unless a handler runs that was not meant for that.
 pub(crate) const ERESTART: isize = -512;
+/// Likewise, of a call that goes on where it was, by `restart_syscall`, unless a handler runs.
+pub(crate) const ERESTART_BLOCK: isize = -516;
+/// Likewise, of a call that starts again unless a handler runs, whatever that was meant for.
+pub(crate) const ERESTART_NO_HANDLER: isize = -514;
 const EINTR: i64 = -4;
 
 /// The actions of a process, and what was sent to all of it.
@@ -65,6 +71,14 @@ impl Signals {
         self.actions.lock().iter_mut().filter(|action| action.handler > IGNORE).for_each(|action| {
             *action = Action::default();
         });
+    }
+
+    /// Whether children are not to be waited for when they have ended.
+    pub(crate) fn ignores_children(&self) -> bool {
+        const SIGCHLD: i32 = 17;
+        const NO_CHILD_WAIT: u64 = 2;
+        self.action(SIGCHLD)
+            .is_some_and(|action| action.handler == IGNORE || action.flags & NO_CHILD_WAIT != 0)
     }
 
     /// The action for a signal, if there is such a signal.
@@ -105,6 +119,11 @@ impl OfThread {
     /// The signals held off.
     pub(crate) fn mask(&self) -> u64 {
         self.mask.load(Relaxed)
+    }
+
+    /// A new image has no stack for handlers yet.
+    pub(crate) fn exec(&self) {
+        *self.alternate.lock() = [0; 2];
     }
 
     /// Holds off these.
@@ -177,8 +196,10 @@ pub(crate) fn before_user(thread: &Thread, frame: &mut TrapFrame) {
             process.kill(signal);
             return;
         }
-        if frame.is_of_call() && frame.rax as isize == ERESTART {
-            if action.flags & RESTART != 0 { frame.call_again() } else { frame.rax = EINTR as u64 }
+        match ended_early(frame) {
+            Some(ERESTART) if action.flags & RESTART != 0 => frame.call_again(),
+            Some(_) => frame.rax = EINTR as u64,
+            None => {}
         }
         if call_handler(thread, frame, signal, action).is_err() {
             process.kill(SIGSEGV);
@@ -188,9 +209,18 @@ pub(crate) fn before_user(thread: &Thread, frame: &mut TrapFrame) {
             process.signals.set_action(signal, Action::default());
         }
     }
-    if frame.is_of_call() && frame.rax as isize == ERESTART {
-        frame.call_again();
+    match ended_early(frame) {
+        Some(ERESTART_BLOCK) => frame.call_instead(Sysnum::RestartSyscall as u64),
+        Some(_) => frame.call_again(),
+        None => {}
     }
+}
+
+/// What a call returned that a signal ended early.
+fn ended_early(frame: &TrapFrame) -> Option<isize> {
+    let answer = frame.rax as isize;
+    (frame.is_of_call() && matches!(answer, ERESTART | ERESTART_BLOCK | ERESTART_NO_HANDLER))
+        .then_some(answer)
 }
 
 /// The first signal that is due, which is not pending any more.
@@ -256,6 +286,7 @@ pub(crate) fn go_back(thread: &Thread, frame: &mut TrapFrame) -> Result<(), Faul
     let mut float = [0; FLOAT_BYTES as usize];
     user::read_bytes(space, words[FLOAT], &mut float)?;
     FloatState::from_bytes(float).put_back(frame);
+    *thread.restart.lock() = None;
     thread.signals.set_mask(words[MASK]);
     Ok(())
 }

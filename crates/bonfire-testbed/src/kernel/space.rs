@@ -6,13 +6,12 @@
 //! anybody else. A fork copies what is private.
 
 use crate::arch::{Access, DIRECT_MAP, Owner, PAGE, PageTable, USER_TOP};
+use crate::area::{Area, Areas, Backing, copied};
 use crate::frames::Frame;
 use crate::lock::Lock;
-use crate::memory_files::Contents;
 use crate::shootdown;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::ops::Range;
@@ -26,21 +25,11 @@ pub(crate) struct Space {
 
 struct Memory {
     table: PageTable,
-    /// By their first addresses.
-    areas: BTreeMap<u64, Area>,
+    areas: Areas,
     /// Where the next area without an address goes.
     next: u64,
     /// From the end of the program's data to the end of its heap (`brk`).
     heap: Range<u64>,
-}
-
-/// Pages that were mapped together, or what is left of them.
-#[derive(Clone)]
-struct Area {
-    end: u64,
-    access: Access,
-    /// Whose contents they are, if they are shared, and where in it this area begins.
-    shared: Option<(Arc<Contents>, u64)>,
 }
 
 /// What was asked for cannot be had: no memory, or no room.
@@ -73,7 +62,7 @@ impl Space {
     /// An empty space.
     pub(crate) fn new() -> Result<Self, OutOfMemory> {
         let table = PageTable::new().ok_or(OutOfMemory)?;
-        let memory = Memory { table, areas: BTreeMap::new(), next: FIRST_MAPPING, heap: 0..0 };
+        let memory = Memory { table, areas: Areas::default(), next: FIRST_MAPPING, heap: 0..0 };
         Ok(Self { membarrier: crate::membarrier::PerSpace::new(), memory: Lock::new(memory) })
     }
 
@@ -88,7 +77,7 @@ impl Space {
         let (areas, table) = (&copy.areas.clone(), &mut copy.table);
         let mut outcome = Ok(());
         memory.table.each(0..USER_TOP, |page, frame, is_lent| {
-            let Some(area) = at(areas, page) else { return };
+            let Some((_, area)) = areas.at(page) else { return };
             let owner = if is_lent { Some(Owner::Other(frame)) } else { copied(frame).map(Owner::Table) };
             let mapped = owner.and_then(|owner| table.map(page, owner, area.access));
             outcome = core::mem::replace(&mut outcome, Ok(())).and(mapped.ok_or(OutOfMemory));
@@ -97,14 +86,13 @@ impl Space {
         outcome.map(|()| child)
     }
 
-    /// Maps `length` bytes of zeros, or of `shared` contents, at `at` or where there
-    /// is room. What was mapped at `at` goes.
+    /// Maps `length` bytes at `at`, or where there is room. What was mapped at `at` goes.
     pub(crate) fn map(
         &self,
         at: Option<u64>,
         length: u64,
         access: Access,
-        shared: Option<(Arc<Contents>, u64)>,
+        backing: Backing,
     ) -> Result<u64, OutOfMemory> {
         let length = length.checked_next_multiple_of(PAGE).ok_or(OutOfMemory)?;
         let mut memory = self.memory.lock();
@@ -114,7 +102,7 @@ impl Space {
         };
         let range = range(start, length).ok_or(OutOfMemory)?;
         let gone = memory.carve(&range);
-        memory.areas.insert(start, Area { end: range.end, access, shared });
+        memory.areas.0.insert(start, Area { end: range.end, access, backing });
         drop(memory);
         self.forget(gone);
         Ok(start)
@@ -132,13 +120,18 @@ impl Space {
     pub(crate) fn protect(&self, start: u64, length: u64, access: Access) -> Result<(), OutOfMemory> {
         let range = range(start, length).ok_or(OutOfMemory)?;
         let mut memory = self.memory.lock();
-        if !memory.covers(&range, |_| true) {
+        let Memory { table, areas, .. } = &mut *memory;
+        if !areas.cover(&range, |_| true) {
             return Err(OutOfMemory);
         }
-        memory.split(range.start);
-        memory.split(range.end);
-        memory.areas.range_mut(range.clone()).for_each(|(_, area)| area.access = access);
-        memory.table.protect(range, access);
+        areas.split(range.start);
+        areas.split(range.end);
+        for (&start, area) in areas.0.range_mut(range.clone()) {
+            if area.protect(access) {
+                table.unmap(start..area.end, |_| unreachable!("pages of a file are lent"));
+            }
+        }
+        table.protect(range, access);
         drop(memory);
         shootdown::forget(self);
         Ok(())
@@ -149,7 +142,7 @@ impl Space {
         let range = range(start, length).ok_or(OutOfMemory)?;
         let mut gone = Vec::new();
         self.memory.lock().table.unmap(range, |frame| gone.push(frame));
-        self.forget((gone, Vec::new()));
+        self.forget((gone, BTreeMap::new()));
         Ok(())
     }
 
@@ -162,7 +155,7 @@ impl Space {
         }
         let wanted = end.next_multiple_of(PAGE);
         let done = if wanted > mapped {
-            self.map(Some(mapped), wanted - mapped, READ_WRITE, None).map(drop)
+            self.map(Some(mapped), wanted - mapped, READ_WRITE, Backing::Zeros).map(drop)
         } else {
             self.unmap(wanted, mapped - wanted)
         };
@@ -183,14 +176,14 @@ impl Space {
     pub(crate) fn covers(&self, start: u64, length: u64, for_writing: bool) -> bool {
         let Some(end) = start.checked_add(length) else { return false };
         let is_fit = |area: &Area| if for_writing { area.access.write } else { area.access.read };
-        self.memory.lock().covers(&(start..end), is_fit)
+        self.memory.lock().areas.cover(&(start..end), is_fit)
     }
 
     /// Whether anything is mapped in `start .. start + length`.
     pub(crate) fn touches(&self, start: u64, length: u64) -> bool {
         let end = start.saturating_add(length);
         let memory = self.memory.lock();
-        memory.areas.range(..end).next_back().is_some_and(|(_, area)| area.end > start)
+        memory.areas.0.range(..end).next_back().is_some_and(|(_, area)| area.end > start)
     }
 
     /// The physical address behind `address`: the same for all who share it.
@@ -241,11 +234,11 @@ impl Space {
 
     /// What is mapped, as `/proc/self/maps` has it.
     pub(crate) fn maps(&self) -> String {
-        self.memory.lock().areas.iter().fold(String::new(), |mut text, (start, area)| {
-            let Area { end, access, shared } = area;
+        self.memory.lock().areas.0.iter().fold(String::new(), |mut text, (start, area)| {
+            let Area { end, access, backing } = area;
             let may = |is, letter| if is { letter } else { '-' };
             let (r, w, x) = (may(access.read, 'r'), may(access.write, 'w'), may(access.execute, 'x'));
-            let share = if shared.is_some() { 's' } else { 'p' };
+            let share = if matches!(backing, Backing::Shared(..)) { 's' } else { 'p' };
             let name = if *end == USER_TOP - PAGE { " [stack]" } else { "" };
             let _ = writeln!(text, "{start:08x}-{end:08x} {r}{w}{x}{share} 00000000 00:00 0{name}");
             text
@@ -270,7 +263,7 @@ impl Space {
 pub(crate) const READ_WRITE: Access = Access { read: true, write: true, execute: false };
 
 /// Frames and areas that were unmapped, and may still be known to other CPUs.
-type Gone = (Vec<Frame>, Vec<Area>);
+type Gone = (Vec<Frame>, BTreeMap<u64, Area>);
 
 impl Memory {
     /// Addresses that nobody has had, with an empty page behind, which catches
@@ -284,10 +277,7 @@ impl Memory {
 
     /// Removes what is mapped in `range`.
     fn carve(&mut self, range: &Range<u64>) -> Gone {
-        self.split(range.start);
-        self.split(range.end);
-        let starts: Vec<u64> = self.areas.range(range.clone()).map(|(&start, _)| start).collect();
-        let areas: Vec<Area> = starts.iter().filter_map(|start| self.areas.remove(start)).collect();
+        let areas = self.areas.carve(range);
         let mut frames = Vec::new();
         if !areas.is_empty() {
             self.table.unmap(range.clone(), |frame| frames.push(frame));
@@ -295,43 +285,15 @@ impl Memory {
         (frames, areas)
     }
 
-    /// Makes two areas of one that lies across `address`.
-    fn split(&mut self, address: u64) {
-        let Some((&start, area)) = self.areas.range_mut(..address).next_back() else { return };
-        if area.end <= address {
-            return;
-        }
-        let shared = area.shared.clone().map(|(contents, from)| (contents, from + address - start));
-        let behind = Area { end: area.end, access: area.access, shared };
-        area.end = address;
-        self.areas.insert(address, behind);
-    }
-
-    fn covers(&self, range: &Range<u64>, is_fit: impl Fn(&Area) -> bool) -> bool {
-        let mut place = range.start;
-        while place < range.end {
-            match at(&self.areas, place) {
-                Some(area) if is_fit(area) => place = area.end,
-                _ => return false,
-            }
-        }
-        true
-    }
-
     /// The frame behind `address`, which has one from now on.
     fn touch(&mut self, address: u64, touch: Touch) -> Result<u64, Untouchable> {
         let page = address / PAGE * PAGE;
-        let area = at(&self.areas, page).filter(|area| area.allows(touch)).ok_or(Untouchable::NotMapped)?;
+        let found = self.areas.at(page).filter(|(_, area)| area.allows(touch));
+        let (start, area) = found.ok_or(Untouchable::NotMapped)?;
         if let Some(frame) = self.table.frame(page) {
             return Ok(frame);
         }
-        let owner = match &area.shared {
-            None => Owner::Table(Frame::zeroed().ok_or(Untouchable::NoFrame)?),
-            Some((contents, from)) => {
-                let start = self.areas.range(..=page).next_back().map_or(page, |(&start, _)| start);
-                Owner::Other(contents.frame(from + page - start)?)
-            }
-        };
+        let owner = area.backing.page(page - start)?;
         let frame = match &owner {
             Owner::Table(frame) => frame.address(),
             Owner::Other(frame) => *frame,
@@ -341,32 +303,8 @@ impl Memory {
     }
 }
 
-impl Area {
-    fn allows(&self, touch: Touch) -> bool {
-        match touch {
-            Touch::Read => self.access.read,
-            Touch::Write => self.access.write,
-            Touch::Execute => self.access.execute,
-            Touch::Load => true,
-        }
-    }
-}
-
-/// The area that `address` lies in.
-fn at(areas: &BTreeMap<u64, Area>, address: u64) -> Option<&Area> {
-    areas.range(..=address).next_back().map(|(_, area)| area).filter(|area| address < area.end)
-}
-
 /// The pages of `start .. start + length`, if a program may have them.
 fn range(start: u64, length: u64) -> Option<Range<u64>> {
     let end = start.checked_add(length)?.checked_next_multiple_of(PAGE)?;
     (start.is_multiple_of(PAGE) && end <= USER_TOP).then_some(start..end)
-}
-
-/// A new frame with the contents of that one.
-fn copied(from: u64) -> Option<Frame> {
-    let to = Frame::zeroed()?;
-    // SAFETY: two different frames, the first ours alone.
-    unsafe { to.bytes().copy_from_nonoverlapping((DIRECT_MAP + from) as *const u8, PAGE as usize) };
-    Some(to)
 }

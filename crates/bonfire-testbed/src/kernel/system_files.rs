@@ -1,5 +1,6 @@
 //! The files of `/proc` and `/sys` that programs read to learn about their machine.
 
+use crate::membarrier;
 use crate::sched;
 use crate::thread::Thread;
 use alloc::format;
@@ -16,7 +17,10 @@ pub(crate) fn read(thread: &Thread, path: &str) -> Option<String> {
         (_, Some("online"), _) => Some(list(online()) + "\n"),
         (_, Some("possible" | "present"), _) => Some(list(present()) + "\n"),
         (.., "/proc/cpuinfo") => Some(cpus()),
+        (.., "/proc/interrupts") => Some(interrupts()),
+        (.., "/proc/sys/kernel/ostype") => Some("Linux\n".into()),
         (.., "/proc/sys/kernel/osrelease") => Some(String::from(super::RELEASE) + "\n"),
+        (.., "/proc/sys/kernel/version") => Some(String::from(super::VERSION) + "\n"),
         _ => None,
     }
 }
@@ -36,7 +40,7 @@ fn status(thread: &Thread) -> String {
         "Name:\tprogram\nTgid:\t{}\nPid:\t{}\nThreads:\t{}\nNoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n\
          Cpus_allowed:\t{allowed:x}\nCpus_allowed_list:\t{}\n",
         process.id,
-        thread.id,
+        thread.id(),
         process.threads(),
         list(allowed)
     )
@@ -47,6 +51,17 @@ fn cpus() -> String {
         let _ = writeln!(text, "processor\t: {cpu}\nmodel name\t: QEMU\nflags\t\t: hypervisor\n");
         text
     })
+}
+
+/// How often each CPU was interrupted for a barrier, in Linux's table and under its name for
+/// such interrupts.
+fn interrupts() -> String {
+    let cpus = 0..sched::cpu_count();
+    let head =
+        cpus.clone().fold(String::from("    "), |text, cpu| format!("{text} {:>10}", format!("CPU{cpu}")));
+    let counts =
+        cpus.fold(String::from("CAL:"), |text, cpu| format!("{text} {:>10}", membarrier::pokes(cpu)));
+    format!("{head}\n{counts}   Function call interrupts\n")
 }
 
 /// A set of CPUs as Linux writes it: `0-3,8`.

@@ -3,6 +3,7 @@
 use crate::arch::{self, FloatState, TrapFrame};
 use crate::lock::Lock;
 use crate::process::Process;
+use crate::restart::Restart;
 use crate::rseq::Rseq;
 use crate::signals::OfThread;
 use crate::space::Space;
@@ -10,7 +11,7 @@ use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 const STACK: usize = 16 << 10;
 
@@ -19,9 +20,8 @@ pub(crate) type Body = Box<dyn FnOnce(&Thread) + Send>;
 
 /// A thread, of a program or of the kernel.
 pub(crate) struct Thread {
-    /// Its number, 0 for threads of the kernel; that of a process's first thread is
-    /// the process's.
-    pub(crate) id: u32,
+    /// See [`id`](Self::id).
+    id: AtomicU32,
     /// The program it belongs to; none for a thread of the kernel.
     pub(crate) process: Option<Arc<Process>>,
     /// The address space it runs in: Linux's `mm`. A kernel thread has one
@@ -41,6 +41,14 @@ pub(crate) struct Thread {
     pub(crate) affinity: AtomicU64,
     /// The word to clear and wake at its exit (`CLONE_CHILD_CLEARTID`).
     pub(crate) clear_at_exit: AtomicU64,
+    /// Its list of locks (`set_robust_list`), 0 for none.
+    pub(crate) robust_list: AtomicU64,
+    /// The call that [`crate::restart`] goes on with.
+    pub(crate) restart: Lock<Option<Restart>>,
+    /// How nice it is: kept, and told.
+    pub(crate) nice: AtomicI32,
+    /// It has to end, and its process goes on.
+    is_dismissed: AtomicBool,
     /// Where its thread-local variables are: changed by itself, for it to see.
     pub(crate) thread_pointer: AtomicU64,
     /// Its part in signals.
@@ -113,7 +121,7 @@ impl Thread {
         frame: TrapFrame,
     ) -> Arc<Self> {
         let thread = Arc::new_cyclic(|this| Self {
-            id,
+            id: AtomicU32::new(id),
             process,
             space: UnsafeCell::new(space),
             membarrier: crate::membarrier::PerThread::new(),
@@ -121,6 +129,10 @@ impl Thread {
             last_cpu: AtomicUsize::new(arch::cpu_index()),
             affinity: AtomicU64::new(u64::MAX),
             clear_at_exit: AtomicU64::new(0),
+            robust_list: AtomicU64::new(0),
+            restart: Lock::new(None),
+            nice: AtomicI32::new(0),
+            is_dismissed: AtomicBool::new(false),
             thread_pointer: AtomicU64::new(0),
             signals: OfThread::new(),
             woken: AtomicU32::new(0),
@@ -156,9 +168,30 @@ impl Thread {
         self.affinity.load(Relaxed) & 1 << cpu != 0
     }
 
-    /// Whether its process has been told to end.
+    /// Its number, 0 for threads of the kernel; that of a process's first thread is
+    /// the process's.
+    pub(crate) fn id(&self) -> u32 {
+        self.id.load(Relaxed)
+    }
+
+    /// Gives it the number of its process, whose first thread has gone.
+    pub(crate) fn become_first(&self) {
+        self.process.iter().for_each(|process| self.id.store(process.id, Relaxed));
+    }
+
+    /// From here on it ends at its next way out of the kernel.
+    pub(crate) fn dismiss(&self) {
+        self.is_dismissed.store(true, Relaxed);
+    }
+
+    /// Whether it alone has been told to end.
+    pub(crate) fn is_dismissed(&self) -> bool {
+        self.is_dismissed.load(Relaxed)
+    }
+
+    /// Whether it, or its process, has been told to end.
     pub(crate) fn is_killed(&self) -> bool {
-        self.process.as_ref().is_some_and(|process| process.is_killed())
+        self.is_dismissed() || self.process.as_ref().is_some_and(|process| process.is_killed())
     }
 
     /// The space it runs in, if it has one. For whoever may read it: the thread

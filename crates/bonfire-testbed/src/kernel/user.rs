@@ -8,6 +8,8 @@
 use crate::arch::PAGE;
 use crate::space::{Space, Touch, Untouchable};
 use core::mem::MaybeUninit;
+use core::sync::atomic::AtomicU32;
+use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 /// The address is not mapped, or not for that.
 #[derive(Debug)]
@@ -46,6 +48,19 @@ pub(crate) fn write<T: Plain>(space: &Space, address: u64, value: T) -> Result<(
     // SAFETY: a plain value has no padding.
     let bytes = unsafe { core::slice::from_raw_parts((&raw const value).cast::<u8>(), size_of::<T>()) };
     write_bytes(space, address, bytes)
+}
+
+/// Stores `new` in the word if it is `old`, which nobody can change in between; whether it was.
+pub(crate) fn exchange(space: &Space, address: u64, old: u32, new: u32) -> Result<bool, Fault> {
+    if !address.is_multiple_of(size_of::<u32>() as u64) {
+        return Err(Fault);
+    }
+    Ok(space.view(address, size_of::<u32>() as u64, Touch::Write, |word| {
+        // SAFETY: mapped while we are here, aligned, and none of the kernel's objects.
+        let word = unsafe { AtomicU32::from_ptr(word.cast()) };
+        // AcqRel: UNPAIRED here; a program that takes the lock over finds what its holder did.
+        word.compare_exchange(old, new, AcqRel, Relaxed).is_ok()
+    })?)
 }
 
 fn is_within_page<T>(address: u64) -> bool {

@@ -8,19 +8,46 @@ use crate::signals;
 use crate::thread::Thread;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// A wake-up of the word at this physical address (`futex`).
-    Word(u64),
+    /// A wake-up of the word at this physical address, by somebody who means one of
+    /// these bits (`futex`).
+    Word(u64, u32),
     /// An exit among the children of this process.
     Child(u32),
     /// The child of this number to leave its parent's space (`vfork`).
     Left(u32),
+    /// The other threads of this process to end (`execve`).
+    Alone(u32),
+    /// Something that can be read or written now, and could not before.
+    Descriptor,
     /// Nothing but time.
     Time,
+}
+
+impl Event {
+    /// A wake-up of the word at this physical address, whoever it is for.
+    pub(crate) const fn word(physical: u64) -> Self {
+        Self::Word(physical, u32::MAX)
+    }
+
+    fn meets(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Word(here, one), Self::Word(there, other)) => here == there && one & other != 0,
+            _ => self == other,
+        }
+    }
+
+    /// The same for whoever waits, elsewhere.
+    fn moved_to(self, to: Self) -> Self {
+        match (self, to) {
+            (Self::Word(_, bits), Self::Word(there, _)) => Self::Word(there, bits),
+            _ => to,
+        }
+    }
 }
 
 struct Waiter {
@@ -79,13 +106,28 @@ pub(crate) enum Woken {
 /// Lets up to `most` threads that wait for `from` wait for `to`; says how many.
 pub(crate) fn requeue(from: Event, to: Event, most: usize) -> usize {
     let mut waiters = WAITERS.lock();
-    let moved = waiters.iter_mut().filter(|waiter| waiter.event == from).take(most);
-    moved.map(|waiter| waiter.event = to).count()
+    let moved = waiters.iter_mut().filter(|waiter| waiter.event.meets(from)).take(most);
+    moved.map(|waiter| waiter.event = waiter.event.moved_to(to)).count()
 }
 
 /// Wakes up to `most` threads that wait for `event`; says how many.
 pub(crate) fn wake(event: Event, most: usize) -> usize {
-    wake_if(most, Woken::Happened, |waiter| waiter.event == event)
+    wake_if(most, Woken::Happened, |waiter| waiter.event.meets(event))
+}
+
+/// How often something could be read or written that could not before.
+static CHANGES: AtomicU64 = AtomicU64::new(0);
+
+/// How often that was, so far.
+pub(crate) fn changes() -> u64 {
+    CHANGES.load(Relaxed)
+}
+
+/// Something can be read or written now. Whoever looked at descriptors before, and goes to
+/// sleep behind this, finds the count changed: it reads it with the waiters locked.
+pub(crate) fn changed() {
+    CHANGES.fetch_add(1, Relaxed);
+    wake(Event::Descriptor, usize::MAX);
 }
 
 /// Wakes this thread, whatever it waits for.

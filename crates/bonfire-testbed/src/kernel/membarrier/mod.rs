@@ -31,7 +31,7 @@ use bonfire_abi::{Call, Cpu};
 use bonfire_engine::core_sync::Return;
 use bonfire_engine::{Refused, Users};
 use bonfire_testbed::Options;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use designs::Hooks;
 use forgetful::Forgetful;
 
@@ -160,8 +160,17 @@ pub(crate) fn unuse_mm(cpu: usize, space: &Space, thread: &Thread) {
 /// A poke arrived on this CPU.
 pub(crate) fn poked() {
     let cpu = arch::cpu_index();
+    arch::count(&POKES[cpu]);
     owed::poked(cpu);
     engine().handle_poke(number(cpu));
+}
+
+/// How many pokes each CPU has got.
+static POKES: [AtomicU64; arch::MAX_CPUS] = [const { AtomicU64::new(0) }; arch::MAX_CPUS];
+
+/// How many pokes that CPU has got.
+pub(crate) fn pokes(cpu: usize) -> u64 {
+    POKES[cpu].load(Relaxed)
 }
 
 /// This CPU is about to return to ring 3, for good this time: interrupts are off.

@@ -1,17 +1,20 @@
-//! Descriptors: the serial line, memory files, and texts about the machine.
+//! Reading and writing what is open.
 
-use super::{Answer, EBADF, EFAULT, EINVAL, ENOENT, ESPIPE, owner};
-use crate::descriptors::{File, Text};
-use crate::lock::Lock;
+use super::{Answer, EAGAIN, EBADF, EFAULT, EINVAL, EIO, EPIPE, ESPIPE, owner};
+use crate::arch::PAGE;
+use crate::counter::Counter;
+use crate::descriptors::{File, Open};
 use crate::memory_files::Contents;
+use crate::pipe::Flow;
+use crate::signals::{self, ERESTART, SIGPIPE};
 use crate::thread::Thread;
-use crate::{given, serial, system_files, user};
-use alloc::string::String;
+use crate::wait::{self, Event, Woken};
+use crate::{given, serial, user};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use bonfire_testbed::calls::{Address, Descriptor};
 
-fn get(thread: &Thread, descriptor: Descriptor) -> Result<File, isize> {
+/// The file that is open under that number.
+pub(super) fn get(thread: &Thread, descriptor: Descriptor) -> Result<Arc<Open>, isize> {
     owner(thread).descriptors.get(descriptor.0).ok_or(EBADF)
 }
 
@@ -23,183 +26,203 @@ pub(super) fn read(
     length: u64,
     offset: Option<u64>,
 ) -> Answer {
-    let text = match get(thread, descriptor)? {
-        File::Nothing => return Ok(0),
-        File::Text(text) => text,
-        File::Line(_) | File::Memory(_) => return Err(EINVAL),
+    let open = get(thread, descriptor)?;
+    let place = || at(&open, offset);
+    match &open.file {
+        File::Line(_) | File::Writer(_) => Err(EBADF),
+        File::Nothing if offset.is_none() => Ok(0),
+        File::Text(text) => {
+            let place = place()?;
+            let read = text.with(thread, place, |bytes| {
+                let rest = bytes.get(place as usize..).unwrap_or(&[]);
+                let part = &rest[..rest.len().min(length as usize)];
+                user::write_bytes(thread.own_space(), to.0, part).map(|()| part.len() as u64)
+            })?;
+            move_place(&open, offset, place + read)
+        }
+        File::Memory(contents) => {
+            let place = place()?;
+            let read = read_memory(thread, contents, place, to, length)?;
+            move_place(&open, offset, place + read)
+        }
+        _ if offset.is_some() => Err(ESPIPE),
+        File::Reader(reader) => {
+            let bytes = patiently(thread, &open, || reader.read(length as usize), || reader.would_wait())?;
+            let bytes = bytes.unwrap_or_default();
+            user::write_bytes(thread.own_space(), to.0, &bytes)?;
+            Ok(bytes.len() as u64)
+        }
+        File::Counter(counter) => read_counter(thread, &open, counter, to, length),
+        File::Nothing => Ok(0),
+    }
+}
+
+/// Where to read or write: an offset below 0 is none.
+fn at(open: &Open, offset: Option<u64>) -> Result<u64, isize> {
+    let place = offset.unwrap_or_else(|| *open.place.lock());
+    if place > i64::MAX as u64 { Err(EINVAL) } else { Ok(place) }
+}
+
+/// After so much was read or written; says how much that was.
+fn move_place(open: &Open, offset: Option<u64>, to: u64) -> Answer {
+    let Some(from) = offset else {
+        let mut place = open.place.lock();
+        let moved = to - *place;
+        *place = to;
+        return Ok(moved);
     };
-    let from = offset.map_or(*text.read.lock(), |offset| offset as usize);
-    let rest = text.bytes.get(from..).unwrap_or(&[]);
-    let part = &rest[..rest.len().min(length as usize)];
-    user::write_bytes(thread.own_space(), to.0, part)?;
-    if offset.is_none() {
-        *text.read.lock() = from + part.len();
-    }
-    Ok(part.len() as u64)
+    Ok(to - from)
 }
 
-/// To the serial line. A line that fits the buffer stays in one piece.
-pub(super) fn write(thread: &Thread, descriptor: Descriptor, from: Address, length: u64) -> Answer {
-    let File::Line(source) = get(thread, descriptor)? else { return Err(EBADF) };
-    let mut buffer = [0; 512];
-    for start in (0..length).step_by(buffer.len()) {
-        let part = &mut buffer[..(length - start).min(512) as usize];
-        user::read_bytes(thread.own_space(), from.0.wrapping_add(start), part)?;
-        if given::is_given() { serial::send_piece(source, part) } else { serial::send(part) }
+fn read_memory(thread: &Thread, contents: &Contents, place: u64, to: Address, length: u64) -> Answer {
+    let end = contents.length().min(place.saturating_add(length));
+    let mut at = place;
+    while at < end {
+        let mut page = [0; PAGE as usize];
+        let part = &mut page[..(end - at).min(PAGE) as usize];
+        contents.read(at, part);
+        user::write_bytes(thread.own_space(), to.0.wrapping_add(at - place), part)?;
+        at += part.len() as u64;
     }
-    Ok(length)
+    Ok(at - place)
 }
 
-pub(super) fn write_parts(thread: &Thread, descriptor: Descriptor, parts: Address, count: u32) -> Answer {
+fn read_counter(thread: &Thread, open: &Open, counter: &Counter, to: Address, length: u64) -> Answer {
+    if length < 8 {
+        return Err(EINVAL);
+    }
+    let take = || counter.take().map_or(Flow::Wait, Flow::Done);
+    let value = patiently(thread, open, take, || !counter.state().0)?;
+    user::write(thread.own_space(), to.0, value.ok_or(EIO)?)?;
+    Ok(8)
+}
+
+/// To where writing stopped, or to `offset`.
+pub(super) fn write(
+    thread: &Thread,
+    descriptor: Descriptor,
+    from: Address,
+    length: u64,
+    offset: Option<u64>,
+) -> Answer {
+    let open = get(thread, descriptor)?;
+    match &open.file {
+        File::Text(_) | File::Reader(_) => Err(EBADF),
+        File::Memory(contents) => {
+            let place = at(&open, offset)?;
+            let written = write_memory(thread, contents, place, from, length)?;
+            move_place(&open, offset, place + written)
+        }
+        _ if offset.is_some() => Err(ESPIPE),
+        File::Nothing => Ok(length),
+        File::Line(source) => in_parts(thread, from, length, |part| {
+            if given::is_given() {
+                serial::send_piece(*source, part)
+            } else {
+                serial::send(part)
+            }
+            Ok(part.len())
+        }),
+        File::Writer(writer) => in_parts(thread, from, length, |part| {
+            let put = || writer.write(part);
+            let written = patiently(thread, &open, put, || writer.would_wait(part.len()))?;
+            written.ok_or_else(|| {
+                signals::send(&thread.keep(), SIGPIPE);
+                EPIPE
+            })
+        }),
+        File::Counter(counter) => write_counter(thread, &open, counter, from, length),
+    }
+}
+
+/// Hands on what a program wrote, a buffer at a time: a line that fits it stays in one
+/// piece. An error counts if nothing has been taken before it.
+fn in_parts(
+    thread: &Thread,
+    from: Address,
+    length: u64,
+    mut take: impl FnMut(&[u8]) -> Result<usize, isize>,
+) -> Answer {
+    let mut buffer = [0; 4096];
+    let mut done = 0;
+    while done < length {
+        let part = &mut buffer[..(length - done).min(4096) as usize];
+        let read = user::read_bytes(thread.own_space(), from.0.wrapping_add(done), part);
+        let taken = read.map_err(|_| EFAULT).and_then(|()| take(part));
+        match taken {
+            Ok(count) => done += count as u64,
+            Err(error) if done == 0 => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(done)
+}
+
+fn write_memory(thread: &Thread, contents: &Contents, place: u64, from: Address, length: u64) -> Answer {
+    let mut at = place;
+    in_parts(thread, from, length, |part| {
+        contents.write(at, part)?;
+        at += part.len() as u64;
+        Ok(part.len())
+    })
+}
+
+fn write_counter(thread: &Thread, open: &Open, counter: &Counter, from: Address, length: u64) -> Answer {
+    if length < 8 {
+        return Err(EINVAL);
+    }
+    let more: u64 = user::read(thread.own_space(), from.0)?;
+    if more == u64::MAX {
+        return Err(EINVAL);
+    }
+    let add = || if counter.add(more) { Flow::Done(()) } else { Flow::Wait };
+    patiently(thread, open, add, || !counter.has_room_for(more))?;
+    Ok(8)
+}
+
+/// Tries until it is done, and waits in between; none where nobody is at the other end.
+fn patiently<T>(
+    thread: &Thread,
+    open: &Open,
+    mut attempt: impl FnMut() -> Flow<T>,
+    would_wait: impl Fn() -> bool,
+) -> Result<Option<T>, isize> {
+    loop {
+        match attempt() {
+            Flow::Done(done) => return Ok(Some(done)),
+            Flow::Broken => return Ok(None),
+            Flow::Wait if open.never_waits() => return Err(EAGAIN),
+            Flow::Wait if wait::wait(thread, Event::Descriptor, None, &would_wait) == Woken::Interrupted => {
+                return Err(ERESTART);
+            }
+            Flow::Wait => {}
+        }
+    }
+}
+
+/// Linux's `struct iovec`s, so many, one after the other; until one is not done whole.
+pub(super) fn each_part(
+    thread: &Thread,
+    parts: Address,
+    count: u32,
+    mut one: impl FnMut(Address, u64) -> Answer,
+) -> Answer {
     const MOST: u32 = 1024;
     if count > MOST {
         return Err(EINVAL);
     }
-    let mut written = 0;
+    let mut done = 0;
     for part in 0..u64::from(count) {
-        let [from, length]: [u64; 2] = user::read(thread.own_space(), parts.0.wrapping_add(16 * part))?;
-        written += write(thread, descriptor, Address(from), length)?;
-    }
-    Ok(written)
-}
-
-/// A text about the machine, as it is now.
-pub(super) fn open(thread: &Thread, path: Address) -> Answer {
-    let path = string(thread, path.0)?;
-    let path = core::str::from_utf8(&path).map_err(|_| ENOENT)?;
-    let bytes = system_files::read(thread, path).map(String::into_bytes).ok_or(ENOENT)?;
-    let file = File::Text(Arc::new(Text { bytes, read: Lock::new(0) }));
-    Ok(owner(thread).descriptors.open(file).into())
-}
-
-/// A C string, as far as names are long.
-pub(super) fn string(thread: &Thread, at: u64) -> Result<Vec<u8>, isize> {
-    const LONGEST: u64 = 4096;
-    let mut string = Vec::new();
-    for place in at..at.checked_add(LONGEST).ok_or(EFAULT)? {
-        let mut byte = [0];
-        user::read_bytes(thread.own_space(), place, &mut byte)?;
-        if byte == [0] {
-            return Ok(string);
+        let [at, length]: [u64; 2] = user::read(thread.own_space(), parts.0.wrapping_add(16 * part))?;
+        let count = match one(Address(at), length) {
+            Ok(count) => count,
+            Err(error) if done == 0 => return Err(error),
+            Err(_) => break,
+        };
+        done += count;
+        if count < length {
+            break;
         }
-        string.extend(byte);
     }
-    Err(EINVAL)
-}
-
-pub(super) fn close(thread: &Thread, descriptor: Descriptor) -> Answer {
-    if owner(thread).descriptors.close(descriptor.0) { Ok(0) } else { Err(EBADF) }
-}
-
-pub(super) fn seek(thread: &Thread, descriptor: Descriptor, offset: u64, from: u32) -> Answer {
-    const START: u32 = 0;
-    const HERE: u32 = 1;
-    let File::Text(text) = get(thread, descriptor)? else { return Err(ESPIPE) };
-    let mut place = text.read.lock();
-    *place = match from {
-        START => offset as usize,
-        HERE => place.wrapping_add(offset as usize),
-        _ => text.bytes.len().wrapping_add(offset as usize),
-    };
-    Ok(*place as u64)
-}
-
-/// Linux's `struct stat`, of which the kind, the length and the size of a block are filled in.
-pub(super) fn status(thread: &Thread, descriptor: Descriptor, status: Address) -> Answer {
-    const LINKS: usize = 2;
-    const MODE: usize = 3;
-    const LENGTH: usize = 6;
-    const BLOCK: usize = 7;
-    let (kind, length) = kind(&get(thread, descriptor)?);
-    let mut words = [0u64; 18];
-    (words[LINKS], words[MODE], words[LENGTH], words[BLOCK]) = (1, kind, length, 4096);
-    user::write(thread.own_space(), status.0, words)?;
-    Ok(0)
-}
-
-/// Linux's `struct statx`, likewise. By name there are the folder of the CPUs and the texts in it.
-pub(super) fn long_status_of(thread: &Thread, file: Descriptor, path: Address, status: Address) -> Answer {
-    const FOLDER: u64 = 0o040_755;
-    const TYPE_MODE_LENGTH: u64 = 0x203;
-    const BLOCK: u64 = 4096;
-    let path = string(thread, path.0)?;
-    let (kind, length) = match core::str::from_utf8(&path).map_err(|_| ENOENT)? {
-        "" => kind(&get(thread, file)?),
-        "/sys/devices/system/cpu" => (FOLDER, 0),
-        path => (FILE, system_files::read(thread, path).ok_or(ENOENT)?.len() as u64),
-    };
-    let mut words = [0u64; 32];
-    (words[0], words[2], words[5]) = (TYPE_MODE_LENGTH | BLOCK << 32, 1, length);
-    // The mode follows the number of the group.
-    words[3] = kind << 32;
-    user::write(thread.own_space(), status.0, words)?;
-    Ok(0)
-}
-
-const FILE: u64 = 0o100_600;
-
-/// The kind of a file as a mode has it, and its length.
-fn kind(file: &File) -> (u64, u64) {
-    const DEVICE: u64 = 0o020_620;
-    match file {
-        File::Nothing | File::Line(_) => (DEVICE, 0),
-        File::Text(text) => (FILE, text.bytes.len() as u64),
-        File::Memory(contents) => (FILE, contents.length()),
-    }
-}
-
-/// Linux's `struct pollfd`: a descriptor, what is asked, what is so.
-pub(super) fn poll(thread: &Thread, list: Address, count: u64) -> Answer {
-    const NOT_OPEN: u32 = 0x20;
-    const READY: u32 = 0x45;
-    let space = thread.own_space();
-    let mut ready = 0;
-    for at in (0..count.min(1024)).map(|index| list.0.wrapping_add(8 * index)) {
-        let [descriptor, asked]: [u32; 2] = user::read(space, at)?;
-        let asked = asked & 0xffff;
-        let found = if get(thread, Descriptor(descriptor)).is_ok() { asked & READY } else { NOT_OPEN };
-        user::write(space, at, [descriptor, asked | found << 16])?;
-        ready += u64::from(found != 0);
-    }
-    Ok(ready)
-}
-
-/// By name, of which only an empty one is known: the descriptor's own file.
-pub(super) fn status_of(thread: &Thread, file: Descriptor, path: Address, to: Address) -> Answer {
-    if string(thread, path.0)?.is_empty() { status(thread, file, to) } else { Err(ENOENT) }
-}
-
-/// Where a program finds itself.
-pub(super) fn link(thread: &Thread, path: Address, to: Address, length: u64) -> Answer {
-    const TARGET: &[u8] = b"/program";
-    if string(thread, path.0)? != b"/proc/self/exe" {
-        return Err(ENOENT);
-    }
-    let part = &TARGET[..TARGET.len().min(length as usize)];
-    user::write_bytes(thread.own_space(), to.0, part)?;
-    Ok(part.len() as u64)
-}
-
-pub(super) fn control(thread: &Thread, descriptor: Descriptor, command: u32) -> Answer {
-    const GET_FLAGS_OF_DESCRIPTOR: u32 = 1;
-    const SET_FLAGS_OF_DESCRIPTOR: u32 = 2;
-    const GET_FLAGS: u32 = 3;
-    const READ_AND_WRITE: u64 = 2;
-    get(thread, descriptor)?;
-    match command {
-        GET_FLAGS_OF_DESCRIPTOR | SET_FLAGS_OF_DESCRIPTOR => Ok(0),
-        GET_FLAGS => Ok(READ_AND_WRITE),
-        _ => Err(EINVAL),
-    }
-}
-
-/// A memory file without contents.
-pub(super) fn create(thread: &Thread) -> Answer {
-    Ok(owner(thread).descriptors.open(File::Memory(Arc::new(Contents::new(0)))).into())
-}
-
-/// Gives a memory file its contents: zeros.
-pub(super) fn set_length(thread: &Thread, file: Descriptor, length: u64) -> Answer {
-    let File::Memory(contents) = get(thread, file)? else { return Err(EINVAL) };
-    contents.set_length(length).map(|()| 0).map_err(|_| EINVAL)
+    Ok(done)
 }

@@ -1,7 +1,8 @@
 //! Memory of a program.
 
-use super::{Answer, EBADF, EEXIST, EINVAL, ENOMEM, owner};
+use super::{Answer, EACCES, EBADF, EEXIST, EINVAL, ENODEV, ENOMEM, owner};
 use crate::arch::Access;
+use crate::area::Backing;
 use crate::descriptors::File;
 use crate::memory_files::Contents;
 use crate::space::Space;
@@ -38,24 +39,32 @@ pub(super) fn map(thread: &Thread, wish: &Wish) -> Answer {
     if flags & FIXED_WHERE_FREE != 0 && space.touches(at.0, length) {
         return Err(EEXIST);
     }
-    let place = fixed.then_some(at.0);
-    let start = space.map(place, length, access(wish.protection), shared(thread, wish)?)?;
+    let (backing, bytes) = backing(thread, wish)?;
+    let start = space.map(fixed.then_some(at.0), length, access(wish.protection), backing)?;
+    space.load(start, bytes)?;
     if flags & POPULATE != 0 {
         space.populate(start, length).map_err(|_| ENOMEM)?;
     }
     Ok(start)
 }
 
-/// Whose contents the memory has; none for private memory.
-fn shared(thread: &Thread, wish: &Wish) -> Result<Option<(Arc<Contents>, u64)>, isize> {
+/// What memory has in it at first, and what is copied there: a file that does not change.
+fn backing(thread: &Thread, wish: &Wish) -> Result<(Backing, &'static [u8]), isize> {
+    let is_shared = wish.flags & SHARED != 0;
     if wish.flags & ANONYMOUS != 0 {
-        let is_shared = wish.flags & SHARED != 0;
-        return Ok(is_shared.then(|| (Arc::new(Contents::new(wish.length)), 0)));
+        let shared = || Backing::Shared(Arc::new(Contents::new(wish.length)), 0);
+        return Ok((if is_shared { shared() } else { Backing::Zeros }, &[]));
     }
-    match owner(thread).descriptors.get(wish.file.0) {
-        Some(File::Memory(contents)) if wish.flags & SHARED != 0 => Ok(Some((contents, wish.offset))),
-        Some(_) => Err(EINVAL),
-        None => Err(EBADF),
+    let open = owner(thread).descriptors.get(wish.file.0).ok_or(EBADF)?;
+    match &open.file {
+        File::Memory(contents) if is_shared => Ok((Backing::Shared(contents.clone(), wish.offset), &[])),
+        File::Text(_) if is_shared && wish.protection & 2 != 0 => Err(EACCES),
+        File::Text(text) => {
+            let bytes = text.given().ok_or(ENODEV)?;
+            let rest = bytes.get(wish.offset as usize..).unwrap_or(&[]);
+            Ok((Backing::Zeros, &rest[..rest.len().min(wish.length as usize)]))
+        }
+        _ => Err(ENODEV),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Processes and threads: how they come and go.
 
-use super::{Answer, EBUSY, ECHILD, EINVAL, EPERM, files, owner, threads};
+use super::{Answer, EAGAIN, ECHILD, EINVAL, ENOENT, ENOMEM, EPERM, ESRCH, owner, paths, threads};
 use crate::arch::{TrapFrame, USER_TOP};
-use crate::process::{self, Own, Reaped, Spawn};
+use crate::family::{self, Reaped, Which};
+use crate::given;
+use crate::process::{self, NoExec, NoSpawn, Own, Spawn};
 use crate::signals::ERESTART;
 use crate::thread::Thread;
 use crate::user;
@@ -29,6 +31,21 @@ pub(super) fn clone(thread: &Thread, frame: &TrapFrame, wish: &Wish) -> Answer {
     const PARENT_SET_ID: u64 = 0x10_0000;
     const CHILD_CLEAR_ID: u64 = 0x20_0000;
     const CHILD_SET_ID: u64 = 0x100_0000;
+    const CLEAR_HANDLERS: u64 = 1 << 32;
+    /// With the signal at the end, and with what threads share in any case.
+    const KNOWN: u64 = 0xff
+        | 0xe00
+        | VM
+        | VFORK
+        | 0x8000
+        | THREAD
+        | 0x4_0000
+        | SET_TLS
+        | PARENT_SET_ID
+        | CHILD_CLEAR_ID
+        | 0x40_0000
+        | CHILD_SET_ID
+        | CLEAR_HANDLERS;
     let has = |flag| wish.flags & flag != 0;
     let kind = match (has(VM), has(THREAD)) {
         (true, true) => Spawn::Thread,
@@ -37,6 +54,9 @@ pub(super) fn clone(thread: &Thread, frame: &TrapFrame, wish: &Wish) -> Answer {
         (false, false) => Spawn::Fork,
         (false, true) => return Err(EINVAL),
     };
+    if wish.flags & !KNOWN != 0 {
+        return Err(EINVAL);
+    }
     let own = Own {
         clear_at_exit: if has(CHILD_CLEAR_ID) { wish.child_id.0 } else { 0 },
         number_at: [
@@ -44,6 +64,7 @@ pub(super) fn clone(thread: &Thread, frame: &TrapFrame, wish: &Wish) -> Answer {
             has(CHILD_SET_ID).then_some(wish.child_id.0),
         ],
         thread_pointer: has(SET_TLS).then_some(wish.thread_pointer),
+        has_no_handlers: has(CLEAR_HANDLERS),
     };
     if own.thread_pointer.is_some_and(|pointer| pointer >= USER_TOP) {
         return Err(EPERM);
@@ -83,21 +104,46 @@ pub(super) fn fork(thread: &Thread, kind: Spawn, frame: &TrapFrame, own: Own) ->
             }
         }
     }
-    Ok(child.id.into())
+    Ok(child.id().into())
 }
 
-/// There is one program, so the path does not matter; arguments and environment do.
+/// There is one program, which has several names; none of them is another one's.
 pub(super) fn exec(
     thread: &Thread,
     frame: &mut TrapFrame,
+    path: Address,
     arguments: Address,
     environment: Address,
 ) -> Result<(), isize> {
-    if !process::is_single(thread) {
-        return Err(EBUSY);
+    if given::is_given() && !is_itself(&paths::string(thread, path.0)?) {
+        return Err(ENOENT);
     }
     let (arguments, environment) = (strings(thread, arguments.0)?, strings(thread, environment.0)?);
     Ok(process::exec(thread, frame, &slices(&arguments), &slices(&environment))?)
+}
+
+fn is_itself(path: &[u8]) -> bool {
+    let started_as = || given::given().and_then(|given| given::strings(given.arguments).next());
+    let found = core::str::from_utf8(path).map(given::normal);
+    found.is_ok_and(|path| matches!(&*path, paths::PROGRAM | "/proc/self/exe")) || started_as() == Some(path)
+}
+
+impl From<NoExec> for isize {
+    fn from(why: NoExec) -> isize {
+        match why {
+            NoExec::OutOfMemory => ENOMEM,
+            NoExec::Ending => EAGAIN,
+        }
+    }
+}
+
+impl From<NoSpawn> for isize {
+    fn from(why: NoSpawn) -> isize {
+        match why {
+            NoSpawn::OutOfMemory => ENOMEM,
+            NoSpawn::TooMany => EAGAIN,
+        }
+    }
 }
 
 fn slices(strings: &[Vec<u8>]) -> Vec<&[u8]> {
@@ -113,7 +159,7 @@ fn strings(thread: &Thread, list: u64) -> Result<Vec<Vec<u8>>, isize> {
         if at == 0 {
             break;
         }
-        strings.push(files::string(thread, at)?);
+        strings.push(paths::string(thread, at)?);
     }
     Ok(strings)
 }
@@ -129,11 +175,17 @@ pub(super) fn status(code: i32) -> i32 {
     (code & 0xff) << 8
 }
 
-pub(super) fn wait(thread: &Thread, id: i32, status_at: Address, options: u32) -> Answer {
+pub(super) fn wait(thread: &Thread, number: i32, status_at: Address, options: u32) -> Answer {
     const NO_HANG: u32 = 1;
-    let (parent, id) = (owner(thread).id, u32::try_from(id).ok());
+    /// Also those that stop and go on, which none does here; all kinds of children.
+    const KNOWN: u32 = NO_HANG | 2 | 8 | 0xe000_0000;
+    if options & !KNOWN != 0 {
+        return Err(EINVAL);
+    }
+    let parent = owner(thread).id;
+    let which = Which::from_number(number, owner(thread).group.load(Relaxed));
     loop {
-        match process::reap(parent, id) {
+        match family::reap(parent, which) {
             Reaped::Child { id, status } => {
                 if status_at.0 != 0 {
                     user::write(thread.own_space(), status_at.0, status as u32)?;
@@ -143,7 +195,7 @@ pub(super) fn wait(thread: &Thread, id: i32, status_at: Address, options: u32) -
             Reaped::NoChild => return Err(ECHILD),
             Reaped::NoneEnded if options & NO_HANG != 0 => return Ok(0),
             Reaped::NoneEnded => {
-                let is_needed = || process::none_has_ended(parent, id);
+                let is_needed = || family::none_has_ended(parent, which);
                 if wait::wait(thread, Event::Child(parent), None, is_needed) == Woken::Interrupted {
                     return Err(ERESTART);
                 }
@@ -154,22 +206,47 @@ pub(super) fn wait(thread: &Thread, id: i32, status_at: Address, options: u32) -
 
 pub(super) fn control(thread: &Thread, option: u32, argument: u64) -> Answer {
     const SET_DEATH_SIGNAL: u32 = 1;
+    const GET_DEATH_SIGNAL: u32 = 2;
     const SET_NAME: u32 = 15;
+    const SET_CHILD_SUBREAPER: u32 = 36;
+    const GET_CHILD_SUBREAPER: u32 = 37;
+    let process = owner(thread);
+    let tell = |value: u32| user::write(thread.own_space(), argument, value);
     match option {
-        SET_DEATH_SIGNAL if argument <= 64 => {
-            owner(thread).death_signal.store(argument as i32, Relaxed);
-            Ok(0)
-        }
-        SET_NAME => Ok(0),
-        _ => Err(EINVAL),
+        SET_DEATH_SIGNAL if argument <= 64 => process.death_signal.store(argument as i32, Relaxed),
+        GET_DEATH_SIGNAL => tell(process.death_signal.load(Relaxed) as u32)?,
+        SET_NAME => {}
+        SET_CHILD_SUBREAPER => process.is_subreaper.store(argument != 0, Relaxed),
+        GET_CHILD_SUBREAPER => tell(process.is_subreaper.load(Relaxed).into())?,
+        _ => return Err(EINVAL),
     }
+    Ok(0)
 }
 
-/// Makes the caller's process the first of a group of its own.
+/// Puts a process into a group: the caller, or a child of the caller's; a group of its own, or
+/// one that is there.
 pub(super) fn set_group(thread: &Thread, id: i32, group: i32) -> Answer {
-    if (id, group) != (0, 0) {
-        return Err(EINVAL);
+    let (Ok(id), Ok(group)) = (u32::try_from(id), u32::try_from(group)) else { return Err(EINVAL) };
+    let own = owner(thread);
+    let id = if id == 0 { own.id } else { id };
+    let found = family::find(Which::Process(id)).into_iter().next().ok_or(ESRCH)?;
+    if found.id != own.id && found.parent.load(Relaxed) != own.id {
+        return Err(ESRCH);
     }
-    owner(thread).group.store(owner(thread).id, Relaxed);
+    let group = if group == 0 { id } else { group };
+    if group != id && family::find(Which::Group(group)).is_empty() {
+        return Err(EPERM);
+    }
+    found.group.store(group, Relaxed);
     Ok(0)
+}
+
+/// The group of a process; of the caller's, if it names none.
+pub(super) fn group(thread: &Thread, id: i32) -> Answer {
+    if id == 0 {
+        return Ok(owner(thread).group.load(Relaxed).into());
+    }
+    let id = u32::try_from(id).map_err(|_| ESRCH)?;
+    let found = family::find(Which::Process(id)).into_iter().next().ok_or(ESRCH)?;
+    Ok(found.group.load(Relaxed).into())
 }

@@ -1,11 +1,14 @@
 //! Signals, as a program asks for them.
 
 use super::{Answer, EINVAL, ENOMEM, ESRCH, owner};
-use crate::process::{self, SIGKILL};
+use crate::family::{self, Which};
+use crate::process::{INIT, Process, SIGKILL};
 use crate::signals::{self, Action};
 use crate::thread::Thread;
 use crate::user;
+use alloc::sync::Arc;
 use bonfire_testbed::calls::Address;
+use core::sync::atomic::Ordering::Relaxed;
 
 /// The bytes of a set of signals.
 const SET: u64 = 8;
@@ -69,19 +72,29 @@ pub(super) fn set_stack(thread: &Thread, new: Address, old: Address) -> Answer {
     Ok(0)
 }
 
-/// To a process, or a group by its negative number; nobody escapes a `SIGKILL` by forking.
-pub(super) fn kill(id: i32, signal: i32) -> Answer {
-    if signal == SIGKILL {
-        return if process::kill_all(id, SIGKILL) { Ok(0) } else { Err(ESRCH) };
-    }
-    let found = process::find(id);
+/// To a process, a group, or all but the first and one's own; nobody escapes a `SIGKILL` by forking.
+pub(super) fn kill(thread: &Thread, number: i32, signal: i32) -> Answer {
     check(signal)?;
-    found.iter().filter(|_| signal != 0).for_each(|process| signals::send_to_all(process, signal));
-    if found.is_empty() { Err(ESRCH) } else { Ok(0) }
+    let own = owner(thread);
+    let which = Which::from_number(number, own.group.load(Relaxed));
+    if signal == SIGKILL && which != Which::Any {
+        return if family::kill_all(which, SIGKILL) { Ok(0) } else { Err(ESRCH) };
+    }
+    let is_meant = |process: &&Arc<Process>| which != Which::Any || ![INIT, own.id].contains(&process.id);
+    let found = family::find(which);
+    let mut found = found.iter().filter(is_meant).peekable();
+    found.peek().ok_or(ESRCH)?;
+    found.filter(|_| signal != 0).for_each(|process| signals::send_to_all(process, signal));
+    Ok(0)
 }
 
-pub(super) fn kill_thread(thread: &Thread, id: u32, signal: i32) -> Answer {
-    let target = owner(thread).thread(id).ok_or(ESRCH)?;
+/// To a thread, of the process that is named, if one is.
+pub(super) fn kill_thread(process: Option<i32>, id: u32, signal: i32) -> Answer {
+    let target = family::thread(id).ok_or(ESRCH)?;
+    let is_its = |owner: &Process| process.is_none_or(|process| u32::try_from(process) == Ok(owner.id));
+    if !target.process.as_deref().is_some_and(is_its) {
+        return Err(ESRCH);
+    }
     check(signal)?;
     if signal != 0 {
         signals::send(&target, signal);

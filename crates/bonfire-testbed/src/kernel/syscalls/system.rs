@@ -5,14 +5,11 @@ use crate::space::Space;
 use crate::{random, user};
 use bonfire_testbed::calls::Address;
 
-/// That of every thread, as `getpriority` returns it: 20 less the usual one, 0.
-pub(super) const PRIORITY: u64 = 20;
-
 /// Linux's `struct utsname`: six names of 65 bytes.
 pub(super) fn names(space: &Space, names: Address) -> Answer {
     const LENGTH: usize = 65;
     let mut bytes = [0; 6 * LENGTH];
-    let texts = ["Linux", "bonfire", crate::RELEASE, "testbed", "x86_64", ""];
+    let texts = ["Linux", "bonfire", crate::RELEASE, crate::VERSION, "x86_64", ""];
     for (place, text) in bytes.chunks_exact_mut(LENGTH).zip(texts) {
         place[..text.len()].copy_from_slice(text.as_bytes());
     }

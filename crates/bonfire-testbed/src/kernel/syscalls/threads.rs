@@ -1,12 +1,15 @@
 //! Threads: the CPUs they run on, and what they register.
 
-use super::{Answer, EBUSY, EFAULT, EINVAL, EPERM};
+use super::{Answer, EBUSY, EFAULT, EINVAL, EPERM, ESRCH};
 use crate::arch;
+use crate::family;
+use crate::robust;
 use crate::rseq;
 use crate::sched::{self, After};
 use crate::space::Space;
 use crate::thread::Thread;
 use crate::user;
+use alloc::sync::Arc;
 use bonfire_testbed::calls::Address;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -37,31 +40,44 @@ pub(super) fn set_pointer(thread: &Thread, what: u32, address: u64) -> Answer {
 /// The word that is cleared at the thread's end.
 pub(super) fn clear_at_exit(thread: &Thread, word: Address) -> Answer {
     thread.clear_at_exit.store(word.0, Relaxed);
-    Ok(thread.id.into())
+    Ok(thread.id().into())
 }
 
-/// Of the calling thread only.
-pub(super) fn set_affinity(thread: &Thread, id: u32, length: u32, cpus: Address) -> Answer {
-    if id != 0 && id != thread.id {
-        return Err(EPERM);
-    }
-    if length < 8 {
+/// The list of locks that it holds.
+pub(super) fn set_robust_list(thread: &Thread, list: Address, length: u64) -> Answer {
+    if length != robust::HEAD {
         return Err(EINVAL);
     }
-    let cpus: u64 = user::read(thread.own_space(), cpus.0)?;
-    if !(0..sched::cpu_count()).any(|cpu| cpus & 1 << cpu != 0 && sched::is_online(cpu)) {
-        return Err(EINVAL);
-    }
-    sched::set_affinity(thread, cpus);
+    thread.robust_list.store(list.0, Relaxed);
     Ok(0)
 }
 
-pub(super) fn affinity(thread: &Thread, length: u32, cpus: Address) -> Answer {
-    if length < 8 {
+/// The thread of that number; the caller, if that is 0.
+pub(super) fn find(thread: &Thread, id: u32) -> Result<Arc<Thread>, isize> {
+    if id == 0 || id == thread.id() { Ok(thread.keep()) } else { family::thread(id).ok_or(ESRCH) }
+}
+
+/// The CPUs that a thread may run on; when this returns, it runs on no other.
+pub(super) fn set_affinity(thread: &Thread, id: u32, length: u32, cpus: Address) -> Answer {
+    let mut bytes = [0; 8];
+    let given = bytes.len().min(length as usize);
+    user::read_bytes(thread.own_space(), cpus.0, &mut bytes[..given])?;
+    let cpus = u64::from_le_bytes(bytes);
+    let target = find(thread, id)?;
+    if !(0..sched::cpu_count()).any(|cpu| cpus & 1 << cpu != 0 && sched::is_online(cpu)) {
+        return Err(EINVAL);
+    }
+    sched::set_affinity(&target, cpus);
+    Ok(0)
+}
+
+pub(super) fn affinity(thread: &Thread, id: u32, length: u32, cpus: Address) -> Answer {
+    if length < 8 || !length.is_multiple_of(8) {
         return Err(EINVAL);
     }
     let present = u64::MAX >> (64 - sched::cpu_count());
-    user::write(thread.own_space(), cpus.0, thread.affinity.load(Relaxed) & present)?;
+    let target = find(thread, id)?;
+    user::write(thread.own_space(), cpus.0, target.affinity.load(Relaxed) & present)?;
     Ok(8)
 }
 
@@ -83,15 +99,28 @@ pub(super) fn register_rseq(
     signature: u32,
 ) -> Answer {
     const UNREGISTER: u32 = 1;
-    if flags == UNREGISTER {
-        thread.rseq.register(0, 0);
-        return Ok(0);
+    let registered = thread.rseq.registered();
+    if flags & UNREGISTER != 0 {
+        return match registered {
+            _ if flags != UNREGISTER => Err(EINVAL),
+            Some((known, _)) if known != area.0 || u64::from(length) != rseq::AREA => Err(EINVAL),
+            Some((_, known)) if known != signature => Err(EPERM),
+            Some(_) => {
+                thread.rseq.register(0, 0);
+                Ok(0)
+            }
+            None => Err(EINVAL),
+        };
     }
-    if flags != 0 || u64::from(length) != rseq::AREA || !area.0.is_multiple_of(rseq::AREA) {
+    if flags != 0 {
         return Err(EINVAL);
     }
-    if thread.rseq.is_registered() {
-        return Err(EBUSY);
+    match registered {
+        Some((known, _)) if known != area.0 || u64::from(length) != rseq::AREA => return Err(EINVAL),
+        Some((_, known)) if known != signature => return Err(EPERM),
+        Some(_) => return Err(EBUSY),
+        None if u64::from(length) != rseq::AREA || !area.0.is_multiple_of(rseq::AREA) => return Err(EINVAL),
+        None => {}
     }
     if !thread.own_space().covers(area.0, rseq::AREA, true) {
         return Err(EFAULT);

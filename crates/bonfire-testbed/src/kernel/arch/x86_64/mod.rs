@@ -8,6 +8,7 @@ mod host;
 mod interrupts;
 mod paging;
 mod signal_frame;
+mod time_of_day;
 
 pub(crate) use apic::{Ipi, clock_ticks_per_ms, send_ipi, set_timer, start_others, stop_others, stop_timer};
 pub(crate) use boot::{DIRECT_MAP, DIRECT_MAP_SIZE, MAX_CPUS};
@@ -16,6 +17,7 @@ pub(crate) use entry::{TrapFrame, first_frame, switch_context};
 pub(crate) use host::{HostFile, machine_cpus};
 pub(crate) use interrupts::{enable_and_wait, enabled, relax, set_enabled, without_interrupts};
 pub(crate) use paging::{Access, Owner, PAGE, PageTable, USER_TOP, flush, forget_low_half};
+pub(crate) use time_of_day::{read_time_of_day, time_of_day_at_boot};
 
 use x86_64::instructions::port::Port;
 

@@ -74,8 +74,13 @@ impl TrapFrame {
 
     /// Makes the system call again, whose number was kept when it entered.
     pub(crate) fn call_again(&mut self) {
+        self.call_instead(self.error);
+    }
+
+    /// Makes the system call of that number in place of the one that has just been made.
+    pub(crate) fn call_instead(&mut self, number: u64) {
         const LENGTH_OF_SYSCALL: u64 = 2;
-        self.rax = self.error;
+        self.rax = number;
         self.rip -= LENGTH_OF_SYSCALL;
     }
 
