@@ -69,7 +69,7 @@ pub(crate) type On<C, D> = Parts<Model<C>, D>;
 type ThreadsOf<C> = [Thread<On<C, Threads>>; THREADS];
 
 /// How many threads a scenario may have.
-pub(crate) const THREADS: usize = 6;
+pub(crate) const THREADS: usize = 8;
 
 impl<C: Capabilities> Model<C> {
     /// A machine of `cpus` CPUs.

@@ -210,7 +210,7 @@ impl Scenario {
         });
         let mut threads: Vec<_> = listed.chain(borrowers).collect();
         threads.sort_by_key(|&(thread, space)| (thread, space.is_none()));
-        threads.dedup_by_key(|&mut (thread, _)| thread);
+        threads.dedup();
         threads
     }
 }
@@ -243,5 +243,25 @@ mod tests {
             let words = scenario.about.split_whitespace().count();
             assert!(words >= 6, "{} is told in {words} words: {:?}", scenario.name, scenario.about);
         }
+    }
+
+    /// Whatever a design keeps of a thread is kept once.
+    #[test]
+    fn a_thread_has_one_process_and_begins_on_one_cpu() {
+        let mut wrong = Vec::new();
+        for scenario in [two_cpus(), more_cpus()].concat() {
+            let threads = scenario.threads();
+            let numbers: BTreeSet<usize> = threads.iter().map(|(thread, _)| *thread).collect();
+            let starts = scenario.parts.iter().filter_map(|part| match part.on {
+                Some(On::User { thread, .. }) => Some(thread),
+                _ => None,
+            });
+            let begins: Vec<usize> = starts.collect();
+            let begin_once: BTreeSet<usize> = begins.iter().copied().collect();
+            if numbers.len() != threads.len() || begin_once.len() != begins.len() {
+                wrong.push(scenario.name);
+            }
+        }
+        assert_eq!(wrong, Vec::<String>::new());
     }
 }

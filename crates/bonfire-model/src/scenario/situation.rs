@@ -45,10 +45,10 @@ pub(crate) const STRANGER: On = user(1, 3);
 pub(crate) const CALLER: On = user(0, 0);
 
 /// A second caller of the same address space.
-pub(crate) const OTHER: On = user(0, 3);
+pub(crate) const OTHER: On = user(0, 6);
 /// Callers that are nobody's targets: of address spaces that registered for
 /// nothing.
-pub(crate) const ONE: On = user(2, 0);
+pub(crate) const ONE: On = user(2, 7);
 pub(crate) const TWO: On = user(1, 5);
 
 /// The situations of a call that skips or interrupts one other CPU.
@@ -168,7 +168,7 @@ pub const PRIVATE: Caller = Caller {
 pub const GLOBAL_EXPEDITED: Caller = Caller {
     suffix: " global-expedited",
     about: ", from an address space that registered for nothing",
-    on: user(2, 0),
+    on: ONE,
     registered: Some(Command::RegisterGlobalExpedited),
     command: Command::GlobalExpedited,
     needs: Needs::Nothing,
@@ -178,7 +178,7 @@ pub const GLOBAL_EXPEDITED: Caller = Caller {
 pub const GLOBAL: Caller = Caller {
     suffix: " global",
     about: ", where nobody registered",
-    on: user(2, 0),
+    on: ONE,
     registered: None,
     command: Command::Global,
     needs: Needs::Nothing,
