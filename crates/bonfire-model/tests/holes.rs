@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bonfire_engine::Site;
 use bonfire_model::explorer::{Flaw, Memory, Rules};
 use bonfire_model::matrix::{self, Found, Group, Job, Record, Runner};
 use bonfire_model::mutate;
@@ -33,6 +34,14 @@ fn barrier(what: &What) -> bool {
     matches!(what, What::Barrier(_))
 }
 
+fn mm_drop(what: &What) -> bool {
+    *what == What::Barrier(Site::MmDrop)
+}
+
+fn gate(what: &What) -> bool {
+    matches!(what, What::Choice("gate", ..))
+}
+
 fn hook(name: &'static str, what: &What) -> bool {
     *what == What::Hook(name)
 }
@@ -48,6 +57,10 @@ const FAULTS: &[Fault] = &[
     (Design::Running, barrier, Wrong::NotIfBoth, "C2+both/SB"),
     (Design::Mask, barrier, Wrong::NotIfBoth, "C2+both/SB"),
     (Design::Threads, barrier, Wrong::NotIfBoth, "C4+both/MP+P1"),
+    (Design::Threads, mm_drop, Wrong::NotIfBoth, "C1o+both/SB"),
+    (Design::Running, mm_drop, Wrong::NotIfBoth, "C1o+both/SB"),
+    // A thread that is let in before the gate is open.
+    (Design::Threads, gate, Wrong::TakesIntent, "P2/SB"),
     // Two registrations at once.
     (Design::Running, state_set, Wrong::Split, "P5"),
     (Design::Mask, state_set, Wrong::Split, "P5/global"),
@@ -134,7 +147,6 @@ fn a_forgotten_hook_loses_no_barrier() {
 /// The barriers of `GLOBAL` on a machine with a grace period.
 #[test]
 fn both_barriers_around_a_grace_period_are_needed() {
-    use bonfire_engine::Site;
     use bonfire_model::machine::Change;
     for (site, name) in [(Site::SysEntry, "AB/SB grace"), (Site::SysExit, "AB/MP+P1 grace")] {
         let scenario = scenario(name);

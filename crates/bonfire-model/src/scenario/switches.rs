@@ -35,11 +35,18 @@ fn situations() -> Vec<Scenario> {
 /// Switches between two address spaces that have both registered: a barrier that
 /// one of them pays for does not excuse the other.
 fn both_registered() -> Vec<Scenario> {
-    let names = [("C2", "C2+both"), ("C4", "C4+both"), ("C7", "C7+both")];
+    use situation::Step::{Do, First, Second};
     let of = |name| situation::situations().into_iter().find(|situation| situation.name == name);
+    let named = |name, both| Situation { name: both, ..of(name).expect("a situation") };
+    let borrower = Situation {
+        name: "C1o+both",
+        about: "in from a kernel thread on the page tables of another address space",
+        on: Some(On::Lazy(1)),
+        steps: vec![Do(Switch(FAST)), First, Second],
+    };
+    let situations = [named("C2", "C2+both"), named("C4", "C4+both"), named("C7", "C7+both"), borrower];
     let mut all = Vec::new();
-    for (name, both) in names {
-        let situation = Situation { name: both, ..of(name).expect("a situation") };
+    for situation in situations {
         let both = |shape, caller| {
             let placed = place(&situation, shape, caller);
             let registered: Vec<(usize, Command)> =
