@@ -14,6 +14,7 @@ mod guest;
 mod guests;
 mod hooks;
 mod mutants;
+mod programs;
 mod registers;
 mod repository;
 mod target;
@@ -48,6 +49,8 @@ enum Verb {
     Testbed(testbed::Options),
     /// Boot the testbed again and again, and add up what was found.
     Boots(boots::Options),
+    /// Boot programs that rely on membarrier in the testbed, again and again.
+    Programs(programs::Options),
     /// Boot the testbed without each of the engine's hooks, and show what became of it.
     Hooks(hooks::Options),
     /// Change the engine and the ABI here and there, and see whether their tests notice.
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Verb::Registers(options) => registers::run(&options),
         Verb::Testbed(options) => testbed::run(&options),
         Verb::Boots(options) => boots::run(&options),
+        Verb::Programs(options) => programs::run(&options),
         Verb::Hooks(options) => hooks::run(&options),
         Verb::Mutants(options) => mutants::run(&options),
         Verb::CompareLinux(options) => compare_linux::run(&options),

@@ -79,7 +79,7 @@ pub(crate) struct OfCases {
 
     /// Write a report in JSON to FILE, or to stdout in place of the one for people
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    json: Option<OsString>,
+    pub(crate) json: Option<OsString>,
 
     /// Write a report in JUnit's XML to FILE, or to stdout in place of the one for people
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]

@@ -7,8 +7,9 @@
 //! the engine: it ends with a status of its own.
 //!
 //! With `--run`, [`run`] boots a program of the caller's in place of the cases, which
-//! [`program`] has looked at first.
+//! [`program`] has looked at first, with what else it is [`given`].
 
+mod given;
 mod image;
 mod machine;
 mod program;
@@ -79,8 +80,10 @@ pub(crate) struct Options {
     ///
     /// Its output and its exit status are the command's. A program that is killed by a signal gives 128
     /// and the signal's number, one that says nothing for too long 124, a machine that fails 125.
-    /// System calls that the kernel does not serve are answered with ENOSYS, and named.
-    #[arg(long, value_name = "PROGRAM", num_args = 1.., conflicts_with_all = ["filter", "hunt", "forget", "json", "junit"])]
+    /// System calls that the kernel does not serve are answered with ENOSYS, and named. `--json FILE`
+    /// says how it ended, and how long the machine took to its first instruction; `--verbose` says
+    /// so, too.
+    #[arg(long, value_name = "PROGRAM", num_args = 1.., conflicts_with_all = ["filter", "hunt", "forget", "junit"])]
     run: Vec<OsString>,
 
     /// More arguments for the program
@@ -90,6 +93,14 @@ pub(crate) struct Options {
     /// A variable in the program's environment, which is empty without
     #[arg(long, value_name = "NAME=VALUE", requires = "run")]
     env: Vec<OsString>,
+
+    /// A file that the program may read, under its own name or another
+    #[arg(long, value_name = "[NAME=]FILE", requires = "run")]
+    file: Vec<OsString>,
+
+    /// Tell each system call of the program's, and what it returned, on stderr
+    #[arg(long, requires = "run")]
+    trace: bool,
 
     /// What the user program does instead of the cases: its own words
     #[arg(long, value_name = "WORDS", hide = true)]
@@ -298,7 +309,8 @@ impl Options {
 
     /// What the kernel is told that a program is given.
     fn command_line_for_program(&self) -> String {
-        format!("design={} {}", self.design, self.faults())
+        let trace = if self.trace { "trace" } else { "" };
+        format!("design={} {} {trace}", self.design, self.faults())
     }
 
     /// What the kernel is told, and behind ` -- ` its user program.

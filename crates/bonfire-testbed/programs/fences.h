@@ -28,6 +28,28 @@ static inline void heavy(void) {
 #endif
 }
 
+/* Has the next store of this thread wait for some microseconds: it stands behind others, of
+   which each needs a trip to memory. An emulator takes no notice. */
+static inline void delay_stores(void) {
+    enum { LINES = 12 };
+    static __thread struct { _Alignas(64) volatile long word; } lines[LINES];
+    for (int i = 0; i < LINES; i++) {
+#ifdef __x86_64__
+        __builtin_ia32_clflush((const void *)&lines[i]);
+#endif
+        lines[i].word = i;
+    }
+}
+
+/* For how many looks somebody stays where things are not to change: longer than a store waits. */
+#define LOOKS 2000
+
+/* Does nothing for a while. */
+static inline void linger(long looks) {
+    while (looks-- > 0)
+        light();
+}
+
 static inline void register_fences(void) {
     if (syscall(SYS_membarrier, REGISTER_PRIVATE_EXPEDITED, 0, 0) != 0) {
         perror("membarrier cannot be registered for");

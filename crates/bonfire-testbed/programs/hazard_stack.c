@@ -27,9 +27,18 @@ static void push(struct node *node) {
     while (!atomic_compare_exchange_weak(&top, &first, node));
 }
 
+/* Looks for so long that whoever did not see us naming it comes in between. */
+static int has_changed(const struct node *node, unsigned long life) {
+    for (int look = 0; look < LOOKS; look++)
+        if (atomic_load_explicit(&node->life, memory_order_acquire) != life)
+            return 1;
+    return 0;
+}
+
 static struct node *pop(int own) {
     for (;;) {
         struct node *first = atomic_load_explicit(&top, memory_order_acquire);
+        delay_stores();
         atomic_store_explicit(&slots[own].node, first, memory_order_relaxed);
         light();
         if (first != atomic_load_explicit(&top, memory_order_acquire))
@@ -38,7 +47,7 @@ static struct node *pop(int own) {
             return NULL;
         unsigned long life = atomic_load_explicit(&first->life, memory_order_relaxed);
         struct node *next = atomic_load_explicit(&first->next, memory_order_relaxed);
-        if (atomic_load_explicit(&first->life, memory_order_acquire) != life)
+        if (has_changed(first, life))
             atomic_fetch_add(&wrong, 1);
         if (atomic_compare_exchange_strong(&top, &first, next)) {
             atomic_store_explicit(&slots[own].node, NULL, memory_order_release);

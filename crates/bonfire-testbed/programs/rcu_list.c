@@ -4,32 +4,45 @@
 
 #include "fences.h"
 
-#define READERS 3
-#define POISON 0xdeadL
+#define MOST_READERS 3
+#define POISON -1L
 
 struct node {
-    _Atomic long value;
+    _Alignas(64) _Atomic long value;
     struct node *_Atomic next;
 };
 
 /* Odd while its reader is in the list, a line each. */
-static struct { _Alignas(64) _Atomic unsigned long phase; } readers[READERS];
-static struct node nodes[64];
+static struct { _Alignas(64) _Atomic unsigned long phase; } readers[MOST_READERS];
+/* Each of them, and the writer, should have a CPU: a reader without one keeps the writer waiting. */
+static int count_of_readers;
+/* One is in the list; the others stay poisoned until their turn comes. */
+#define NODES 64
+static struct node nodes[NODES];
 static struct node *_Atomic head;
 static atomic_bool done;
 static atomic_long wrong;
 static atomic_int next_reader;
+
+/* Looks for so long that a writer who did not wait comes in between. */
+static int is_poisoned(const struct node *node) {
+    for (int look = 0; look < LOOKS; look++)
+        if (atomic_load_explicit(&node->value, memory_order_relaxed) == POISON)
+            return 1;
+    return 0;
+}
 
 static void *read_list(void *unused) {
     (void)unused;
     int own = atomic_fetch_add(&next_reader, 1);
     _Atomic unsigned long *phase = &readers[own].phase;
     while (!atomic_load_explicit(&done, memory_order_relaxed)) {
+        delay_stores();
         atomic_store_explicit(phase, *phase + 1, memory_order_relaxed);
         light();
         for (struct node *node = atomic_load_explicit(&head, memory_order_acquire); node;
              node = atomic_load_explicit(&node->next, memory_order_acquire))
-            if (atomic_load_explicit(&node->value, memory_order_relaxed) == POISON)
+            if (is_poisoned(node))
                 atomic_fetch_add(&wrong, 1);
         light();
         atomic_store_explicit(phase, *phase + 1, memory_order_release);
@@ -39,7 +52,7 @@ static void *read_list(void *unused) {
 
 static void wait_for_readers(void) {
     heavy();
-    for (int i = 0; i < READERS; i++) {
+    for (int i = 0; i < count_of_readers; i++) {
         unsigned long seen = atomic_load_explicit(&readers[i].phase, memory_order_acquire);
         while (seen % 2 == 1 && atomic_load_explicit(&readers[i].phase, memory_order_acquire) == seen)
             sched_yield();
@@ -50,23 +63,26 @@ static void wait_for_readers(void) {
 int main(int count, char **arguments) {
     long most = rounds(count, arguments);
     register_fences();
-    struct node *first = &nodes[0], *second = &nodes[1];
-    atomic_store(&head, first);
-    pthread_t threads[READERS];
-    for (int i = 0; i < READERS; i++)
+    atomic_store(&head, &nodes[0]);
+    long others = sysconf(_SC_NPROCESSORS_ONLN) - 1;
+    count_of_readers = others < 1 ? 1 : others > MOST_READERS ? MOST_READERS : others;
+    pthread_t threads[MOST_READERS];
+    for (int i = 0; i < count_of_readers; i++)
         threads[i] = start(read_list);
+    for (int i = 0; i < count_of_readers; i++)
+        while (atomic_load(&readers[i].phase) == 0)
+            sched_yield();
     for (long round = 0; round < most; round++) {
-        atomic_store(&second->value, round);
-        atomic_store(&second->next, NULL);
-        atomic_store_explicit(&head, second, memory_order_release);
+        struct node *old = &nodes[round % NODES], *new = &nodes[(round + 1) % NODES];
+        atomic_store(&new->value, round);
+        atomic_store(&new->next, NULL);
+        atomic_store_explicit(&head, new, memory_order_release);
         wait_for_readers();
-        atomic_store_explicit(&first->value, POISON, memory_order_relaxed);
-        struct node *old = first;
-        first = second;
-        second = old;
+        atomic_store_explicit(&old->value, POISON, memory_order_relaxed);
+        linger(LOOKS / 2);
     }
     atomic_store(&done, 1);
-    for (int i = 0; i < READERS; i++)
+    for (int i = 0; i < count_of_readers; i++)
         pthread_join(threads[i], NULL);
     return report("rcu list", most, wrong);
 }

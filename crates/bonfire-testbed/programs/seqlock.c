@@ -12,10 +12,6 @@ static _Atomic unsigned long entered;
 static atomic_bool done;
 static atomic_long wrong;
 
-/* Memory of which each page is far from the last store. */
-static char *cold;
-#define PAGES 4096
-
 static void write_pair(void) {
     unsigned long version = atomic_load_explicit(&pair.version, memory_order_relaxed);
     atomic_store_explicit(&pair.version, version + 1, memory_order_relaxed);
@@ -27,13 +23,8 @@ static void write_pair(void) {
 
 static void *own(void *unused) {
     (void)unused;
-    unsigned place = 1;
     while (!atomic_load_explicit(&done, memory_order_relaxed)) {
-        /* Stores that have to wait make the announcement wait behind them. */
-        for (int i = 0; i < 24; i++) {
-            place = place * 1664525 + 1013904223;
-            cold[(place >> 8) % PAGES * 4096 + (place >> 20) % 64 * 64] = 1;
-        }
+        delay_stores();
         atomic_store_explicit(&owner.is_in, 1, memory_order_relaxed);
         light();
         if (!atomic_load_explicit(&revoker.is_in, memory_order_acquire)) {
@@ -63,9 +54,6 @@ static void *read_pair(void *unused) {
 int main(int count, char **arguments) {
     long most = rounds(count, arguments);
     register_fences();
-    cold = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (cold == MAP_FAILED)
-        abort();
     pthread_t threads[] = { start(own), start(read_pair) };
     for (long round = 0; round < most; round++) {
         atomic_store_explicit(&revoker.is_in, 1, memory_order_relaxed);
@@ -73,12 +61,12 @@ int main(int count, char **arguments) {
         if (!atomic_load_explicit(&owner.is_in, memory_order_acquire)) {
             unsigned long before = atomic_load_explicit(&entered, memory_order_acquire);
             write_pair();
-            for (int moment = 0; moment < 5000; moment++)
-                light();
+            linger(LOOKS);
             if (atomic_load_explicit(&entered, memory_order_acquire) != before)
                 atomic_fetch_add(&wrong, 1);
         }
         atomic_store_explicit(&revoker.is_in, 0, memory_order_release);
+        linger(round % 8 * (LOOKS / 8));
     }
     atomic_store(&done, 1);
     for (int i = 0; i < 2; i++)

@@ -22,14 +22,20 @@ pub struct Address(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Descriptor(pub u32);
 
-/// How an argument is read from its register.
-trait Argument {
+/// How an argument is read from its register, and shown in a trace.
+trait Argument: Copy {
     fn from_register(register: u64) -> Self;
+
+    fn show(self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
 impl Argument for u64 {
     fn from_register(register: u64) -> Self {
         register
+    }
+
+    fn show(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show_number(self, f)
     }
 }
 
@@ -37,11 +43,19 @@ impl Argument for u32 {
     fn from_register(register: u64) -> Self {
         register as Self
     }
+
+    fn show(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show_number(self.into(), f)
+    }
 }
 
 impl Argument for i32 {
     fn from_register(register: u64) -> Self {
         register as Self
+    }
+
+    fn show(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 
@@ -49,11 +63,45 @@ impl Argument for Address {
     fn from_register(register: u64) -> Self {
         Self(register)
     }
+
+    fn show(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(address) = self;
+        if address == 0 { f.write_str("null") } else { write!(f, "{address:#x}") }
+    }
 }
 
 impl Argument for Descriptor {
     fn from_register(register: u64) -> Self {
         Self(register as u32)
+    }
+
+    fn show(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HERE => f.write_str("AT_FDCWD"),
+            Self(number) => write!(f, "{}", number as i32),
+        }
+    }
+}
+
+/// The folder that names without a beginning are in: Linux's `AT_FDCWD`.
+pub const HERE: Descriptor = Descriptor(-100i32 as u32);
+
+/// What is large is an address, or flags.
+fn show_number(number: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const LARGE: u64 = 1 << 16;
+    if number < LARGE { write!(f, "{number}") } else { write!(f, "{number:#x}") }
+}
+
+/// What a call returned, as a trace shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Returned(pub Result<u64, isize>);
+
+impl fmt::Display for Returned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Ok(value) => show_number(value, f),
+            Err(error) => f.write_str(crate::names::of_error(error.unsigned_abs() as u64)),
+        }
     }
 }
 
@@ -119,6 +167,24 @@ macro_rules! calls {
                     return Some(Self::$variant { $($argument),* });
                 })*
                 None
+            }
+        }
+
+        /// The call with its arguments, for a trace.
+        impl fmt::Display for Request {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match *self {
+                    $(Self::$variant { $($argument),* } => {
+                        f.write_str(concat!(stringify!($name), "("))?;
+                        let mut _between = "";
+                        $(
+                            write!(f, "{}{}: ", _between, stringify!($argument))?;
+                            $argument.show(f)?;
+                            _between = ", ";
+                        )*
+                    })*
+                }
+                f.write_str(")")
             }
         }
     };
@@ -284,5 +350,15 @@ mod tests {
         let exit = Request::decode(60, [u64::from(u32::MAX), 0, 0, 0, 0, 0]);
         assert_eq!(exit, Some(Request::Exit { status: -1 }));
         assert_eq!(Request::decode(u64::MAX - 1, registers), None);
+    }
+
+    #[test]
+    fn a_trace_names_what_was_asked_and_what_came_of_it() {
+        let open = Request::decode(257, [-100i64 as u64, 0, 0x8_0000, 0, 0, 0]).unwrap();
+        assert_eq!(std::format!("{open}"), "openat(folder: AT_FDCWD, path: null, flags: 0x80000)");
+        let pid = Request::decode(39, [0; 6]).unwrap();
+        assert_eq!(std::format!("{pid} = {}", Returned(Ok(7))), "getpid() = 7");
+        assert_eq!(std::format!("{}", Returned(Err(-2))), "ENOENT");
+        assert_eq!(std::format!("{}", Returned(Err(-516))), "?, a signal came");
     }
 }

@@ -1,4 +1,4 @@
-//! The names of Linux's system calls on x86-64, for those that are not served.
+//! The names of Linux's system calls on x86-64, for those that are not served, and of its errors.
 
 /// The name of that number.
 #[must_use]
@@ -6,6 +6,23 @@ pub fn of(number: u64) -> &'static str {
     let found = NAMES.binary_search_by_key(&number, |&(number, _)| number.into());
     found.map_or("a call without a name", |place| NAMES[place].1)
 }
+
+/// The name of that error, or of what the kernel makes of a call that a signal ended.
+#[must_use]
+pub fn of_error(number: u64) -> &'static str {
+    let found = ERRORS.binary_search_by_key(&number, |&(number, _)| number.into());
+    found.map_or("an error without a name", |place| ERRORS[place].1)
+}
+
+/// By their numbers.
+#[rustfmt::skip]
+const ERRORS: &[(u16, &str)] = &[
+    (1, "EPERM"), (2, "ENOENT"), (3, "ESRCH"), (4, "EINTR"), (5, "EIO"), (7, "E2BIG"), (9, "EBADF"),
+    (10, "ECHILD"), (11, "EAGAIN"), (12, "ENOMEM"), (13, "EACCES"), (14, "EFAULT"), (16, "EBUSY"),
+    (17, "EEXIST"), (19, "ENODEV"), (20, "ENOTDIR"), (22, "EINVAL"), (24, "EMFILE"), (25, "ENOTTY"),
+    (29, "ESPIPE"), (30, "EROFS"), (32, "EPIPE"), (36, "ENAMETOOLONG"), (38, "ENOSYS"), (110, "ETIMEDOUT"),
+    (512, "?, a signal came"), (514, "?, a signal came"), (516, "?, a signal came"),
+];
 
 /// By their numbers.
 #[rustfmt::skip]

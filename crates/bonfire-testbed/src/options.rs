@@ -65,6 +65,8 @@ pub struct Options<'a> {
     pub variant: Variant,
     /// A fault: pokes are not sent and nobody waits for them.
     pub drops_pokes: bool,
+    /// Each system call is told, with what came of it.
+    pub traces: bool,
     /// Faults: the sites that are left out, one bit each.
     deleted: u64,
     /// Faults: the hooks that are never called.
@@ -96,6 +98,7 @@ impl<'a> Options<'a> {
         let mut options = Self {
             variant: Variant::default(),
             drops_pokes: false,
+            traces: false,
             deleted: 0,
             forgotten: Hooks::default(),
             arguments,
@@ -109,6 +112,8 @@ impl<'a> Options<'a> {
     fn take(&mut self, word: &str) -> Option<()> {
         if word == "drop-pokes" {
             self.drops_pokes = true;
+        } else if word == "trace" {
+            self.traces = true;
         } else if let Some(name) = word.strip_prefix("design=") {
             self.variant = Variant::from_name(name)?;
         } else if let Some(name) = word.strip_prefix("forget=") {
@@ -147,7 +152,7 @@ impl fmt::Display for BadOption<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "'{}' is no option; there are design=NAME, delete=SITE, forget=HOOK, drop-pokes, and -- for the rest",
+            "'{}' is no option; there are design=NAME, delete=SITE, forget=HOOK, drop-pokes, trace, and -- for the rest",
             self.0
         )
     }

@@ -17,8 +17,10 @@ pub enum Source {
     Output = 1,
     /// Written to standard error.
     Error = 2,
-    /// The program has ended: four bytes, its status word as `wait4` has it, the lowest first.
+    /// The program has ended: an [`End`].
     End = 3,
+    /// The program is about to run its first instruction: a byte that says nothing.
+    Start = 4,
 }
 
 impl Source {
@@ -34,8 +36,47 @@ impl Source {
             1 => Some(Self::Output),
             2 => Some(Self::Error),
             3 => Some(Self::End),
+            4 => Some(Self::Start),
             _ => None,
         }
+    }
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Its status word, as `wait4` has it.
+    pub status: i32,
+    /// The most memory that programs had at one time, in bytes.
+    pub most_memory: u64,
+}
+
+impl End {
+    /// How many bytes it is on the line.
+    pub const LENGTH: usize = 12;
+
+    /// As it goes over the line: the lowest byte of each number first.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; Self::LENGTH] {
+        let mut bytes = [0; Self::LENGTH];
+        bytes[..4].copy_from_slice(&self.status.to_le_bytes());
+        bytes[4..].copy_from_slice(&self.most_memory.to_le_bytes());
+        bytes
+    }
+
+    /// What came over the line; `None` if it is too short.
+    ///
+    /// ```
+    /// use bonfire_testbed::stream::End;
+    /// let end = End { status: 256, most_memory: 1 << 40 };
+    /// assert_eq!(End::from_bytes(&end.to_bytes()), Some(end));
+    /// assert_eq!(End::from_bytes(&[0; 4]), None);
+    /// ```
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (status, rest) = bytes.split_first_chunk()?;
+        let most_memory = rest.first_chunk()?;
+        Some(Self { status: i32::from_le_bytes(*status), most_memory: u64::from_le_bytes(*most_memory) })
     }
 }
 
@@ -101,7 +142,7 @@ mod tests {
     #[test]
     fn pieces_come_back_whole_whatever_they_hold() {
         let every_byte: Vec<u8> = (0..=255).collect();
-        for source in [Source::Output, Source::Error, Source::End] {
+        for source in [Source::Output, Source::Error, Source::End, Source::Start] {
             let mut line = b"kernel: one\n".to_vec();
             line.extend(source.head(256));
             line.extend(&every_byte);

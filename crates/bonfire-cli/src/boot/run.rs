@@ -1,25 +1,24 @@
 //! `bonfire boot --run`: a program of the caller's, on the testbed's kernel.
 //!
 //! What it writes is passed on as it comes; what the kernel says is for standard error.
-//! The program's end is the command's.
+//! The program's end is the command's, and `--json` tells it to machines.
 
-use std::ffi::OsString;
-use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{ChildStdout, ExitCode};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use bonfire_testbed::given::{ARGUMENTS, ENVIRONMENT, PROGRAM};
-use bonfire_testbed::stream::{Byte, Source, Splitter};
-use tempfile::NamedTempFile;
+use anyhow::{Context, Result, bail};
+use bonfire_testbed::stream::{Byte, End, Source, Splitter};
+use serde::Serialize;
 
+use super::given::Given;
 use super::machine::{Ended, Machine};
-use super::{Options, image, program};
+use super::{Options, image};
 use crate::interrupt;
+use crate::output::Output;
 
 /// The status where the program said nothing for too long, as `timeout` has it.
 const SILENT: u8 = 124;
@@ -30,65 +29,86 @@ const KILLED: u8 = 128;
 
 /// Boots the program, and says how the process exits. Bad programs are errors.
 pub(super) fn run(options: &Options) -> Result<ExitCode> {
-    let path = Path::new(&options.run[0]);
-    look(path, options.memory).with_context(|| path.display().to_string())?;
-    let arguments = list(options.run.iter().chain(&options.arguments))?;
-    let environment = list(options.env.iter())?;
+    let given = Given::collect(options)?;
+    let report = open_report(options)?;
     interrupt::watch();
-    let ended = boot(options, path, &arguments, &environment);
-    ended.or_else(|error| {
-        anstream::eprintln!("error: {error:#}");
-        Ok(ExitCode::from(FAILED))
-    })
-}
-
-fn look(path: &Path, memory: u32) -> Result<()> {
-    let length = fs::metadata(path).context("cannot be read")?.len();
-    ensure!(length <= u64::from(memory) << 20, "is larger than the machine's memory; see --memory");
-    program::check(&fs::read(path).context("cannot be read")?, memory)
-}
-
-/// Strings for the machine, each with a zero behind it.
-fn list<'a>(strings: impl Iterator<Item = &'a OsString>) -> Result<NamedTempFile> {
-    let mut file = NamedTempFile::new().context("cannot make a temporary file")?;
-    for string in strings {
-        file.write_all(string.as_bytes()).context("cannot write a temporary file")?;
-        file.write_all(&[0]).context("cannot write a temporary file")?;
+    let ran = boot(options, &given).unwrap_or_else(|error| Ran::failed(&error));
+    if options.of_cases.verbose {
+        anstream::eprintln!("{}", ran.in_words());
     }
-    Ok(file)
+    if let Some(report) = report {
+        report.write(&(serde_json::to_string_pretty(&ran)? + "\n"))?;
+    }
+    Ok(if interrupt::requested() { interrupt::exit() } else { ExitCode::from(ran.status) })
 }
 
-fn boot(
-    options: &Options,
-    path: &Path,
-    arguments: &NamedTempFile,
-    environment: &NamedTempFile,
-) -> Result<ExitCode> {
+/// The file for `--json`, which needs a name: stdout is the program's.
+fn open_report(options: &Options) -> Result<Option<Output>> {
+    let Some(file) = &options.of_cases.json else { return Ok(None) };
+    if file == "-" {
+        bail!("with --run, stdout is the program's; name a file: --json FILE");
+    }
+    Output::open(Path::new(file)).map(Some)
+}
+
+/// What became of the program.
+#[derive(Serialize)]
+struct Ran {
+    /// That of the command.
+    status: u8,
+    /// The signal that ended the program.
+    signal: Option<u8>,
+    /// What went wrong with the machine.
+    failure: Option<String>,
+    /// From the start of QEMU to the program's first instruction.
+    boot_ms: Option<u64>,
+    /// From the start of QEMU to the end.
+    duration_ms: u64,
+    /// The most that programs had at one time.
+    most_memory_bytes: Option<u64>,
+}
+
+impl Ran {
+    fn failed(error: &anyhow::Error) -> Self {
+        anstream::eprintln!("error: {error:#}");
+        let failure = Some(format!("{error:#}"));
+        Self { status: FAILED, signal: None, failure, boot_ms: None, duration_ms: 0, most_memory_bytes: None }
+    }
+
+    fn in_words(&self) -> String {
+        let first = self.boot_ms.map_or("never came".into(), |ms| format!("after {ms} ms"));
+        let memory =
+            self.most_memory_bytes.map_or_else(String::new, |most| format!(", {} KiB at most", most >> 10));
+        format!("bonfire boot: first instruction {first}, end after {} ms{memory}", self.duration_ms)
+    }
+}
+
+fn boot(options: &Options, given: &Given) -> Result<Ran> {
     let image = image::find(options.kernel.as_deref())?;
-    let files = [
-        (PROGRAM, path.to_path_buf()),
-        (ARGUMENTS, arguments.path().to_path_buf()),
-        (ENVIRONMENT, environment.path().to_path_buf()),
-    ];
+    let began = Instant::now();
     let command_line = options.command_line_for_program();
-    let mut machine = Machine::boot(&image, options, &command_line, &files, read_bytes)?;
-    let mut heard = Heard::default();
-    loop {
+    let mut machine = Machine::boot(&image, options, &command_line, &given.by_name(), read_bytes)?;
+    let mut heard =
+        Heard { began, booted: None, splitter: Splitter::default(), line: Vec::new(), end: Vec::new() };
+    let ended = loop {
         match machine.next() {
             Ok(bytes) => heard.take(&bytes)?,
-            Err(ended) => return heard.end(ended),
+            Err(ended) => break ended,
         }
-    }
+    };
+    heard.end(ended)
 }
 
 /// What was heard of the machine.
-#[derive(Default)]
 struct Heard {
+    began: Instant,
+    /// How long it took to the first instruction.
+    booted: Option<Duration>,
     splitter: Splitter,
     /// A line of the kernel's that has not ended.
     line: Vec<u8>,
-    /// The program's status word, as far as it has come.
-    status: Vec<u8>,
+    /// How the program ended, as far as that has come.
+    end: Vec<u8>,
 }
 
 impl Heard {
@@ -99,7 +119,8 @@ impl Heard {
             match self.splitter.take(byte) {
                 Byte::Program(Source::Output, byte) => output.push(byte),
                 Byte::Program(Source::Error, byte) => error.push(byte),
-                Byte::Program(Source::End, byte) => self.status.push(byte),
+                Byte::Program(Source::End, byte) => self.end.push(byte),
+                Byte::Program(Source::Start, _) => self.booted = self.booted.or(Some(self.began.elapsed())),
                 Byte::Kernel(b'\n') => error.extend(self.whole_line()),
                 Byte::Kernel(byte) => self.line.push(byte),
                 Byte::Head => {}
@@ -116,29 +137,43 @@ impl Heard {
         if text.is_empty() { Vec::new() } else { format!("bonfire boot: {text}\n").into_bytes() }
     }
 
-    fn end(mut self, ended: Ended) -> Result<ExitCode> {
+    fn end(mut self, ended: Ended) -> Result<Ran> {
         let rest = self.whole_line();
         pass_on(&mut io::stderr(), &rest)?;
+        let ran = Ran {
+            status: FAILED,
+            signal: None,
+            failure: None,
+            boot_ms: self.booted.map(|time| time.as_millis() as u64),
+            duration_ms: self.began.elapsed().as_millis() as u64,
+            most_memory_bytes: None,
+        };
         match ended {
-            Ended::Interrupted => return Ok(interrupt::exit()),
+            Ended::Interrupted => return Ok(ran),
             Ended::Silent(time, _) => {
-                let seconds = time.as_secs();
-                anstream::eprintln!(
-                    "error: the program said nothing for {seconds} s, and its machine was stopped; see --patience"
-                );
-                return Ok(ExitCode::from(SILENT));
+                let words =
+                    format!("the program said nothing for {} s, and its machine was stopped", time.as_secs());
+                anstream::eprintln!("error: {words}; see --patience");
+                return Ok(Ran { status: SILENT, failure: Some(words), ..ran });
             }
             Ended::Exited(..) => ended.check(true)?,
         }
-        let word = <[u8; 4]>::try_from(self.status.as_slice()).ok().map(i32::from_le_bytes);
-        let word =
-            word.context("the machine ended before the program; is the image that of another version?")?;
+        let end = End::from_bytes(&self.end);
+        let end =
+            end.context("the machine ended before the program; is the image that of another version?")?;
+        Ok(Ran { most_memory_bytes: Some(end.most_memory), ..ran.ended(end.status) })
+    }
+}
+
+impl Ran {
+    /// By itself, or by a signal: `wait4`'s status word.
+    fn ended(self, word: i32) -> Self {
         let signal = u8::try_from(word & 0x7f).unwrap_or_default();
         if signal == 0 {
-            return Ok(ExitCode::from(u8::try_from(word >> 8 & 0xff).unwrap_or_default()));
+            return Self { status: u8::try_from(word >> 8 & 0xff).unwrap_or_default(), ..self };
         }
         anstream::eprintln!("error: the program was ended by signal {signal}");
-        Ok(ExitCode::from(KILLED + signal))
+        Self { status: KILLED + signal, signal: Some(signal), ..self }
     }
 }
 

@@ -8,7 +8,15 @@ use crate::wait::{self, Event};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// How many have ended and were not waited for.
+static ENDED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many have ended and were not waited for.
+pub(crate) fn ended() -> usize {
+    ENDED.load(Relaxed)
+}
 
 static PROCESSES: Lock<BTreeMap<u32, Arc<Process>>> = Lock::new(BTreeMap::new());
 
@@ -89,6 +97,8 @@ pub(crate) fn bury(process: &Process) {
     let parent = processes.get(&process.parent.load(Relaxed)).cloned();
     if parent.as_ref().is_some_and(|parent| parent.signals.ignores_children()) {
         processes.remove(&process.id);
+    } else {
+        ENDED.fetch_add(1, Relaxed);
     }
     drop(processes);
     for child in children {
@@ -123,6 +133,7 @@ pub(crate) fn reap(parent: u32, which: Which) -> Reaped {
     let found = look(&processes, parent, which);
     if let Reaped::Child { id, .. } = found {
         processes.remove(&id);
+        ENDED.fetch_sub(1, Relaxed);
     }
     found
 }

@@ -17,9 +17,17 @@ const LEAST_FRAMES: u64 = 16 << 20;
 struct Frames {
     list: u64,
     fresh: core::ops::Range<u64>,
+    /// How many are handed out, and the most that were.
+    used: u64,
+    most_used: u64,
 }
 
-static FRAMES: Lock<Frames> = Lock::new(Frames { list: 0, fresh: 0..0 });
+static FRAMES: Lock<Frames> = Lock::new(Frames { list: 0, fresh: 0..0, used: 0, most_used: 0 });
+
+/// The most bytes that were handed out at one time.
+pub(crate) fn most_used() -> u64 {
+    FRAMES.lock().most_used * PAGE
+}
 
 /// A frame of physical memory, given back when dropped.
 pub(crate) struct Frame(u64);
@@ -70,11 +78,19 @@ impl Drop for Frame {
         // SAFETY: nobody uses the frame any more, so its first word can link it.
         unsafe { self.bytes().cast::<u64>().write(frames.list) };
         frames.list = self.0;
+        frames.used -= 1;
     }
 }
 
 impl Frames {
     fn take(&mut self) -> Option<u64> {
+        let frame = self.free()?;
+        self.used += 1;
+        self.most_used = self.most_used.max(self.used);
+        Some(frame)
+    }
+
+    fn free(&mut self) -> Option<u64> {
         if self.list != 0 {
             let frame = self.list;
             // SAFETY: frames on the list hold the next one's address.
@@ -85,6 +101,11 @@ impl Frames {
         (frame < self.fresh.end).then(|| self.fresh.start += PAGE)?;
         Some(frame)
     }
+}
+
+/// How many bytes of the heap are free.
+pub(crate) fn free_heap() -> usize {
+    KERNEL_HEAP.0.lock().free()
 }
 
 struct KernelHeap(Lock<Heap>);

@@ -6,8 +6,12 @@
 
 use crate::arch::{DIRECT_MAP, HostFile, PAGE};
 use crate::lock::Lock;
+use crate::process::INIT;
+use crate::serial;
+use crate::thread::Thread;
 use alloc::string::String;
 use alloc::vec::Vec;
+use bonfire_testbed::stream::Source;
 use core::ops::Range;
 
 /// What was given.
@@ -33,6 +37,13 @@ pub(crate) fn given() -> Option<Given> {
 /// Whether a program was given.
 pub(crate) fn is_given() -> bool {
     given().is_some()
+}
+
+/// Tells the host when a program that it gave is about to run its first instruction.
+pub(crate) fn starts(thread: &Thread) {
+    if thread.id() == INIT && is_given() {
+        serial::send_piece(Source::Start, &[0]);
+    }
 }
 
 /// Takes what the host gave to the end of `free`; says how many bytes are missing if it is too little.

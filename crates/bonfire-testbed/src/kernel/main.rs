@@ -26,6 +26,7 @@ mod family;
 mod faults;
 mod frames;
 mod given;
+mod limits;
 mod lock;
 mod membarrier;
 mod memory_files;
@@ -47,12 +48,13 @@ mod syscalls;
 mod system_files;
 mod texts;
 mod thread;
+mod trace;
 mod unserved;
 mod user;
 mod wait;
 
 use alloc::vec::Vec;
-use bonfire_testbed::stream::Source;
+use bonfire_testbed::stream::{End, Source};
 use bonfire_testbed::{Exit, Options};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
@@ -72,6 +74,9 @@ extern "C" fn boot_cpu(start_info: u64) -> ! {
         fail(Exit::TooLittleMemory, format_args!("too little memory: {} KiB are missing", missing >> 10));
     }
     membarrier::init(&options);
+    if options.traces {
+        trace::switch_on();
+    }
     bring_up(cpus);
     if start_first(&options, cpus).is_err() {
         fail(Exit::TooLittleMemory, format_args!("too little memory for the first program"));
@@ -130,7 +135,8 @@ extern "C" fn other_cpu(index: usize) -> ! {
 fn power_off(status: i32) -> ! {
     if given::is_given() {
         unserved::report();
-        serial::send_piece(Source::End, &status.to_le_bytes());
+        let end = End { status, most_memory: frames::most_used() };
+        serial::send_piece(Source::End, &end.to_bytes());
         stop_machine(Exit::Done);
     }
     stop_machine(if status == 0 { Exit::Done } else { Exit::InitFailed })

@@ -3,6 +3,7 @@
 use crate::arch::TrapFrame;
 use crate::descriptors::Descriptors;
 use crate::family;
+use crate::limits;
 use crate::lock::Lock;
 use crate::program;
 use crate::robust;
@@ -185,6 +186,7 @@ pub(crate) enum NoSpawn {
 
 impl From<OutOfMemory> for NoSpawn {
     fn from(OutOfMemory: OutOfMemory) -> Self {
+        limits::tell_no_page();
         Self::OutOfMemory
     }
 }
@@ -196,7 +198,7 @@ pub(crate) fn spawn(
     frame: TrapFrame,
     own: Own,
 ) -> Result<Arc<Thread>, NoSpawn> {
-    if Thread::are_too_many() {
+    if !limits::allows_thread() {
         return Err(NoSpawn::TooMany);
     }
     let space = parent.own_space().clone();

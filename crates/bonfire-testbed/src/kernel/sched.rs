@@ -14,6 +14,7 @@
 //!    there: a kernel thread borrows what it finds (Linux's lazy TLB).
 
 use crate::arch::{self, Ipi, MAX_CPUS, TrapFrame};
+use crate::given;
 use crate::lock::Lock;
 use crate::membarrier::{self, Occupant};
 use crate::space::Space;
@@ -220,6 +221,7 @@ fn finish_switch() {
 pub(crate) extern "C" fn first_run(frame: &mut TrapFrame) {
     finish_switch();
     with_current(|thread| {
+        given::starts(thread);
         if let Some(body) = thread.take_body() {
             arch::set_enabled(true);
             body(thread);

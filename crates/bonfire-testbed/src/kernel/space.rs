@@ -8,6 +8,7 @@
 use crate::arch::{Access, DIRECT_MAP, Owner, PAGE, PageTable, USER_TOP};
 use crate::area::{Area, Areas, Backing, copied};
 use crate::frames::Frame;
+use crate::limits;
 use crate::lock::Lock;
 use crate::shootdown;
 use alloc::collections::BTreeMap;
@@ -101,6 +102,7 @@ impl Space {
             None => memory.room(length).ok_or(OutOfMemory)?,
         };
         let range = range(start, length).ok_or(OutOfMemory)?;
+        memory.check_areas()?;
         let gone = memory.carve(&range);
         memory.areas.0.insert(start, Area { end: range.end, access, backing });
         drop(memory);
@@ -111,7 +113,10 @@ impl Space {
     /// Unmaps what is mapped of `start .. start + length`.
     pub(crate) fn unmap(&self, start: u64, length: u64) -> Result<(), OutOfMemory> {
         let range = range(start, length).ok_or(OutOfMemory)?;
-        let gone = self.memory.lock().carve(&range);
+        let mut memory = self.memory.lock();
+        memory.check_areas()?;
+        let gone = memory.carve(&range);
+        drop(memory);
         self.forget(gone);
         Ok(())
     }
@@ -120,6 +125,7 @@ impl Space {
     pub(crate) fn protect(&self, start: u64, length: u64, access: Access) -> Result<(), OutOfMemory> {
         let range = range(start, length).ok_or(OutOfMemory)?;
         let mut memory = self.memory.lock();
+        memory.check_areas()?;
         let Memory { table, areas, .. } = &mut *memory;
         if !areas.cover(&range, |_| true) {
             return Err(OutOfMemory);
@@ -273,6 +279,11 @@ impl Memory {
         let next = start.checked_add(length)?.checked_add(PAGE)?;
         (next <= USER_TOP / 2).then(|| self.next = next)?;
         Some(start)
+    }
+
+    /// An error if there are so many areas that none may be split.
+    fn check_areas(&self) -> Result<(), OutOfMemory> {
+        if limits::allows_areas(self.areas.0.len()) { Ok(()) } else { Err(OutOfMemory) }
     }
 
     /// Removes what is mapped in `range`.

@@ -1,6 +1,7 @@
 //! Threads: a kernel stack each, and for those of programs what ring 3 owns.
 
 use crate::arch::{self, FloatState, TrapFrame};
+use crate::limits;
 use crate::lock::Lock;
 use crate::process::Process;
 use crate::restart::Restart;
@@ -72,11 +73,6 @@ unsafe impl Sync for Thread {}
 #[repr(align(16))]
 struct Chunk(#[expect(dead_code, reason = "only its size and place count")] [u8; 16]);
 
-/// How many threads programs have.
-static ALIVE: AtomicUsize = AtomicUsize::new(0);
-/// More would use up the heap, of which each takes a stack.
-const MOST: usize = 1000;
-
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 
 impl Thread {
@@ -85,15 +81,10 @@ impl Thread {
         NEXT_ID.fetch_add(1, Relaxed)
     }
 
-    /// Whether programs have as many threads as they may.
-    pub(crate) fn are_too_many() -> bool {
-        ALIVE.load(Relaxed) >= MOST
-    }
-
     /// A thread of `process` that will start in ring 3 with these registers.
     pub(crate) fn user(id: u32, process: Arc<Process>, space: Arc<Space>, frame: TrapFrame) -> Arc<Self> {
         let thread = Self::new(id, Some(process), Some(space.clone()), None, frame);
-        ALIVE.fetch_add(1, Relaxed);
+        limits::thread_begins();
         crate::membarrier::joins(&space, &thread);
         thread
     }
@@ -218,7 +209,7 @@ impl Thread {
 impl Drop for Thread {
     fn drop(&mut self) {
         if self.process.is_some() {
-            ALIVE.fetch_sub(1, Relaxed);
+            limits::thread_ends();
         }
     }
 }

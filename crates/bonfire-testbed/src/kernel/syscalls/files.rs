@@ -1,9 +1,10 @@
 //! Reading and writing what is open.
 
-use super::{Answer, EAGAIN, EBADF, EFAULT, EINVAL, EIO, EPIPE, ESPIPE, owner};
+use super::{Answer, EAGAIN, EBADF, EFAULT, EINVAL, EIO, ENOMEM, EPIPE, ESPIPE, owner};
 use crate::arch::PAGE;
 use crate::counter::Counter;
 use crate::descriptors::{File, Open};
+use crate::limits;
 use crate::memory_files::Contents;
 use crate::pipe::Flow;
 use crate::signals::{self, ERESTART, SIGPIPE};
@@ -123,6 +124,7 @@ pub(super) fn write(
             }
             Ok(part.len())
         }),
+        File::Writer(_) if !limits::allows_bytes() => Err(ENOMEM),
         File::Writer(writer) => in_parts(thread, from, length, |part| {
             let put = || writer.write(part);
             let written = patiently(thread, &open, put, || writer.would_wait(part.len()))?;

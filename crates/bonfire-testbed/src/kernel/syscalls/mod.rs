@@ -18,16 +18,18 @@ mod threads;
 mod time;
 
 use crate::arch::{self, TrapFrame};
+use crate::limits;
 use crate::membarrier;
 use crate::process::{self, Own, Process, Spawn};
 use crate::restart::Restart;
 use crate::sched::{self, After};
 use crate::thread::Thread;
+use crate::trace;
 use crate::unserved;
 use crate::user::Fault;
 use bonfire_abi::{Call, Error};
 use bonfire_engine::core_sync::Return;
-use bonfire_testbed::calls::{Descriptor, Request};
+use bonfire_testbed::calls::{HERE, Request};
 use core::sync::atomic::Ordering::Relaxed;
 
 const EPERM: isize = -1;
@@ -84,7 +86,13 @@ pub(crate) extern "C" fn syscall(frame: &mut TrapFrame) {
     let (number, registers) = frame.call();
     frame.keep_number();
     let answer = sched::with_current(|thread| match Request::decode(number, registers) {
-        Some(request) => dispatch(thread, frame, request),
+        Some(request) if !limits::allows(&request) => Some(Err(ENOMEM)),
+        Some(request) => {
+            trace::before(thread, &request);
+            let answer = dispatch(thread, frame, request);
+            answer.iter().for_each(|&answer| trace::after(thread, &request, answer));
+            answer
+        }
         None => {
             unserved::note(number);
             Some(Err(ENOSYS))
@@ -206,7 +214,10 @@ fn dispatch(thread: &Thread, frame: &mut TrapFrame, request: Request) -> Option<
         Request::Vfork {} => processes::fork(thread, Spawn::Vfork, frame, Own::default()),
         Request::Execve { path, arguments, environment } => {
             match processes::exec(thread, frame, path, arguments, environment) {
-                Ok(()) => return None,
+                Ok(()) => {
+                    trace::after(thread, &request, Ok(0));
+                    return None;
+                }
                 Err(error) => Err(error),
             }
         }
@@ -275,9 +286,6 @@ fn dispatch(thread: &Thread, frame: &mut TrapFrame, request: Request) -> Option<
         Request::Mismatches {} => Ok(membarrier::mismatches()),
     })
 }
-
-/// The folder that names without a beginning are in.
-const HERE: Descriptor = Descriptor(-100i32 as u32);
 
 /// Goes on with what a signal ended early; what a handler came in between is over.
 fn restart(thread: &Thread) -> Answer {

@@ -8,7 +8,7 @@ use crate::thread::Thread;
 use crate::{given, user};
 use alloc::string::String;
 use alloc::vec::Vec;
-use bonfire_testbed::calls::{Address, Descriptor};
+use bonfire_testbed::calls::{Address, Descriptor, HERE};
 
 /// Where the program finds itself.
 pub(super) const PROGRAM: &str = "/program";
@@ -30,13 +30,12 @@ pub(super) fn string(thread: &Thread, at: u64) -> Result<Vec<u8>, isize> {
 
 /// The name from the root on, where every program is.
 pub(super) fn absolute(thread: &Thread, folder: Descriptor, path: Address) -> Result<String, isize> {
-    const HERE: u32 = -100i32 as u32;
     let path = string(thread, path.0)?;
     let path = core::str::from_utf8(&path).map_err(|_| ENOENT)?;
     if path.is_empty() {
         return Err(ENOENT);
     }
-    if !path.starts_with('/') && folder.0 != HERE {
+    if !path.starts_with('/') && folder != HERE {
         // What is open is no folder.
         return Err(if files::get(thread, folder).is_ok() { ENOTDIR } else { EBADF });
     }
