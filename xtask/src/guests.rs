@@ -32,7 +32,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
     /// Wall clock of each run, in seconds
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 30)]
     budget: u64,
 }
 

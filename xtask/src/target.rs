@@ -19,11 +19,14 @@ pub(crate) struct Target {
     packages: &'static str,
 }
 
+/// The linker that the compiler takes where none is named.
+const COMPILERS_OWN: &str = "cc";
+
 pub(crate) static TARGETS: [Target; 5] = [
     Target {
         architecture: "x86_64",
         triple: "x86_64-unknown-linux-gnu",
-        linker: "cc",
+        linker: COMPILERS_OWN,
         packages: "gcc libc6-dev",
     },
     Target {
@@ -182,7 +185,11 @@ impl Toolchain {
         cargo.args(["rustc", "--quiet", "--package", package, kind, name, "--features", features]);
         cargo.args(["--profile", profile, "--target", target.triple, "--target-dir"]).arg(&folder);
         cargo.env("CARGO_ENCODED_RUSTFLAGS", target_features(target, program));
-        cargo.env(target.linker_variable(), target.linker);
+        // To name the compiler's own would make what is built for the host another thing than
+        // in builds for other targets, and each would be done anew after the other.
+        if target.linker != COMPILERS_OWN {
+            cargo.env(target.linker_variable(), target.linker);
+        }
         if self.build_std {
             cargo.arg(format!("-Zbuild-std={standard}")).env("RUSTC_BOOTSTRAP", "1");
         }

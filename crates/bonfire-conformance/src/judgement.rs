@@ -112,8 +112,12 @@ pub(crate) fn ended(ending: Ending) -> Option<Reason> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
+    use crate::verdict::Verdict;
     use Next::{Again, Confirm, Decided};
+    use std::string::ToString;
 
     const PLAIN: Facts = Facts {
         chance: Chance::Fair,
@@ -194,6 +198,16 @@ mod tests {
         check(Facts { ending: Ending::Killed(9), ..played(TELLS) }, Decided(Some(Reason::Killed(9))));
         check(Facts { ending: Ending::Missing, ..PLAIN }, Decided(Some(Reason::Missing(Means::Start))));
         check(PLAIN, Decided(None));
+    }
+
+    #[test]
+    fn what_no_set_up_brings_is_not_observable() {
+        for means in Means::ALL {
+            let reason = Reason::Missing(means);
+            let is_for_good = means == Means::Registration || reason.to_string().contains("is written for");
+            let expected = if is_for_good { Verdict::NotObservable } else { Verdict::CannotTell };
+            assert_eq!(reason.verdict(), expected, "{reason}");
+        }
     }
 
     #[test]

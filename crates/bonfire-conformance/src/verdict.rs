@@ -104,7 +104,7 @@ pub enum Reason {
     /// (`ENOMEM`), or as only a filter does.
     Refused(Error),
     /// Cannot tell: the subject has no means for this. Not observable where that is
-    /// how the kernel is made.
+    /// how the kernel is made, or where what it takes is written for no such architecture.
     Missing(Means),
     /// Cannot tell: the case did not end in time and was stopped.
     Hung,
@@ -152,6 +152,17 @@ impl Means {
         Self::Clock,
         Self::Share,
     ];
+
+    /// Whether no set-up of this machine would bring them: the kernel is made so, or nobody
+    /// has written for this architecture what the cases need.
+    pub(crate) const fn are_lacking_for_good(self) -> bool {
+        match self {
+            Self::Code => !arch::HAS_FUNCTION,
+            Self::Restartable => !arch::HAS_RSEQ,
+            Self::Registration => true,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Means {
@@ -356,7 +367,6 @@ impl Reason {
         match self {
             Self::WrongAnswer(_) | Self::Forbidden => Verdict::DoesNotConform,
             Self::NotAdvertised(_)
-            | Self::Missing(Means::Registration)
             | Self::Architecture
             | Self::NoStaleInstruction
             | Self::CallEmpties
@@ -367,6 +377,7 @@ impl Reason {
             | Self::Translated
             | Self::StaleAnyway
             | Self::MachineTooSmall { .. } => Verdict::NotObservable,
+            Self::Missing(means) if means.are_lacking_for_good() => Verdict::NotObservable,
             _ => Verdict::CannotTell,
         }
     }
