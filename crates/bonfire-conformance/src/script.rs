@@ -146,10 +146,7 @@ impl<'a> Player<'a> {
     fn within(&mut self, how: Start, inner: &'static [Step], flavour: Flavour, number: u16) {
         let task: Task = case::step_task(number, self.step + 1, self.held);
         if self.world.start(how, &[task]) == Ending::Missing {
-            self.world.arena().lacks(match how {
-                Start::Thread | Start::Fork => Means::Start,
-                Start::CloneVm | Start::Vfork => Means::Share,
-            });
+            self.world.arena().lacks(how.means());
         }
         if how != Start::Fork && registers(inner) {
             self.held = self.held.with(flavour);

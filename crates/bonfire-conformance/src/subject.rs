@@ -54,6 +54,16 @@ pub enum Start {
     Vfork,
 }
 
+impl Start {
+    /// What a world lacks in which this fails.
+    pub(crate) const fn means(self) -> Means {
+        match self {
+            Self::Thread | Self::Fork => Means::Start,
+            Self::CloneVm | Self::Vfork => Means::Share,
+        }
+    }
+}
+
 /// How a process or a set of tasks ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {

@@ -208,7 +208,7 @@ impl Stage<'_> {
 
     fn start(&self, how: Start, tasks: &[Task]) {
         if self.world.start(how, tasks) != Ending::Ended {
-            self.world.arena().lacks(Means::Start);
+            self.world.arena().lacks(how.means());
             self.world.arena().close();
         }
     }
