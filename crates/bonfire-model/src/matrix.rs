@@ -87,8 +87,9 @@ impl Record {
     }
 }
 
-/// How much memory the states of a short run take: about a second's.
-const SHORT_BYTES: usize = 8 << 20;
+/// How much memory the states of short runs take: a tenth of a second's, and a second's
+/// or two.
+const SHORT_BYTES: [usize; 2] = [1 << 20, 16 << 20];
 
 /// How runs are made.
 pub struct Runner<'a> {
@@ -129,12 +130,13 @@ impl Runner<'_> {
     }
 
     /// Makes the runs of a group up to one that breaks, with little memory at first,
-    /// and again those that need more: a change can make one scenario endless that a
+    /// and those that need more again with more: a change can make one scenario endless that a
     /// later one notices at once.
     fn run_group(&self, group: &Group, done: &mut impl FnMut(Record, usize)) {
-        let limit = self.limit_bytes / self.threads.max(1);
+        let whole = self.limit_bytes / self.threads.max(1);
         let mut left: Vec<&Job> = group.iter().collect();
-        for (is_last, limit) in [(false, limit.min(SHORT_BYTES)), (true, limit)] {
+        for limit in SHORT_BYTES.into_iter().filter(|&short| short < whole).chain([whole]) {
+            let is_last = limit == whole;
             let mut longer = Vec::new();
             for (place, &job) in left.iter().enumerate() {
                 let record = self.run_one(job, limit);

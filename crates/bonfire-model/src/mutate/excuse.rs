@@ -78,8 +78,6 @@ const LOCK_ORDERS: &str =
     "the hook holds the lock of the run queue, and so does the caller when it looks at this CPU";
 const NOT_YET: &str = "who enters has not registered, so nobody asks for a barrier of it before a poke that comes \
                        behind this hook";
-const SIBLINGS: &str = "between threads of one process the word stays what it is, and a barrier more is slow and \
-                        not wrong";
 const NO_VISITS: &str = "only what is kept of the CPUs that a process visits needs the order, and this design keeps \
                          nothing of that";
 const NOT_NEEDED: &str = "nothing needs this second barrier, as is said where it stands";
@@ -162,13 +160,6 @@ const EXCUSES: Excuses = &[
         ],
     ),
     (NOT_YET, &[(RUNNING, "targets/running.rs: told.store #2: behind the next barrier")]),
-    (
-        SIBLINGS,
-        &[
-            (RUNNING, "state.rs: switch: choice 1: inverted (is global)"),
-            (RUNNING, "state.rs: switch: choice 1: inverted (wants fences)"),
-        ],
-    ),
     (NO_VISITS, &[(UNPUBLISHED, "state.rs: state.set #2: relaxed")]),
     (ENTRY_FOLLOWS, &[(STILL_ASKED, "told.rs: Untold #1: not if both registered")]),
     (
