@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 
 use bonfire_skip::{Cause, skip};
+use bonfire_testbed::calls::Sysnum;
 
 /// One machine at a time: each has as many threads as CPUs.
 static MACHINE: Mutex<()> = Mutex::new(());
@@ -86,13 +87,32 @@ fn programs_run_as_on_linux() {
     if let Some(cause) = absent(true) {
         skip!(cause);
     }
-    for name in ["threads", "descriptors", "family", "waits"] {
+    for name in AS_ON_LINUX {
         let program = compiled(name).expect("as the one tried above");
         let native = Command::new(&program).output().expect("the program that was built");
         let output = run(&["--cpus", "4"], &program, &[]);
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{name}: not so, or not served");
         assert_eq!((output.status.code(), output.stdout), (native.status.code(), native.stdout), "{name}");
     }
+}
+
+const AS_ON_LINUX: [&str; 5] = ["threads", "descriptors", "family", "waits", "calls"];
+
+/// Every call of the README's table, but those that are the testbed's own, is made by a program.
+#[test]
+fn every_call_that_is_served_is_made_by_a_program() {
+    if let Some(cause) = absent(true) {
+        skip!(cause);
+    }
+    let own = |call: &&Sysnum| !matches!(call, Sysnum::Reboot) && (**call as u64) < 0x1000;
+    let mut missing: Vec<&str> = Sysnum::ALL.iter().filter(own).map(|call| call.name()).collect();
+    for name in ["calls", "descriptors"] {
+        let program = compiled(name).expect("as the one tried above");
+        let output = run(&["--cpus", "2", "--trace"], &program, &[]);
+        let trace = String::from_utf8_lossy(&output.stderr);
+        missing.retain(|call| !trace.contains(&format!(": {call}(")));
+    }
+    assert_eq!(missing, [""; 0], "calls that no program makes");
 }
 
 /// Files of the host's, read in every way that there is, and nothing else of the host's.
