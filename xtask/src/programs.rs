@@ -41,9 +41,9 @@ pub(crate) struct Options {
 
 const DESIGNS: [&str; 5] = ["running", "everywhere", "mask", "locked-mask", "threads"];
 
-/// The programs, and with how many rounds each takes about a second.
+/// The programs, and with how many rounds each takes less than a second on a quiet host.
 const PROGRAMS: [(&str, &str); 4] =
-    [("rcu_list", "20"), ("hazard_stack", "20"), ("seqlock", "100"), ("runtime", "20")];
+    [("rcu_list", "5"), ("hazard_stack", "10"), ("seqlock", "50"), ("runtime", "10")];
 
 /// A program with its arguments.
 struct Program {
