@@ -5,7 +5,7 @@
 //! 1. [`membarrier`]: the engine wired in, the machine it runs on;
 //! 2. [`sched`], where most of its hooks are called, and [`thread`];
 //! 3. [`syscalls`] and [`process`]: what a program sees; [`family`], [`rseq`];
-//!    [`program`] and [`given`]: which program; [`signals`], [`descriptors`];
+//!    [`program`] and [`given`]: which program; [`signals`], [`descriptors`], [`limits`];
 //! 4. [`space`], [`frames`], [`user`], [`shootdown`]: memory;
 //! 5. [`arch`]: boot, the ways in and out of ring 3, page tables, interrupts.
 //!
