@@ -61,7 +61,11 @@ static NEEDS: &[Need] = &[
     need(&["ftruncate"], "the length of that memory", Nothing("zeros are written")),
     need(&["sched_getaffinity"], "the list of CPUs", Nothing("each is tried")),
     need(&["clone3"], "threads, by the C library", Nothing("clone is used")),
-    need(&["futex"], "the end of a thread, without spinning", Nothing("it spins")),
+    need(
+        &["futex"],
+        "the end of a thread, without spinning",
+        Nothing("it spins; seldom a case of many threads, which says so"),
+    ),
     need(&["munmap"], "memory that is no longer used", Nothing("it is kept")),
     need(&["madvise"], "stacks that are no longer used", Nothing("they are kept")),
     need(&["clock_nanosleep"], "short waits off the CPU", Nothing("sched_yield is used")),
