@@ -71,14 +71,17 @@ async fn reload(service: &Service) {
     service.is_over.store(true, Relaxed);
 }
 
-/// Makes requests, one after the other; how many.
+/// Makes requests, one after the other, and one at the least: all versions may be in before
+/// it first has a turn. How many.
 async fn client(service: Arc<Service>) -> u64 {
     let (mut requests, mut newest) = (0, 0);
-    while !service.is_over.load(Relaxed) {
+    loop {
         newest = request(&service, newest).await;
         requests += 1;
+        if service.is_over.load(Relaxed) {
+            return requests;
+        }
     }
-    requests
 }
 
 /// A request: it never meets an older version than the one before; the version it met.
