@@ -64,7 +64,7 @@ static NEEDS: &[Need] = &[
     need(
         &["futex"],
         "the end of a thread, without spinning",
-        Nothing("it spins; seldom a case of many threads, which says so"),
+        Nothing("it spins; glibc ends cases whose threads contend"),
     ),
     need(&["munmap"], "memory that is no longer used", Nothing("it is kept")),
     need(&["madvise"], "stacks that are no longer used", Nothing("they are kept")),

@@ -162,3 +162,38 @@ fn pass_on(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicU8;
+    use std::thread;
+
+    /// What the handler does when it comes late: the trap that it sees may be that of the
+    /// next replacement.
+    #[test]
+    fn a_trap_of_ours_is_waited_for_and_one_of_somebody_else_s_is_told() {
+        const NOP: u8 = 0x90;
+        /// One that looks at the byte behind the end of a watch failed in 4 to 322 of these.
+        const REPLACEMENTS: usize = 1_000_000;
+        static CODE: AtomicU8 = AtomicU8::new(NOP);
+        static IS_OVER: AtomicBool = AtomicBool::new(false);
+        let address = CODE.as_ptr().expose_provenance();
+        let replace = || {
+            let watch = Watch::over(address).expect("a handler can be installed");
+            CODE.store(TRAP, Relaxed);
+            CODE.store(NOP, Release);
+            drop(watch);
+        };
+        thread::scope(|scope| {
+            let looks = std::iter::from_fn(|| (!IS_OVER.load(Relaxed)).then(|| stays_a_trap(address)));
+            let late = scope.spawn(|| looks.filter(|&stays| stays).count());
+            (0..REPLACEMENTS).for_each(|_| replace());
+            IS_OVER.store(true, Relaxed);
+            assert_eq!(late.join().unwrap(), 0, "a trap of ours was taken for somebody else's");
+        });
+        assert!(PATCHED.has(address));
+        CODE.store(TRAP, Relaxed);
+        assert!(stays_a_trap(address), "nothing is watched, and a trap is there");
+    }
+}

@@ -1,5 +1,9 @@
 //! Waiting: threads off their CPUs until something happens, or some time has
 //! passed, or their process is told to end.
+//!
+//! | edge | one side | other side |
+//! |------|----------|------------|
+//! | changed | a descriptor has become ready | whoever looks at descriptors, before it looks |
 
 use crate::arch;
 use crate::lock::Lock;
@@ -8,7 +12,10 @@ use crate::signals;
 use crate::thread::Thread;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,13 +127,16 @@ static CHANGES: AtomicU64 = AtomicU64::new(0);
 
 /// How often that was, so far.
 pub(crate) fn changes() -> u64 {
-    CHANGES.load(Relaxed)
+    // Acquire. PAIRS(changed): with `changed`. A change that is counted is seen by the look
+    // that follows, which need not be woken for it.
+    CHANGES.load(Acquire)
 }
 
 /// Something can be read or written now. Whoever looked at descriptors before, and goes to
 /// sleep behind this, finds the count changed: it reads it with the waiters locked.
 pub(crate) fn changed() {
-    CHANGES.fetch_add(1, Relaxed);
+    // Release. PAIRS(changed): with `changes`.
+    CHANGES.fetch_add(1, Release);
     wake(Event::Descriptor, usize::MAX);
 }
 
