@@ -21,13 +21,10 @@ use crate::explorer::{
     self, Shared, declare_code, milestone, name_word, observe_memory, occupant, occupy, on_cpu, this_cpu,
     without_interrupts,
 };
-use crate::machine::{Capabilities, Model, Mutant, THREADS};
+use crate::machine::{Capabilities, Model, Mutant};
 use crate::mutate::interpose::{self, Context};
 use crate::mutate::slip::Wrong;
-use crate::vocabulary::{Act, INVALID, NOT_REGISTERED, On, Var, user};
-
-/// How many address spaces a scenario may have.
-pub(crate) const SPACES: usize = 3;
+use crate::vocabulary::{Act, INVALID, NOT_REGISTERED, On, SPACES, THREADS, Var, user};
 
 /// The kernel.
 pub(crate) struct Kernel<K: engine::Kernel> {

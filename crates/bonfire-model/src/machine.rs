@@ -18,6 +18,7 @@ use crate::explorer::{self, Barrier, MAX_CPUS, Shared};
 use crate::kernel::of;
 use crate::mutate::interpose::{self, Pin};
 use crate::mutate::slip::{Access, What};
+use crate::vocabulary::THREADS;
 
 /// What a machine declares beyond the minimum.
 pub trait Capabilities: 'static {
@@ -67,9 +68,6 @@ pub(crate) type On<C, D> = Parts<Model<C>, D>;
 
 /// The threads of a scenario, as the design `Threads` lists them.
 type ThreadsOf<C> = [Thread<On<C, Threads>>; THREADS];
-
-/// How many threads a scenario may have.
-pub(crate) const THREADS: usize = 8;
 
 impl<C: Capabilities> Model<C> {
     /// A machine of `cpus` CPUs.

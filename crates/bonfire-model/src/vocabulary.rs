@@ -21,6 +21,13 @@ pub enum Var {
     Code,
 }
 
+/// How many address spaces a scenario may have.
+pub const SPACES: usize = 3;
+
+/// How many threads there are. The last is in no scenario: it registers what is registered
+/// before one begins, for an address space without a thread of its own there.
+pub const THREADS: usize = 9;
+
 /// What a CPU is occupied by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum On {

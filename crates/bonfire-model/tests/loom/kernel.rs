@@ -11,13 +11,10 @@ use bonfire_engine::{
 };
 use bonfire_model::machine::Mutant;
 use bonfire_model::scenario::Scenario;
-use bonfire_model::vocabulary::{Act, On, Var};
+use bonfire_model::vocabulary::{Act, On, SPACES, THREADS, Var};
 use loom::sync::atomic::AtomicU64;
 
-use crate::machine::{Blocked, Loom, THREADS, assume, become_cpu, before_cpus_run, cpus_run, here};
-
-/// How many address spaces a scenario may have.
-const SPACES: usize = 3;
+use crate::machine::{Blocked, Loom, assume, become_cpu, before_cpus_run, cpus_run, here};
 
 /// A kernel of the engine's in loom.
 pub(crate) trait Modelled:

@@ -14,13 +14,12 @@ use bonfire_engine::{
 };
 use bonfire_model::explorer::Barrier;
 use bonfire_model::machine::{Change, Mutant};
+use bonfire_model::vocabulary::THREADS;
 use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicU64, fence};
 
 /// How many CPUs there may be: as many as loom has threads, but one.
 pub(crate) const CPUS: usize = 4;
-/// How many threads a scenario may have.
-pub(crate) const THREADS: usize = 6;
 
 /// The kernel in loom that chooses CPUs as the design `D` does.
 pub(crate) type InLoom<D> = Parts<Loom, D>;
