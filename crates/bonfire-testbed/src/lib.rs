@@ -13,6 +13,8 @@
 extern crate std;
 
 pub mod calls;
+#[cfg(any(test, feature = "image"))]
+pub mod device_tree;
 mod exit;
 pub mod given;
 mod hook;
