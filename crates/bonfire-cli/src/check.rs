@@ -152,21 +152,11 @@ impl Options {
         self.subject.is_judged_by(case)
     }
 
-    /// By group if the filter is the name of one, else by a part of the id.
     fn matches(&self, case: &Case) -> bool {
-        let Some(filter) = &self.of_cases.filter else { return true };
-        match Group::ALL.into_iter().find(|group| group.name() == filter) {
-            Some(group) => case.group() == group,
-            None => contains(case, filter),
-        }
+        self.of_cases.filter.as_deref().is_none_or(|filter| case.matches(filter))
     }
 }
 
 fn is_hunt(case: &Case) -> bool {
     case.group() == Group::Hunt
-}
-
-/// Whether `part` is in the id of `case`, in capitals or not.
-pub(crate) fn contains(case: &Case, part: &str) -> bool {
-    case.to_string().to_lowercase().contains(&part.to_lowercase())
 }

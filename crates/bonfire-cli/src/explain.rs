@@ -7,7 +7,6 @@ use anyhow::{Result, bail};
 use bonfire_conformance::{Case, cases};
 use clap::Args;
 
-use crate::check::contains;
 use crate::explore;
 use crate::report::text;
 
@@ -35,7 +34,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 
 /// The case of this id, or the only one that has it in its id.
 fn meant(id: &str) -> Result<Case> {
-    let like: Vec<Case> = cases().filter(|case| contains(case, id)).collect();
+    let like: Vec<Case> = cases().filter(|case| case.has_in_id(id)).collect();
     let exact = like.iter().find(|case| case.to_string() == id);
     match (exact, like.as_slice()) {
         (Some(&case), _) | (None, &[case]) => Ok(case),

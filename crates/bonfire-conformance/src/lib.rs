@@ -10,6 +10,7 @@ mod arena;
 mod budget;
 mod case;
 mod duel;
+mod filter;
 mod interrupts;
 mod judgement;
 mod lifetime;

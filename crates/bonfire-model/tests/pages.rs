@@ -113,7 +113,7 @@ fn each_change_is_noticed_by_the_scenario_that_the_page_names() {
         let slip = slips.get(name).unwrap_or_else(|| panic!("there is no change {name:?} any more"));
         if said != "excused" {
             let place = place(&suite.scenarios, said);
-            let job = Job::new(design, place, suite.rules(place, Rules::WEAK));
+            let job = Job::new(design, place, suite.rules(place, Some(slip), Rules::WEAK));
             killers.push(vec![Job { slip: Some(Arc::new(slip.clone())), ..job }]);
         }
     }

@@ -40,10 +40,11 @@ pub struct Tried {
 /// the engine does the same in every scenario is no change of it, and left out.
 #[must_use]
 pub fn tried(unchanged: &[Record], records: &[Record], called: impl Fn(&Slip) -> String) -> Vec<Tried> {
-    let as_it_ships: HashMap<(Design, usize), u64> =
-        unchanged.iter().map(|one| ((one.job.design, one.job.scenario), one.fingerprint)).collect();
+    // What runs did on different machines is not compared.
+    let run = |one: &Record| (one.job.design, one.job.scenario, one.job.rules);
+    let as_it_ships: HashMap<_, u64> = unchanged.iter().map(|one| (run(one), one.fingerprint)).collect();
     let differs = |record: &&Record| {
-        let known = as_it_ships.get(&(record.job.design, record.job.scenario));
+        let known = as_it_ships.get(&run(record));
         // What waits for something that does not come is done as it would have been.
         let is_done = match record.job.slip.as_ref().map(|slip| slip.wrong) {
             Some(Wrong::Late | Wrong::BehindAccess) => record.crossed,

@@ -91,7 +91,7 @@ impl Suite {
     #[must_use]
     pub fn unchanged(&self, designs: &[Design], rules: Rules) -> Vec<Group> {
         let mut groups = matrix::unchanged(&self.scenarios, designs, rules);
-        groups.iter_mut().flatten().for_each(|job| job.rules = self.rules(job.scenario, rules));
+        groups.iter_mut().flatten().for_each(|job| job.rules = self.rules(job.scenario, None, rules));
         groups
     }
 
@@ -111,7 +111,7 @@ impl Suite {
                 let places = places.filter(|&place| place < self.two_cpus || takes_three(&slip));
                 let slip = Arc::new(slip.clone());
                 let job = |scenario| {
-                    let rules = self.rules(scenario, rules);
+                    let rules = self.rules(scenario, Some(&slip), rules);
                     Job { slip: Some(Arc::clone(&slip)), ..Job::new(design, scenario, rules) }
                 };
                 all.push(places.map(job).collect());
@@ -122,13 +122,15 @@ impl Suite {
 
     /// Those of three CPUs, and the longest of two, run on a machine that has all
     /// that they need and far fewer states: total store order, or sequential
-    /// consistency where what is looked for is no order of memory.
+    /// consistency where what is looked for is no order of memory. An intent that is
+    /// taken for the gate is the exception: only early loads show it.
     #[must_use]
-    pub fn rules(&self, place: usize, rules: Rules) -> Rules {
+    pub fn rules(&self, place: usize, slip: Option<&Slip>, rules: Rules) -> Rules {
         let scenario = &self.scenarios[place];
         let is_long = place >= self.two_cpus || LONG.contains(&scenario.situation());
+        let needs_early_loads = scenario.name == "P2/SB" && slip.is_none_or(takes_intent);
         let memory = match scenario.shape {
-            _ if !is_long || scenario.name == "P2/SB" => rules.memory,
+            _ if !is_long || needs_early_loads => rules.memory,
             Some(_) => Memory::Tso,
             None => Memory::Sc,
         };
@@ -147,19 +149,14 @@ const LONG: [&str; 6] = ["e4", "h5", "h5k", "h5o", "P4", "P5"];
 /// Whether it takes three CPUs to notice it: two callers and a target, or one
 /// that registers beside them.
 fn takes_three(slip: &Slip) -> bool {
-    use Wrong::{
-        Forgets, GivesUp, GivesUpServed, IsEnough, PokesAgain, TakesIntent, TakesIntentBehindAnother,
-    };
-    matches!(
-        slip.wrong,
-        Forgets(..)
-            | IsEnough
-            | PokesAgain
-            | GivesUp
-            | GivesUpServed
-            | TakesIntent
-            | TakesIntentBehindAnother
-    ) || slip.point.what == What::Barrier(Site::RegExit)
+    use Wrong::{Forgets, GivesUp, GivesUpServed, IsEnough, PokesAgain};
+    matches!(slip.wrong, Forgets(..) | IsEnough | PokesAgain | GivesUp | GivesUpServed)
+        || takes_intent(slip)
+        || slip.point.what == What::Barrier(Site::RegExit)
+}
+
+const fn takes_intent(slip: &Slip) -> bool {
+    matches!(slip.wrong, Wrong::TakesIntent | Wrong::TakesIntentBehindAnother)
 }
 
 /// The points that each design passed in these runs.
