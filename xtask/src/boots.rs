@@ -21,6 +21,8 @@ pub(crate) struct Options {
     /// The CPUs of the machine
     #[arg(long, default_value_t = 4)]
     cpus: u32,
+    #[command(flatten)]
+    machine: testbed::Machine,
     /// How many boots, one after the other
     #[arg(long, default_value_t = 100)]
     runs: u64,
@@ -45,7 +47,7 @@ struct Sum {
 
 /// Boots, prints a line for each, and fails if one was wrong.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let (_, image) = testbed::build()?;
+    let (_, image) = testbed::build(options.machine.architecture)?;
     let bonfire = command()?;
     let mut sum = Sum::default();
     for (run, seed) in (1..=options.runs).zip(options.seed..) {
@@ -73,6 +75,7 @@ enum Boot {
 fn boot(options: &Options, bonfire: &Path, image: &Path, seed: u64) -> Result<Boot> {
     let mut command = Command::new(bonfire);
     command.args(["boot", "--json", "--cpus", &options.cpus.to_string(), "--seed", &seed.to_string()]);
+    command.args(["--arch", options.machine.architecture.name()]);
     command.arg("--kernel").arg(image).args(&options.more);
     let output = command.output().context("cannot start what was just built")?;
     let report = serde_json::from_slice(&output.stdout);

@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use bonfire_testbed::Architecture;
 use bonfire_testbed::wire::{Event, Timing};
 
 use crate::guest::machine;
@@ -51,7 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(kernel) => kernel.clone(),
         None => guest::kernel::debian(Target::host()?, guest::kernel::DEFAULT_SUITE)?,
     };
-    let (init, image) = testbed::build()?;
+    let (init, image) = testbed::build(Architecture::X86_64)?;
     let memory = folder.join("bench-initramfs");
     guest::pack(&memory, &[("init", &init)])?;
     let mut ours = Kernel::new(&image, None, "-- bench");

@@ -21,6 +21,8 @@ pub(crate) struct Options {
     /// The CPUs of the machine
     #[arg(long, default_value_t = 2)]
     cpus: u32,
+    #[command(flatten)]
+    machine: testbed::Machine,
     /// More for `bonfire boot`, such as `-- --filter SB/PRIVATE --budget 5`
     #[arg(last = true, value_name = "OPTIONS")]
     more: Vec<String>,
@@ -28,7 +30,7 @@ pub(crate) struct Options {
 
 /// Boots, prints a row for each hook, and fails if one lost a barrier.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let (_, image) = testbed::build()?;
+    let (_, image) = testbed::build(options.machine.architecture)?;
     let bonfire = boots::command()?;
     println!("| forgotten | {} |", Variant::ALL.map(Variant::name).join(" | "));
     println!("|---|{}", "---|".repeat(Variant::ALL.len()));
@@ -62,7 +64,10 @@ enum Became {
 fn boot(options: &Options, bonfire: &Path, image: &Path, hook: Hook, variant: Variant) -> Result<Became> {
     let mut command = Command::new(bonfire);
     command.args(["boot", "--json", "--cpus", &options.cpus.to_string(), "--design", variant.name()]);
-    command.args(["--forget", hook.name()]).arg("--kernel").arg(image);
+    command
+        .args(["--arch", options.machine.architecture.name(), "--forget", hook.name()])
+        .arg("--kernel")
+        .arg(image);
     if options.more.is_empty() {
         // Whoever waits for ever need not be waited for as long as others.
         let patience = if hook == Hook::HandlePoke { "10" } else { "60" };

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use bonfire_testbed::Architecture;
 use serde_json::Value;
 
 use crate::{boots, repository, testbed};
@@ -54,7 +55,7 @@ struct Program {
 
 /// Boots, prints a line for each program and design, and fails if one boot went wrong.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let (_, image) = testbed::build()?;
+    let (_, image) = testbed::build(Architecture::X86_64)?;
     let command = options.command.clone().map_or_else(boots::command, Ok)?;
     let (mut wrong, mut all) = (0, 0);
     for program in options.programs()? {

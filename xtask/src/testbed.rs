@@ -1,14 +1,16 @@
 //! `cargo xtask testbed`: the kernel that boots in QEMU, and its user program.
 //!
 //! Two freestanding programs, built by the installed stable toolchain for its
-//! own target: the flags below take away what a hosted program has. The user
+//! own target or another one's: the flags below take away what a hosted program has. The user
 //! program comes first, because the kernel's image contains it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+
+use bonfire_testbed::Architecture;
 
 use crate::repository;
 
@@ -18,69 +20,90 @@ pub(crate) struct Options {
     /// Run clippy on them, too.
     #[arg(long)]
     clippy: bool,
+
+    #[command(flatten)]
+    machine: Machine,
 }
 
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// Which machine they are for.
+#[derive(clap::Args)]
+pub(crate) struct Machine {
+    /// The architecture of the machine
+    #[arg(long = "arch", value_name = "ARCHITECTURE", default_value_t = Architecture::OWN, value_parser = architecture)]
+    pub(crate) architecture: Architecture,
+}
+
+fn architecture(text: &str) -> Result<Architecture, String> {
+    let names = || Architecture::ALL.map(Architecture::name).join(", ");
+    Architecture::from_name(text).ok_or_else(|| format!("no such architecture; there are {}", names()))
+}
 
 /// No position independence (nobody relocates them), no red zone (interrupts of
-/// ring 0 would overwrite it), no unwinding, no libc.
-const FLAGS: &[&str] = &[
-    "-Crelocation-model=static",
-    "-Cno-redzone=yes",
-    "-Cpanic=abort",
-    "-Clink-arg=-nostdlib",
-    "-Clink-arg=-nostartfiles",
-    "-Clink-arg=-static",
-    "-Clink-arg=-no-pie",
-];
+/// the kernel would overwrite it), no unwinding.
+const FLAGS: &[&str] = &["-Crelocation-model=static", "-Cno-redzone=yes", "-Cpanic=abort"];
+/// No libc: for the linker that the compiler takes for its own host, which is `cc`.
+const NO_LIBC: &[&str] =
+    &["-Clink-arg=-nostdlib", "-Clink-arg=-nostartfiles", "-Clink-arg=-static", "-Clink-arg=-no-pie"];
+/// For another architecture, the linker that comes with the compiler.
+const OTHER_LINKER: &[&str] = &["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-Clink-arg=-static"];
 
 /// One of the two.
 struct Program {
     name: &'static str,
-    link_script: &'static str,
-    /// The kernel lies in the last 2 GiB of the address space.
-    code_model: &'static str,
+    is_kernel: bool,
 }
 
-const INIT: Program = Program { name: "bonfire-init", link_script: "init.ld", code_model: "small" };
-const KERNEL: Program = Program { name: "bonfire-kernel", link_script: "kernel.ld", code_model: "kernel" };
+const INIT: Program = Program { name: "bonfire-init", is_kernel: false };
+const KERNEL: Program = Program { name: "bonfire-kernel", is_kernel: true };
 
 /// Builds the image and prints where it is.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let (init, image) = build()?;
+    let architecture = options.machine.architecture;
+    let (init, image) = build(architecture)?;
     if options.clippy {
-        INIT.build("clippy", None)?;
-        KERNEL.build("clippy", Some(&init))?;
+        INIT.build("clippy", architecture, None)?;
+        KERNEL.build("clippy", architecture, Some(&init))?;
     }
     println!("{}", image.display());
     Ok(())
 }
 
 /// Builds the user program, and the image that contains it.
-pub(crate) fn build() -> Result<(PathBuf, PathBuf)> {
-    let init = INIT.build("build", None)?;
-    let kernel = KERNEL.build("build", Some(&init))?;
-    let image = repository::target_directory()?.join("testbed").join(KERNEL.name);
+pub(crate) fn build(architecture: Architecture) -> Result<(PathBuf, PathBuf)> {
+    let target = architecture.target();
+    ensure!(has_target(target)?, "Rust's library for {architecture} is absent: rustup target add {target}");
+    let init = INIT.build("build", architecture, None)?;
+    let kernel = KERNEL.build("build", architecture, Some(&init))?;
+    let image = folder()?.join(format!("{}-{architecture}", KERNEL.name));
     fs::copy(&kernel, &image).with_context(|| format!("cannot copy {} there", kernel.display()))?;
     Ok((init, image))
+}
+
+/// Whether the compiler has the library for that target.
+fn has_target(target: &str) -> Result<bool> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let folder =
+        repository::output(Command::new(rustc).args(["--print", "target-libdir", "--target", target]))?;
+    Ok(Path::new(folder.trim()).is_dir())
+}
+
+fn folder() -> Result<PathBuf> {
+    Ok(repository::target_directory()?.join("testbed"))
 }
 
 impl Program {
     /// Runs Cargo's `verb` on the program; returns where a build leaves it. Each
     /// program has a target folder of its own: their flags differ, and neither
     /// should make the other's dependencies stale.
-    fn build(&self, verb: &str, init: Option<&Path>) -> Result<PathBuf> {
-        let folder = repository::target_directory()?.join("testbed").join(self.name.replace("bonfire-", ""));
-        let script = repository::root().join("crates/bonfire-testbed").join(self.link_script);
-        let own = [format!("-Ccode-model={}", self.code_model), format!("-Clink-arg=-T{}", script.display())];
-        let flags: Vec<String> = FLAGS.iter().map(ToString::to_string).chain(own).collect();
+    fn build(&self, verb: &str, architecture: Architecture, init: Option<&Path>) -> Result<PathBuf> {
+        let folder = folder()?.join(self.name.replace("bonfire-", ""));
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo
             .args([verb, "--quiet", "--release", "--package", "bonfire-testbed", "--features", "image"])
             // Named, so that build scripts are built without these flags.
-            .args(["--bin", self.name, "--target", TARGET, "--target-dir"])
+            .args(["--bin", self.name, "--target", architecture.target(), "--target-dir"])
             .arg(&folder)
-            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+            .env("CARGO_ENCODED_RUSTFLAGS", self.flags(architecture).join("\x1f"));
         if verb == "clippy" {
             cargo.args(["--", "-D", "warnings"]);
         }
@@ -88,6 +111,32 @@ impl Program {
             cargo.env("BONFIRE_INIT", init);
         }
         repository::run(&mut cargo)?;
-        Ok(folder.join(TARGET).join("release").join(self.name))
+        Ok(folder.join(architecture.target()).join("release").join(self.name))
+    }
+
+    fn flags(&self, architecture: Architecture) -> Vec<String> {
+        let is_own = architecture.name() == std::env::consts::ARCH;
+        let linker = if is_own { NO_LIBC } else { OTHER_LINKER };
+        let sources = repository::root().join("crates/bonfire-testbed/src");
+        let script = if self.is_kernel {
+            sources.join(format!("kernel/arch/{architecture}/kernel.ld"))
+        } else {
+            sources.join("init/init.ld")
+        };
+        let own = [
+            format!("-Ccode-model={}", self.code_model(architecture)),
+            format!("-Clink-arg=-T{}", script.display()),
+        ];
+        FLAGS.iter().chain(linker).map(ToString::to_string).chain(own).collect()
+    }
+
+    /// Where the code may lie. On x86-64 the kernel is in the last 2 GiB; on RISC-V only the
+    /// medium model is independent of that.
+    fn code_model(&self, architecture: Architecture) -> &'static str {
+        match architecture {
+            Architecture::X86_64 if self.is_kernel => "kernel",
+            Architecture::Riscv64 => "medium",
+            _ => "small",
+        }
     }
 }

@@ -13,6 +13,7 @@ mod given;
 mod image;
 mod machine;
 mod program;
+mod qemu;
 mod run;
 
 use std::ffi::OsString;
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use bonfire_conformance::{Case, Outcome, cases};
 use bonfire_testbed::wire::Event;
-use bonfire_testbed::{Hook, Selection, Variant};
+use bonfire_testbed::{Architecture, Hook, Selection, Variant};
 use clap::Args;
 
 use crate::arguments::OfCases;
@@ -36,7 +37,7 @@ use machine::{Ended, Machine};
 
 /// Check the engine in a small kernel of its own, booted in QEMU
 ///
-/// The kernel schedules ring-3 threads on several CPUs, with real interrupts; its user program
+/// The kernel schedules user threads on several CPUs, with real interrupts; its user program
 /// runs the same cases as `check`, and counts barriers and interrupts. In a checkout the kernel
 /// is built when it is missing or stale. `--filter counted` runs no case, and only counts; `--verbose`
 /// shows every count, too, and what the kernel says.
@@ -45,6 +46,10 @@ pub(crate) struct Options {
     /// The CPUs of the machine
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     cpus: u32,
+
+    /// The architecture of the machine
+    #[arg(long = "arch", value_name = "ARCHITECTURE", default_value_t = Architecture::OWN, value_parser = architecture)]
+    architecture: Architecture,
 
     /// How the engine chooses the CPUs to interrupt
     #[arg(long, value_name = "DESIGN", default_value = "running", value_parser = design)]
@@ -107,6 +112,11 @@ pub(crate) struct Options {
     program: Option<String>,
 }
 
+fn architecture(text: &str) -> Result<Architecture, String> {
+    let names = || Architecture::ALL.map(Architecture::name).join(", ");
+    Architecture::from_name(text).ok_or_else(|| format!("no such architecture; there are {}", names()))
+}
+
 fn design(text: &str) -> Result<Variant, String> {
     let names = || Variant::ALL.map(Variant::name).join(", ");
     Variant::from_name(text).ok_or_else(|| format!("no such design; there are {}", names()))
@@ -167,7 +177,7 @@ fn write(report: &Report, destinations: Vec<report::Destination>) -> Result<Exit
 fn judge(options: &Options, selected: &[Case]) -> Result<Option<Report>> {
     interrupt::watch();
     let seed = crate::seed::given_or_drawn(options.of_cases.seed);
-    let image = image::find(options.kernel.as_deref())?;
+    let image = image::find(options.kernel.as_deref(), options.architecture)?;
     let began = Instant::now();
     let mut booted = Machine::boot(&image, options, &options.command_line(seed), &[], machine::read_lines)?;
     let mut heard = Heard::new(selected.len());
@@ -254,7 +264,7 @@ fn environment(options: &Options) -> Environment {
     let faults = faults.as_deref().unwrap_or("no faults");
     Environment {
         kernel: format!("bonfire-testbed {}, {}", env!("CARGO_PKG_VERSION"), faults),
-        architecture: "x86_64",
+        architecture: options.architecture.name(),
         cpus_allowed: Some(cpus.clone()),
         cpus_online: Some(cpus),
         nohz_full: Some("none".into()),

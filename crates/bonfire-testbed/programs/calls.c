@@ -190,6 +190,8 @@ static void times(void) {
     require(REFUSED(syscall(SYS_restart_syscall), EINTR), "nothing is to go on");
     struct pollfd nothing = { -1, POLLIN, 0 };
     require(syscall(SYS_poll, &nothing, 1, 1) == 0, "a wait for nothing ends");
+    struct timespec short_time = { 0, 1000 };
+    require(syscall(SYS_ppoll, &nothing, 1, &short_time, NULL, 8) == 0, "and so does one with a finer time");
 }
 
 static void the_system(void) {

@@ -33,8 +33,15 @@ impl Exit {
         Self::BadOption,
     ];
 
-    /// The end that QEMU's exit status stands for: its `isa-debug-exit` device
-    /// doubles the kernel's number and adds 1. `None` if it was not the kernel
+    /// The status with which the kernel has QEMU exit: twice the number, and 1, which is
+    /// what the device `isa-debug-exit` of a PC makes of the number by itself. So none is a
+    /// status of QEMU's own.
+    #[must_use]
+    pub const fn status(self) -> u32 {
+        (self as u32) << 1 | 1
+    }
+
+    /// The end that QEMU's exit status stands for. `None` if it was not the kernel
     /// that ended QEMU.
     ///
     /// ```
@@ -44,7 +51,7 @@ impl Exit {
     /// ```
     #[must_use]
     pub fn from_qemu(status: i32) -> Option<Self> {
-        Self::ALL.into_iter().find(|&exit| status == (exit as i32) << 1 | 1)
+        Self::ALL.into_iter().find(|&exit| u32::try_from(status) == Ok(exit.status()))
     }
 }
 

@@ -12,6 +12,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod architecture;
 pub mod calls;
 #[cfg(any(test, feature = "image"))]
 pub mod device_tree;
@@ -24,6 +25,7 @@ mod selection;
 pub mod stream;
 pub mod wire;
 
+pub use architecture::Architecture;
 pub use exit::Exit;
 pub use hook::{Hook, Hooks};
 pub use options::{BadOption, Options, Variant};

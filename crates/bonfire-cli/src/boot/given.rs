@@ -24,7 +24,7 @@ impl Given {
     /// An error if the program is none for the machine, or something cannot be read.
     pub(super) fn collect(options: &Options) -> Result<Self> {
         let program = PathBuf::from(&options.run[0]);
-        look(&program, options.memory).with_context(|| program.display().to_string())?;
+        look(&program, options).with_context(|| program.display().to_string())?;
         let given = Self {
             program,
             arguments: list(options.run.iter().chain(&options.arguments))?,
@@ -48,10 +48,10 @@ impl Given {
     }
 }
 
-fn look(path: &Path, memory: u32) -> Result<()> {
+fn look(path: &Path, options: &Options) -> Result<()> {
     let length = fs::metadata(path).context("cannot be read")?.len();
-    ensure!(length <= u64::from(memory) << 20, "is larger than the machine's memory; see --memory");
-    program::check(&fs::read(path).context("cannot be read")?, memory)
+    ensure!(length <= u64::from(options.memory) << 20, "is larger than the machine's memory; see --memory");
+    program::check(&fs::read(path).context("cannot be read")?, options.architecture, options.memory)
 }
 
 /// Strings for the machine, each with a zero behind it.

@@ -12,10 +12,8 @@ use bonfire_testbed::Exit;
 use bonfire_testbed::wire::Event;
 
 use super::Options;
+use super::qemu::Emulator;
 use crate::interrupt;
-
-/// The line that installs QEMU on Debian and its kin.
-pub(super) const INSTALL: &str = "apt-get install --no-install-recommends qemu-system-x86";
 
 /// What an image that speaks other words comes to.
 const UNFINISHED: &str = "the machine ended without a report: is the image that of another version?";
@@ -52,12 +50,12 @@ impl<T> Machine<T> {
         files: &[(&str, PathBuf)],
         read: impl FnOnce(ChildStdout) -> Receiver<T>,
     ) -> Result<Self> {
-        let mut qemu = Command::new("qemu-system-x86_64");
+        let emulator = Emulator::of(options.architecture);
+        let mut qemu = Command::new(emulator.program);
         // Each CPU on a thread of the host: with one for all, no store is ever late.
-        qemu.args(["-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "qemu64"]);
+        qemu.args(["-accel", "tcg,thread=multi"]).args(emulator.machine);
         qemu.args(["-smp", &options.cpus.to_string(), "-m", &options.memory.to_string()]);
         qemu.args(["-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"]);
-        qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
         qemu.arg("-kernel").arg(image).args(["-append", command_line]);
         for (name, path) in files {
             // QEMU takes a comma for the end of a path, and two for one.
@@ -66,7 +64,8 @@ impl<T> Machine<T> {
         }
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = qemu.spawn();
-        let mut qemu = started.with_context(|| format!("cannot start QEMU; install it: {INSTALL}"))?;
+        let mut qemu =
+            started.with_context(|| format!("cannot start QEMU; install it: {}", emulator.install()))?;
         let said = read(qemu.stdout.take().context("QEMU has no serial line")?);
         Ok(Self {
             qemu,

@@ -1,7 +1,8 @@
 //! Looks at a program before it is given to a machine, whose kernel believes what it is told.
 
 use anyhow::{Context, Result, bail, ensure};
-use elf::abi::{EM_X86_64, ET_DYN, ET_EXEC, PF_X, PT_INTERP, PT_LOAD};
+use bonfire_testbed::Architecture;
+use elf::abi::{ET_DYN, ET_EXEC, PF_X, PT_INTERP, PT_LOAD};
 use elf::endian::AnyEndian;
 use elf::file::Class;
 use elf::segment::ProgramHeader;
@@ -12,12 +13,12 @@ const PAGE: u64 = 4096;
 const TOP: u64 = 0x10_0000_0000;
 
 /// An error unless the kernel can load the file into a machine with so much memory.
-pub(super) fn check(file: &[u8], memory_mib: u32) -> Result<()> {
+pub(super) fn check(file: &[u8], architecture: Architecture, memory_mib: u32) -> Result<()> {
     let elf = ElfBytes::<AnyEndian>::minimal_parse(file).context("is no ELF file, or cut off")?;
     let header = &elf.ehdr;
     ensure!(
-        header.e_machine == EM_X86_64 && header.class == Class::ELF64,
-        "is for another machine: {}; the kernel runs x86-64",
+        header.e_machine == architecture.elf_machine() && header.class == Class::ELF64,
+        "is for another machine: {}; this one is {architecture}, see --arch",
         e_machine_to_human_str(header.e_machine).unwrap_or("an unknown one")
     );
     ensure!(matches!(header.e_type, ET_EXEC | ET_DYN), "is no executable, but an object file or a core");

@@ -16,12 +16,13 @@
 #![no_std]
 #![no_main]
 
+mod arch;
 mod bench;
 mod churn;
 mod counted;
 mod forgotten;
 mod rseq;
-#[path = "../kernel/runtime.rs"]
+#[path = "../runtime/mod.rs"]
 mod runtime;
 mod suite;
 mod sys;
@@ -31,18 +32,11 @@ mod world;
 use bonfire_conformance::Task;
 use bonfire_testbed::Line;
 use bonfire_testbed::wire::Event;
-use core::arch::naked_asm;
 use core::ffi::{CStr, c_char};
 use core::fmt::Write;
 use world::Machine;
 
-/// Where the kernel starts the program: the stack holds the arguments.
-#[unsafe(naked)]
-#[unsafe(no_mangle)]
-unsafe extern "C" fn _start() -> ! {
-    naked_asm!("xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {main}", main = sym main)
-}
-
+/// Where the program starts: the stack holds the arguments.
 extern "C" fn main(stack: *const u64) -> ! {
     // SAFETY: the count of arguments, by the platform's convention.
     let count = unsafe { stack.read() } as usize;

@@ -1,5 +1,6 @@
 //! Each thread's registration for restartable sequences.
 
+use crate::arch::RSEQ_SIGNATURE;
 use crate::sys;
 use bonfire_conformance::RseqArea;
 use bonfire_testbed::calls::Sysnum;
@@ -10,8 +11,6 @@ use core::ptr::NonNull;
 #[repr(C, align(32))]
 struct Area([u64; 4]);
 
-/// What glibc has before its abort handlers on x86.
-const SIGNATURE: u64 = 0x5305_3053;
 const UNREGISTER: u64 = 1;
 
 /// Calls `f` with an area that is registered for this thread meanwhile; with
@@ -20,7 +19,10 @@ pub(crate) fn with_area(f: impl FnOnce(Option<RseqArea>)) {
     let mut area = Area([0; 4]);
     let place = NonNull::from(&mut area);
     let call = |flags| {
-        sys::call(Sysnum::Rseq, [place.as_ptr() as u64, size_of::<Area>() as u64, flags, SIGNATURE, 0, 0])
+        sys::call(
+            Sysnum::Rseq,
+            [place.as_ptr() as u64, size_of::<Area>() as u64, flags, RSEQ_SIGNATURE.into(), 0, 0],
+        )
     };
     if call(0) < 0 {
         return f(None);

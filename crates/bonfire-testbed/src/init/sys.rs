@@ -1,23 +1,15 @@
-//! The system calls of Linux on x86-64, without a C library.
+//! The system calls of Linux, without a C library.
 //!
 //! The testbed's kernel has the same numbers and conventions, so this program
 //! runs on either, and what one of them does not have it answers with `ENOSYS`.
 
+use crate::arch;
 use bonfire_testbed::calls::Sysnum;
-use core::arch::asm;
 use core::sync::atomic::AtomicU32;
 
-/// Any call.
-pub(crate) fn call(number: Sysnum, arguments: [u64; 6]) -> isize {
-    let [a, b, c, d, e, f] = arguments;
-    let result;
-    // SAFETY: the kernel changes no memory but what the arguments say; the
-    // functions below pass only what they own.
-    unsafe {
-        asm!("syscall", inlateout("rax") number as u64 => result, in("rdi") a, in("rsi") b, in("rdx") c,
-            in("r10") d, in("r8") e, in("r9") f, out("rcx") _, out("r11") _, options(nostack));
-    }
-    result
+/// Any call that every architecture has.
+pub(crate) fn call(call: Sysnum, arguments: [u64; 6]) -> isize {
+    arch::call(call.number().expect("every architecture has it"), arguments)
 }
 
 /// A call with up to three arguments.
@@ -77,7 +69,7 @@ pub(crate) fn power_off() {
 
 /// A copy of this process: 0 in the copy.
 pub(crate) fn fork() -> isize {
-    call3(Sysnum::Fork, 0, 0, 0)
+    arch::clone_here(SIGCHLD)
 }
 
 /// How to share with what [`clone`] makes.
@@ -104,24 +96,8 @@ pub(crate) unsafe fn clone(
     let top = stack.wrapping_sub(2);
     // SAFETY: the last two words of the caller's stack.
     unsafe { top.cast::<[u64; 2]>().write([body as *const () as u64, argument]) };
-    let result;
-    // SAFETY: the new thread leaves these lines for `body` and never comes back.
-    unsafe {
-        asm!(
-            "syscall",
-            "test rax, rax",
-            "jnz 2f",
-            "xor ebp, ebp",
-            "pop rax",
-            "pop rdi",
-            "call rax",
-            "ud2",
-            "2:",
-            inlateout("rax") Sysnum::Clone as u64 => result, in("rdi") flags, in("rsi") top, in("rdx") 0,
-            in("r10") word.as_ptr(), in("r8") 0, out("rcx") _, out("r11") _,
-        );
-    }
-    result
+    // SAFETY: what the new thread calls is on its stack, which is its own.
+    unsafe { arch::clone(flags, top, word.as_ptr()) }
 }
 
 /// Becomes a new image of this program. Returns only if that fails.
@@ -184,8 +160,7 @@ pub(crate) fn now_ns() -> u64 {
 
 /// The CPU's own clock.
 pub(crate) fn ticks() -> u64 {
-    // SAFETY: every x86-64 CPU has it.
-    unsafe { core::arch::x86_64::_rdtsc() }
+    arch::ticks()
 }
 
 /// Keeps this thread on one CPU; whether that is possible.

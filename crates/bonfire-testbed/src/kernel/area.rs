@@ -1,8 +1,9 @@
 //! Areas: pages of a space that were mapped together, and what is in them at first.
 
-use crate::arch::{Access, DIRECT_MAP, Owner, PAGE};
+use crate::arch::{DIRECT_MAP, PAGE};
 use crate::frames::Frame;
 use crate::memory_files::Contents;
+use crate::page_table::{Access, Owner};
 use crate::space::{Touch, Untouchable};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;

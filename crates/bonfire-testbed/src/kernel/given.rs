@@ -4,7 +4,8 @@
 //! string of these with a zero behind it, and files for it to open. They stay in memory
 //! that is taken off what is free before anybody else can have it.
 
-use crate::arch::{DIRECT_MAP, HostFile, PAGE};
+use crate::arch::{DIRECT_MAP, PAGE};
+use crate::host::HostFile;
 use crate::lock::Lock;
 use crate::process::INIT;
 use crate::serial;
@@ -64,8 +65,12 @@ fn copy(file: HostFile, free: &mut Range<u64>) -> Result<&'static [u8], u64> {
         return Err(free.start - start);
     }
     free.end = start;
-    // SAFETY: memory that was free, and is now taken.
-    let copied = unsafe { file.copy_to(start) };
+    let scratch = free.start.next_multiple_of(PAGE);
+    if scratch + PAGE > free.end {
+        return Err(PAGE);
+    }
+    // SAFETY: memory that was free, and is now taken; and memory that is still free.
+    let copied = unsafe { file.copy_to(start, scratch) };
     assert!(copied, "QEMU can copy its files");
     // SAFETY: just copied there, within the direct map, and nobody changes it.
     Ok(unsafe { core::slice::from_raw_parts((DIRECT_MAP + start) as *const u8, length as usize) })

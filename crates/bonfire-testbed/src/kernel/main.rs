@@ -6,8 +6,9 @@
 //! 2. [`sched`], where most of its hooks are called, and [`thread`];
 //! 3. [`syscalls`] and [`process`]: what a program sees; [`family`], [`rseq`];
 //!    [`program`] and [`given`]: which program; [`signals`], [`descriptors`], [`limits`];
-//! 4. [`space`], [`frames`], [`user`], [`shootdown`]: memory;
-//! 5. [`arch`]: boot, the ways in and out of ring 3, page tables, interrupts.
+//! 4. [`space`], [`page_table`], [`frames`], [`user`], [`shootdown`]: memory;
+//! 5. [`arch`]: boot, the ways in and out of user mode, entries of page tables,
+//!    interrupts.
 //!
 //! What it leaves out, on purpose: file systems, swapping, pre-emption of the kernel
 //! itself.
@@ -26,10 +27,12 @@ mod family;
 mod faults;
 mod frames;
 mod given;
+mod host;
 mod limits;
 mod lock;
 mod membarrier;
 mod memory_files;
+mod page_table;
 mod pipe;
 mod process;
 mod program;
@@ -37,6 +40,7 @@ mod random;
 mod restart;
 mod robust;
 mod rseq;
+#[path = "../runtime/mod.rs"]
 mod runtime;
 mod sched;
 mod serial;
@@ -61,7 +65,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 /// Where boot's assembly goes on the first CPU.
 extern "C" fn boot_cpu(start_info: u64) -> ! {
     serial::init();
-    let mut start = start_info::read(start_info);
+    let mut start = arch::start_info(start_info);
     let options = match Options::parse(start.command_line) {
         Ok(options) => options,
         Err(error) => fail(Exit::BadOption, format_args!("{error}")),
@@ -145,12 +149,12 @@ fn power_off(status: i32) -> ! {
 /// Ends the machine; the host learns why from QEMU's exit status.
 fn stop_machine(exit: Exit) -> ! {
     arch::stop_others();
-    arch::debug_exit(exit as u32)
+    arch::end_machine(exit.status())
 }
 
 fn fail(exit: Exit, message: core::fmt::Arguments) -> ! {
     say!("kernel: {message}");
-    arch::debug_exit(exit as u32)
+    arch::end_machine(exit.status())
 }
 
 #[panic_handler]
@@ -158,5 +162,5 @@ fn panic(info: &core::panic::PanicInfo) -> ! {
     arch::set_enabled(false);
     arch::stop_others();
     serial::say_last(format_args!("kernel: {info}"));
-    arch::debug_exit(Exit::Panic as u32)
+    arch::end_machine(Exit::Panic.status())
 }

@@ -1,6 +1,6 @@
 //! Processes: programs with a number, a parent, children, and an end.
 
-use crate::arch::TrapFrame;
+use crate::arch::{TrapFrame, UserState};
 use crate::descriptors::Descriptors;
 use crate::family;
 use crate::limits;
@@ -16,7 +16,8 @@ use crate::wait::{self, Event, Woken};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::Ordering::{Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, fence};
 
 /// Of the first process: its end is the machine's.
 pub(crate) const INIT: u32 = 1;
@@ -195,7 +196,7 @@ impl From<OutOfMemory> for NoSpawn {
 pub(crate) fn spawn(
     parent: &Thread,
     kind: Spawn,
-    frame: TrapFrame,
+    mut frame: TrapFrame,
     own: Own,
 ) -> Result<Arc<Thread>, NoSpawn> {
     if !limits::allows_thread() {
@@ -212,6 +213,11 @@ pub(crate) fn spawn(
         }
         Process::new(id, owner.id, owner.group.load(Relaxed), descriptors, signals)
     };
+    parent.state.lock().save();
+    let mut state = parent.state.lock().clone();
+    if let Some(pointer) = own.thread_pointer {
+        state.set_thread_pointer(&mut frame, pointer);
+    }
     if kind == Spawn::Vfork {
         process.is_vfork_child.store(true, Relaxed);
     }
@@ -224,12 +230,9 @@ pub(crate) fn spawn(
     } else {
         Thread::user(id, process, space, frame)
     };
-    parent.float.lock().save();
-    *child.float.lock() = parent.float.lock().clone();
+    *child.state.lock() = state;
     child.affinity.store(parent.affinity.load(Relaxed), Relaxed);
     child.clear_at_exit.store(own.clear_at_exit, Relaxed);
-    let thread_pointer = own.thread_pointer.unwrap_or(parent.thread_pointer.load(Relaxed));
-    child.thread_pointer.store(thread_pointer, Relaxed);
     child.signals.set_mask(parent.signals.mask());
     child.nice.store(parent.nice.load(Relaxed), Relaxed);
     let spaces = [parent.own_space(), child.own_space()];
@@ -282,8 +285,8 @@ pub(crate) fn exec(
     leave_memory(thread);
     sched::exec_space(thread, &space);
     thread.rseq.register(0, 0);
-    thread.thread_pointer.store(0, Relaxed);
-    crate::arch::set_thread_pointer(0);
+    *thread.state.lock() = UserState::new();
+    thread.state.lock().restore();
     thread.signals.exec();
     process.signals.exec();
     process.descriptors.exec();
@@ -319,8 +322,9 @@ fn leave_memory(thread: &Thread) {
     robust::release(thread);
     let word = thread.clear_at_exit.swap(0, Relaxed);
     let space = thread.own_space();
-    // PAIRS(end): with the Acquire of whoever waits for the word; the store is the
-    // last that ring 3 sees of this thread, and x86 keeps stores in order.
+    // Release. PAIRS(end): with the Acquire of whoever waits for the word; the store is the
+    // last that user mode sees of this thread.
+    fence(Release);
     if word != 0 && crate::user::write(space, word, 0u32).is_ok() {
         let _ = space.physical(word).map(|word| wait::wake(Event::word(word), usize::MAX));
     }

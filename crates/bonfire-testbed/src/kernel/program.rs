@@ -1,9 +1,10 @@
 //! The program that processes run: the one that the host gave, or `bonfire-init`, built
 //! into the image. Puts it into an address space, with the stack that Linux lays out.
 
-use crate::arch::{Access, PAGE, TrapFrame, USER_TOP};
+use crate::arch::{self, PAGE, TrapFrame, USER_TOP};
 use crate::area::Backing;
 use crate::given;
+use crate::page_table::Access;
 use crate::space::{OutOfMemory, READ_WRITE, Space};
 use alloc::vec::Vec;
 use elf::abi::{ET_DYN, PF_R, PF_W, PF_X, PT_LOAD, PT_PHDR};
@@ -14,6 +15,9 @@ static INIT: &[u8] = include_bytes!(env!("BONFIRE_INIT"));
 /// Where a program goes that may be anywhere.
 const ANYWHERE: u64 = 0x4000_0000;
 const STACK: u64 = 8 << 20;
+/// Where handlers of signals go back to that name no place of their own: behind the stack.
+pub(crate) const SIGNAL_RETURN: u64 = USER_TOP - PAGE;
+const READ_EXECUTE: Access = Access { read: true, write: false, execute: true };
 
 type Program = ElfBytes<'static, LittleEndian>;
 
@@ -34,6 +38,10 @@ pub(crate) fn load(
     }
     space.begin_heap(end);
     space.map(Some(USER_TOP - PAGE - STACK), STACK, READ_WRITE, Backing::Zeros)?;
+    if !arch::SIGNAL_RETURN.is_empty() {
+        space.map(Some(SIGNAL_RETURN), PAGE, READ_EXECUTE, Backing::Zeros)?;
+        space.load(SIGNAL_RETURN, arch::SIGNAL_RETURN)?;
+    }
     let entry = base + program.ehdr.e_entry;
     let stack = Stack { space, at: USER_TOP - PAGE }.lay_out(
         arguments,
@@ -142,7 +150,7 @@ impl Stack<'_> {
         words.push(0);
         words.extend(self.strings(environment)?);
         words.push(0);
-        words.extend(auxiliary.iter().flatten());
+        words.extend(auxiliary.iter().chain(&arch::auxiliary()).flatten());
         words.extend([RANDOM, random, EXECFN, name, 0, 0]);
         let stack = (self.at - 8 * words.len() as u64) / 16 * 16;
         let words: Vec<u8> = words.into_iter().flat_map(u64::to_le_bytes).collect();

@@ -2,7 +2,7 @@
 //!
 //! A thread registers an area of its own; while it is in a critical section,
 //! the area points at the section's description. When the thread goes back to
-//! ring 3 after it was pre-empted, moved or poked ([`Rseq::restart`]), and its
+//! user mode after it was pre-empted, moved or poked ([`Rseq::restart`]), and its
 //! instruction pointer is within the section, it goes to the section's abort
 //! handler instead.
 
@@ -62,7 +62,7 @@ impl Rseq {
         self.is_due.store(true, Relaxed);
     }
 
-    /// On the way to ring 3, interrupts off: restarts a section that has to.
+    /// On the way to user mode, interrupts off: restarts a section that has to.
     pub(crate) fn before_user(&self, space: &Space, frame: &mut TrapFrame) -> Result<(), Fault> {
         let area = self.area.load(Relaxed);
         if area == 0 || !self.is_due.load(Relaxed) {
@@ -83,7 +83,7 @@ impl Rseq {
     /// Sends the thread to the abort handler, if it is in the section.
     fn leave(&self, space: &Space, frame: &mut TrapFrame, section: u64) -> Result<(), Fault> {
         let [_version_and_flags, start, length, abort] = user::read::<[u64; 4]>(space, section)?;
-        if frame.rip.wrapping_sub(start) >= length {
+        if frame.pc().wrapping_sub(start) >= length {
             return Ok(());
         }
         // An address in the hole between the halves would fault in ring 0.
@@ -92,7 +92,7 @@ impl Rseq {
         {
             return Err(Fault);
         }
-        frame.rip = abort;
+        frame.set_pc(abort);
         Ok(())
     }
 }

@@ -152,11 +152,10 @@ fn switch_to(cpu: usize, next: Arc<Thread>, after: After) {
     arch::set_kernel_stack(next.stack_top());
     last.rseq.restart();
     if last.process.is_some() {
-        last.float.lock().save();
+        last.state.lock().save();
     }
     if next.process.is_some() {
-        next.float.lock().restore();
-        arch::set_thread_pointer(next.thread_pointer.load(Relaxed));
+        next.state.lock().restore();
     }
     next.on_cpu.store(true, Relaxed);
     next.last_cpu.store(cpu, Relaxed);

@@ -1,31 +1,21 @@
 //! The serial line: the one way out for the kernel and its programs.
 
+use crate::arch::Line;
 use crate::lock::Lock;
 use bonfire_testbed::stream::{self, Source};
 use core::fmt::{self, Write};
-use uart_16550::{Config, Uart16550, backend::PioBackend};
 
-const COM1: u16 = 0x3f8;
-
-static LINE: Lock<Option<Uart16550<PioBackend>>> = Lock::new(None);
+static LINE: Lock<Option<Line>> = Lock::new(None);
 
 /// Sets the line up.
 pub(crate) fn init() {
-    *LINE.lock() = Some(open());
-}
-
-fn open() -> Uart16550<PioBackend> {
-    // SAFETY: the first serial port of every PC; `init` and a panic open it.
-    let mut uart = unsafe { Uart16550::new_port(COM1) }.expect("a valid port number");
-    // A missing port shows on the host as silence, which its watchdog reports.
-    let _ = uart.init(Config::default());
-    uart
+    *LINE.lock() = Some(Line::open());
 }
 
 /// Sends bytes as they are, unmixed with those of another CPU.
 pub(crate) fn send(bytes: &[u8]) {
-    if let Some(uart) = LINE.lock().as_mut() {
-        uart.send_bytes_exact(bytes);
+    if let Some(line) = LINE.lock().as_mut() {
+        line.send(bytes);
     }
 }
 
@@ -41,22 +31,22 @@ pub(crate) fn send_piece(source: Source, bytes: &[u8]) {
 
 /// Sends a message for people, unmixed with those of another CPU.
 pub(crate) fn say(message: fmt::Arguments) {
-    if let Some(uart) = LINE.lock().as_mut() {
-        let _ = writeln!(Sender(uart), "{message}");
+    if let Some(line) = LINE.lock().as_mut() {
+        let _ = writeln!(Sender(line), "{message}");
     }
 }
 
 /// As [`say`], for a CPU that can no longer wait for the lock: the other CPUs have
 /// stopped, perhaps with the lock held.
 pub(crate) fn say_last(message: fmt::Arguments) {
-    let _ = writeln!(Sender(&mut open()), "\n{message}");
+    let _ = writeln!(Sender(&mut Line::open()), "\n{message}");
 }
 
-struct Sender<'a>(&'a mut Uart16550<PioBackend>);
+struct Sender<'a>(&'a mut Line);
 
 impl Write for Sender<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.send_bytes_exact(text.as_bytes());
+        self.0.send(text.as_bytes());
         Ok(())
     }
 }

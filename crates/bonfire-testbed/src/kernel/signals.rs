@@ -1,20 +1,23 @@
 //! Signals: sent to a process or a thread, taken on the way to ring 3.
 //!
-//! A handler gets the frame that Linux lays out for x86-64 (`struct rt_sigframe`) below
+//! A handler gets the frame that Linux lays out (`struct rt_sigframe`) below
 //! the stack it interrupts or on an alternate one, and goes back by `rt_sigreturn`.
 //! Signals are counted once however often they are sent, as Linux does with those below 32.
 
-use crate::arch::{FloatState, TrapFrame, USER_TOP};
+use crate::arch::{RED_ZONE, TrapFrame, USER_TOP};
 use crate::lock::Lock;
 use crate::process::Process;
 use crate::sched;
 use crate::thread::Thread;
-use crate::user::{self, Fault};
+use crate::user::Fault;
 use crate::wait;
 use alloc::sync::Arc;
 use bonfire_testbed::calls::Sysnum;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+pub(crate) const SIGILL: i32 = 4;
+pub(crate) const SIGTRAP: i32 = 5;
+pub(crate) const SIGFPE: i32 = 8;
 pub(crate) const SIGKILL: i32 = 9;
 pub(crate) const SIGSEGV: i32 = 11;
 pub(crate) const SIGPIPE: i32 = 13;
@@ -46,6 +49,7 @@ pub(crate) const ERESTART_BLOCK: isize = -516;
 /// Likewise, of a call that starts again unless a handler runs, whatever that was meant for.
 pub(crate) const ERESTART_NO_HANDLER: isize = -514;
 const EINTR: i64 = -4;
+const RESTART_SYSCALL: u64 = Sysnum::RestartSyscall.number().expect("every Linux has it");
 
 /// The actions of a process, and what was sent to all of it.
 pub(crate) struct Signals {
@@ -198,7 +202,7 @@ pub(crate) fn before_user(thread: &Thread, frame: &mut TrapFrame) {
         }
         match ended_early(frame) {
             Some(ERESTART) if action.flags & RESTART != 0 => frame.call_again(),
-            Some(_) => frame.rax = EINTR as u64,
+            Some(_) => frame.set_answer(EINTR as u64),
             None => {}
         }
         if call_handler(thread, frame, signal, action).is_err() {
@@ -210,7 +214,7 @@ pub(crate) fn before_user(thread: &Thread, frame: &mut TrapFrame) {
         }
     }
     match ended_early(frame) {
-        Some(ERESTART_BLOCK) => frame.call_instead(Sysnum::RestartSyscall as u64),
+        Some(ERESTART_BLOCK) => frame.call_instead(RESTART_SYSCALL),
         Some(_) => frame.call_again(),
         None => {}
     }
@@ -218,7 +222,7 @@ pub(crate) fn before_user(thread: &Thread, frame: &mut TrapFrame) {
 
 /// What a call returned that a signal ended early.
 fn ended_early(frame: &TrapFrame) -> Option<isize> {
-    let answer = frame.rax as isize;
+    let answer = frame.answer() as isize;
     (frame.is_of_call() && matches!(answer, ERESTART | ERESTART_BLOCK | ERESTART_NO_HANDLER))
         .then_some(answer)
 }
@@ -234,60 +238,41 @@ fn take(thread: &Thread, process: &Process) -> Option<i32> {
     })
 }
 
-/// Words of Linux's frame: the address to return to, the context (flags, link, the
-/// alternate stack, 23 registers, a pointer to the floating point state, 8 reserved, the
-/// mask), and 16 of `siginfo`.
-const WORDS: usize = 1 + 5 + 23 + 1 + 8 + 1 + 16;
-const REGISTERS: usize = 6;
-const FLOAT: usize = REGISTERS + 23;
-const MASK: usize = FLOAT + 9;
-const INFO: usize = MASK + 1;
-/// What a handler may find below its interrupted stack pointer.
-const RED_ZONE: u64 = 128;
-const FLOAT_BYTES: u64 = 512;
+/// What a handler is called for.
+pub(crate) struct Delivery {
+    pub(crate) signal: i32,
+    /// Where the last fault was.
+    pub(crate) fault: u64,
+    pub(crate) action: Action,
+    /// The signals held off, for when it goes back.
+    pub(crate) mask: u64,
+    /// The start and the length of the stack for handlers.
+    pub(crate) alternate: [u64; 2],
+}
 
+/// Has the thread go on in its handler, on the stack that it interrupts or the alternate one.
 fn call_handler(thread: &Thread, frame: &mut TrapFrame, signal: i32, action: Action) -> Result<(), Fault> {
-    let space = thread.own_space();
-    let [stack, length] = *thread.signals.alternate.lock();
-    let is_there = frame.rsp.wrapping_sub(stack) <= length && length != 0;
+    let alternate = *thread.signals.alternate.lock();
+    let [stack, length] = alternate;
+    let is_there = frame.stack().wrapping_sub(stack) <= length && length != 0;
     let goes_there = action.flags & ON_ALTERNATE_STACK != 0 && length != 0 && !is_there;
-    let top = if goes_there { stack + length } else { frame.rsp.wrapping_sub(RED_ZONE) };
-    let float = top.wrapping_sub(FLOAT_BYTES) / 64 * 64;
-    let at = (float.wrapping_sub(8 * WORDS as u64) / 16 * 16).wrapping_sub(8);
+    let top = if goes_there { stack + length } else { frame.stack().wrapping_sub(RED_ZONE) };
     if action.handler >= USER_TOP {
         return Err(Fault);
     }
-    user::write_bytes(space, float, &FloatState::with(frame).bytes())?;
     let mask = thread.signals.mask();
-    let mut words = [0u64; WORDS];
-    words[0] = action.restorer;
-    (words[3], words[5]) = (stack, length);
-    words[REGISTERS..FLOAT].copy_from_slice(&frame.signal_registers());
-    words[FLOAT] = float;
-    words[MASK] = mask;
-    words[INFO] = signal as u64;
-    words[INFO + 2] = thread.signals.fault.load(Relaxed);
-    user::write(space, at, words)?;
+    let fault = thread.signals.fault.load(Relaxed);
+    frame.call_handler(thread.own_space(), top, &Delivery { signal, fault, action, mask, alternate })?;
     let own = if action.flags & NO_DEFER != 0 { 0 } else { bit(signal) };
     thread.signals.set_mask(mask | action.mask | own);
-    (frame.rip, frame.rsp, frame.rax) = (action.handler, at, 0);
-    (frame.rdi, frame.rsi, frame.rdx) = (signal as u64, at + 8 * INFO as u64, at + 8);
     Ok(())
 }
 
 /// `rt_sigreturn`: the thread goes on where its handler interrupted it.
 pub(crate) fn go_back(thread: &Thread, frame: &mut TrapFrame) -> Result<(), Fault> {
-    let space = thread.own_space();
-    // The handler's `ret` took the address to return to.
-    let words: [u64; WORDS] = user::read(space, frame.rsp.wrapping_sub(8))?;
-    let mut registers = [0; 23];
-    registers.copy_from_slice(&words[REGISTERS..FLOAT]);
-    frame.set_signal_registers(&registers)?;
-    let mut float = [0; FLOAT_BYTES as usize];
-    user::read_bytes(space, words[FLOAT], &mut float)?;
-    FloatState::from_bytes(float).put_back(frame);
+    let mask = frame.return_from_handler(thread.own_space())?;
     *thread.restart.lock() = None;
-    thread.signals.set_mask(words[MASK]);
+    thread.signals.set_mask(mask);
     Ok(())
 }
 

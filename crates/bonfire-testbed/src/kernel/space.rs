@@ -2,15 +2,15 @@
 //!
 //! A page is given a frame when it is first touched, by the program or by the
 //! kernel for it, or at once if that is asked for. Pages that go may still be known
-//! to other CPUs, which are told ([`shootdown`]) before the frames go to
+//! to other CPUs, which are told ([`arch::forget`]) before the frames go to
 //! anybody else. A fork copies what is private.
 
-use crate::arch::{Access, DIRECT_MAP, Owner, PAGE, PageTable, USER_TOP};
+use crate::arch::{self, DIRECT_MAP, PAGE, USER_TOP};
 use crate::area::{Area, Areas, Backing, copied};
 use crate::frames::Frame;
 use crate::limits;
 use crate::lock::Lock;
-use crate::shootdown;
+use crate::page_table::{Access, Owner, PageTable};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -139,7 +139,7 @@ impl Space {
         }
         table.protect(range, access);
         drop(memory);
-        shootdown::forget(self);
+        arch::forget(self);
         Ok(())
     }
 
@@ -259,7 +259,7 @@ impl Space {
     /// Lets go of frames that are no longer mapped here, when no CPU can know them.
     fn forget(&self, gone: Gone) {
         if !gone.0.is_empty() || !gone.1.is_empty() {
-            shootdown::forget(self);
+            arch::forget(self);
         }
         drop(gone);
     }

@@ -1,6 +1,6 @@
 //! Threads: a kernel stack each, and for those of programs what ring 3 owns.
 
-use crate::arch::{self, FloatState, TrapFrame};
+use crate::arch::{self, TrapFrame, UserState};
 use crate::limits;
 use crate::lock::Lock;
 use crate::process::Process;
@@ -50,16 +50,14 @@ pub(crate) struct Thread {
     pub(crate) nice: AtomicI32,
     /// It has to end, and its process goes on.
     is_dismissed: AtomicBool,
-    /// Where its thread-local variables are: changed by itself, for it to see.
-    pub(crate) thread_pointer: AtomicU64,
     /// Its part in signals.
     pub(crate) signals: OfThread,
     /// Why its last wait ended, see [`crate::wait`].
     pub(crate) woken: AtomicU32,
     /// Its restartable sequences.
     pub(crate) rseq: Rseq,
-    /// Its x87 and SSE control state while it is off the CPU.
-    pub(crate) float: Lock<FloatState>,
+    /// What user mode has and no frame holds, while it is off the CPU.
+    pub(crate) state: Lock<UserState>,
     /// Where it was left, while it is off the CPU.
     pub(crate) saved: AtomicU64,
     body: Lock<Option<Body>>,
@@ -124,11 +122,10 @@ impl Thread {
             restart: Lock::new(None),
             nice: AtomicI32::new(0),
             is_dismissed: AtomicBool::new(false),
-            thread_pointer: AtomicU64::new(0),
             signals: OfThread::new(),
             woken: AtomicU32::new(0),
             rseq: Rseq::new(),
-            float: Lock::new(FloatState::new()),
+            state: Lock::new(UserState::new()),
             saved: AtomicU64::new(0),
             body: Lock::new(body),
             stack: Box::new_uninit_slice(STACK / size_of::<Chunk>()),

@@ -1,10 +1,10 @@
-//! The machine that the engine runs on: this kernel on x86-64.
+//! The machine that the engine runs on: this kernel.
 
 use super::for_each_member;
 use crate::arch::{self, Ipi, MAX_CPUS};
 use crate::sched;
 use bonfire_abi::Cpu;
-use bonfire_engine::core_sync::{CoreSync, Settle, X86};
+use bonfire_engine::core_sync::{CoreSync, Settle};
 use bonfire_engine::{
     AddressSpace, AtomicWord, CpuSet, Groups, Kernel, Machine, Parts, RunQueues, Site, Thread, ThreadList,
     Threads, Woken, Word,
@@ -28,7 +28,7 @@ impl<const LATE: bool> Machine for Testbed<LATE> {
     type Pin = ();
 
     const CORE_SYNC: Option<CoreSync<Self>> = Some(CoreSync {
-        row: X86,
+        row: arch::CORE_SYNC,
         sync: |_, site| core_sync(site),
         settle: if LATE { Settle::BeforeUser } else { Settle::AtOnce },
     });
@@ -55,8 +55,6 @@ impl<const LATE: bool> Machine for Testbed<LATE> {
         }
     }
 
-    /// The xAPIC's command register is memory that is not cached: the write is
-    /// behind every earlier store. An x2APIC would need `mfence; lfence` first.
     fn poke<K: Kernel>(&self, cpus: &CpuSet<K>) {
         if POKE_DROPPED.load(Relaxed) {
             return;

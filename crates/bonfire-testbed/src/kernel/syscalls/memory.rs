@@ -1,10 +1,10 @@
 //! Memory of a program.
 
 use super::{Answer, EACCES, EBADF, EEXIST, EINVAL, ENODEV, ENOMEM, owner};
-use crate::arch::Access;
 use crate::area::Backing;
 use crate::descriptors::File;
 use crate::memory_files::Contents;
+use crate::page_table::Access;
 use crate::space::Space;
 use crate::thread::Thread;
 use alloc::sync::Arc;

@@ -1,4 +1,4 @@
-//! System calls, with Linux's numbers, arguments and errors for x86-64, as far
+//! System calls, with Linux's numbers, arguments and errors, as far
 //! as `bonfire_testbed::calls` lists them; and the way back to ring 3.
 //!
 //! [`dispatch`] is that table once more, each call beside the function that serves it.
@@ -79,12 +79,11 @@ impl From<crate::space::OutOfMemory> for isize {
 /// What a call returns: a value, or a negative error.
 type Answer = Result<u64, isize>;
 
-/// Every system call comes here, interrupts off, and leaves by `sysretq`, which
-/// does not serialise the core.
+/// Every system call comes here, interrupts off.
 pub(crate) extern "C" fn syscall(frame: &mut TrapFrame) {
     arch::set_enabled(true);
     let (number, registers) = frame.call();
-    frame.keep_number();
+    frame.begin_call();
     let answer = sched::with_current(|thread| match Request::decode(number, registers) {
         Some(request) if !limits::allows(&request) => Some(Err(ENOMEM)),
         Some(request) => {
@@ -99,7 +98,7 @@ pub(crate) extern "C" fn syscall(frame: &mut TrapFrame) {
         }
     });
     if let Some(answer) = answer {
-        frame.rax = answer.unwrap_or_else(|error| error as u64);
+        frame.set_answer(answer.unwrap_or_else(|error| error as u64));
     }
     arch::set_enabled(false);
     let way = if frame.is_of_call() { Return::SystemCall } else { Return::Interrupt };
@@ -156,6 +155,9 @@ fn dispatch(thread: &Thread, frame: &mut TrapFrame, request: Request) -> Option<
         Request::Close { descriptor } => descriptors::close(thread, descriptor),
         Request::Fstat { descriptor, status } => paths::status(thread, descriptor, status),
         Request::Poll { descriptors, count, timeout } => poll::poll(thread, descriptors, count, timeout),
+        Request::Ppoll { descriptors, count, timeout, mask } => {
+            poll::poll_within(thread, descriptors, count, timeout, mask)
+        }
         Request::Lseek { descriptor, offset, from } => descriptors::seek(thread, descriptor, offset, from),
         Request::Mprotect { at, length, protection } => memory::protect(space, at, length, protection),
         Request::Munmap { at, length } => space.unmap(at.0, length).map(|()| 0).map_err(|_| EINVAL),
@@ -205,7 +207,8 @@ fn dispatch(thread: &Thread, frame: &mut TrapFrame, request: Request) -> Option<
         Request::ClockGetres { clock, time } => time::resolution(space, clock, time),
         Request::RestartSyscall {} => restart(thread),
         Request::Getpid {} => Ok(owner(thread).id.into()),
-        Request::Clone { flags, stack, parent_id, child_id, thread_pointer } => {
+        Request::Clone { flags, stack, parent_id, child_id, thread_pointer }
+        | Request::CloneBackwards { flags, stack, parent_id, thread_pointer, child_id } => {
             let wish = processes::Wish { flags, stack: stack.0, parent_id, child_id, thread_pointer };
             processes::clone(thread, frame, &wish)
         }
@@ -246,7 +249,7 @@ fn dispatch(thread: &Thread, frame: &mut TrapFrame, request: Request) -> Option<
             priority::set_attributes(thread, id, attributes, flags)
         }
         Request::Prctl { option, argument } => processes::control(thread, option, argument),
-        Request::ArchPrctl { what, address } => threads::set_pointer(thread, what, address),
+        Request::ArchPrctl { what, address } => threads::set_pointer(thread, frame, what, address),
         Request::SetTidAddress { word } => threads::clear_at_exit(thread, word),
         Request::SetRobustList { list, length } => threads::set_robust_list(thread, list, length),
         Request::Open { path, flags } => descriptors::open(thread, HERE, path, flags),

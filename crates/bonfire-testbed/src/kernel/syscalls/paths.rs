@@ -2,6 +2,7 @@
 //! gave, those that tell about the machine, and the program itself; none can be written.
 
 use super::{Answer, EACCES, EBADF, EFAULT, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, files};
+use crate::arch;
 use crate::descriptors::File;
 use crate::texts::Text;
 use crate::thread::Thread;
@@ -98,20 +99,12 @@ pub(super) fn status_of(
     write_status(thread, by_name(thread, folder, path, flags)?, to)
 }
 
-/// Linux's `struct stat`, of which the links, the mode, the length and the size of a block are
-/// filled in.
 fn write_status(thread: &Thread, found: Found, to: Address) -> Answer {
-    const LINKS: usize = 2;
-    const MODE: usize = 3;
-    const LENGTH: usize = 6;
-    const BLOCK: usize = 7;
-    let mut words = [0u64; 18];
-    (words[LINKS], words[MODE], words[LENGTH], words[BLOCK]) = (1, found.mode, found.length, 4096);
-    user::write(thread.own_space(), to.0, words)?;
+    user::write(thread.own_space(), to.0, arch::status_words(found.mode, found.length))?;
     Ok(0)
 }
 
-/// Linux's `struct statx`, likewise.
+/// Linux's `struct statx`, of which the same is filled in as of `struct stat`.
 pub(super) fn long_status_of(
     thread: &Thread,
     folder: Descriptor,

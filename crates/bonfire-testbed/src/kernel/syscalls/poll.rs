@@ -1,6 +1,6 @@
 //! `poll(2)`: threads that wait for one of several descriptors.
 
-use super::{Answer, EINVAL};
+use super::{Answer, EINVAL, ENOSYS, time};
 use crate::arch;
 use crate::descriptors::{self, File, Open};
 use crate::restart::Restart;
@@ -20,6 +20,21 @@ const NOT_OPEN: u32 = 0x20;
 /// With a time in milliseconds; for ever, if that is negative.
 pub(super) fn poll(thread: &Thread, list: Address, count: u64, timeout: i32) -> Answer {
     let ticks = u64::try_from(timeout).ok().map(|ms| ms * arch::clock_ticks_per_ms());
+    until(thread, list, count, ticks.map(|ticks| arch::clock().saturating_add(ticks)))
+}
+
+/// With a `struct timespec`, or for ever; without signals to hold off meanwhile.
+pub(super) fn poll_within(
+    thread: &Thread,
+    list: Address,
+    count: u64,
+    timeout: Address,
+    mask: Address,
+) -> Answer {
+    if mask.0 != 0 {
+        return Err(ENOSYS);
+    }
+    let ticks = if timeout.0 == 0 { None } else { Some(time::ticks(thread.own_space(), timeout)?) };
     until(thread, list, count, ticks.map(|ticks| arch::clock().saturating_add(ticks)))
 }
 

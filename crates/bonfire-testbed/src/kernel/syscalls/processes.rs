@@ -69,7 +69,10 @@ pub(super) fn clone(thread: &Thread, frame: &TrapFrame, wish: &Wish) -> Answer {
     if own.thread_pointer.is_some_and(|pointer| pointer >= USER_TOP) {
         return Err(EPERM);
     }
-    let child = TrapFrame { rsp: if wish.stack == 0 { frame.rsp } else { wish.stack }, ..*frame };
+    let mut child = *frame;
+    if wish.stack != 0 {
+        child.set_stack(wish.stack);
+    }
     fork(thread, kind, &child, own)
 }
 
@@ -93,7 +96,9 @@ pub(super) fn clone3(thread: &Thread, frame: &TrapFrame, arguments: Address, len
 }
 
 pub(super) fn fork(thread: &Thread, kind: Spawn, frame: &TrapFrame, own: Own) -> Answer {
-    let child = process::spawn(thread, kind, TrapFrame { rax: 0, ..*frame }, own)?;
+    let mut child = *frame;
+    child.set_answer(0);
+    let child = process::spawn(thread, kind, child, own)?;
     if kind == Spawn::Vfork {
         let process = child.process.clone().expect("just made");
         while process.holds_parent() && !thread.is_killed() {

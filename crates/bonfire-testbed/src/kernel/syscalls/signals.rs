@@ -1,11 +1,13 @@
 //! Signals, as a program asks for them.
 
 use super::{Answer, EINVAL, ENOMEM, ESRCH, owner};
+use crate::arch::HAS_RESTORER;
 use crate::family::{self, Which};
 use crate::process::{INIT, Process, SIGKILL};
 use crate::signals::{self, Action};
+use crate::space::Space;
 use crate::thread::Thread;
-use crate::user;
+use crate::user::{self, Fault};
 use alloc::sync::Arc;
 use bonfire_testbed::calls::Address;
 use core::sync::atomic::Ordering::Relaxed;
@@ -15,18 +17,37 @@ const SET: u64 = 8;
 
 pub(super) fn set_action(thread: &Thread, signal: i32, new: Address, old: Address, length: u64) -> Answer {
     let signals = &owner(thread).signals;
-    let Action { handler, flags, restorer, mask } = signals.action(signal).ok_or(EINVAL)?;
+    let known = signals.action(signal).ok_or(EINVAL)?;
     if length != SET {
         return Err(EINVAL);
     }
-    let action = if new.0 == 0 { None } else { Some(user::read::<[u64; 4]>(thread.own_space(), new.0)?) };
+    let space = thread.own_space();
+    let action = if new.0 == 0 { None } else { Some(read_action(space, new.0)?) };
     if old.0 != 0 {
-        user::write(thread.own_space(), old.0, [handler, flags, restorer, mask])?;
+        write_action(space, old.0, known)?;
     }
-    if let Some([handler, flags, restorer, mask]) = action {
-        signals.set_action(signal, Action { handler, flags, restorer, mask });
+    if let Some(action) = action {
+        signals.set_action(signal, action);
     }
     Ok(0)
+}
+
+/// Linux's `struct sigaction`, in which some architectures have a word less.
+fn read_action(space: &Space, at: u64) -> Result<Action, Fault> {
+    if HAS_RESTORER {
+        let [handler, flags, restorer, mask] = user::read(space, at)?;
+        return Ok(Action { handler, flags, restorer, mask });
+    }
+    let [handler, flags, mask] = user::read(space, at)?;
+    Ok(Action { handler, flags, restorer: 0, mask })
+}
+
+fn write_action(space: &Space, at: u64, action: Action) -> Result<(), Fault> {
+    let Action { handler, flags, restorer, mask } = action;
+    if HAS_RESTORER {
+        return user::write(space, at, [handler, flags, restorer, mask]);
+    }
+    user::write(space, at, [handler, flags, mask])
 }
 
 pub(super) fn set_mask(thread: &Thread, how: u32, set: Address, old: Address, length: u64) -> Answer {

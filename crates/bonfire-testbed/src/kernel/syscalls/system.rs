@@ -3,13 +3,13 @@
 use super::{Answer, EPERM};
 use crate::space::Space;
 use crate::{random, user};
-use bonfire_testbed::calls::Address;
+use bonfire_testbed::{Architecture, calls::Address};
 
 /// Linux's `struct utsname`: six names of 65 bytes.
 pub(super) fn names(space: &Space, names: Address) -> Answer {
     const LENGTH: usize = 65;
     let mut bytes = [0; 6 * LENGTH];
-    let texts = ["Linux", "bonfire", crate::RELEASE, crate::VERSION, "x86_64", ""];
+    let texts = ["Linux", "bonfire", crate::RELEASE, crate::VERSION, Architecture::OWN.name(), ""];
     for (place, text) in bytes.chunks_exact_mut(LENGTH).zip(texts) {
         place[..text.len()].copy_from_slice(text.as_bytes());
     }

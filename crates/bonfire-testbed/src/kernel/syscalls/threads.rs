@@ -1,7 +1,7 @@
 //! Threads: the CPUs they run on, and what they register.
 
 use super::{Answer, EBUSY, EFAULT, EINVAL, EPERM, ESRCH};
-use crate::arch;
+use crate::arch::{self, TrapFrame};
 use crate::family;
 use crate::robust;
 use crate::rseq;
@@ -19,18 +19,21 @@ pub(super) fn yield_now() -> Answer {
 }
 
 /// Where thread-local variables are.
-pub(super) fn set_pointer(thread: &Thread, what: u32, address: u64) -> Answer {
+pub(super) fn set_pointer(thread: &Thread, frame: &mut TrapFrame, what: u32, address: u64) -> Answer {
     const SET_FS: u32 = 0x1002;
     const GET_FS: u32 = 0x1003;
     match what {
         SET_FS if address >= arch::USER_TOP => Err(EPERM),
         SET_FS => {
-            thread.thread_pointer.store(address, Relaxed);
-            arch::set_thread_pointer(address);
+            let mut state = thread.state.lock();
+            state.save();
+            state.set_thread_pointer(frame, address);
+            state.restore();
             Ok(0)
         }
         GET_FS => {
-            user::write(thread.own_space(), address, thread.thread_pointer.load(Relaxed))?;
+            let pointer = thread.state.lock().thread_pointer();
+            user::write(thread.own_space(), address, pointer)?;
             Ok(0)
         }
         _ => Err(EINVAL),

@@ -63,7 +63,7 @@ pub(super) fn moment(space: &Space, clock: Clock, time: Address) -> Result<Optio
 }
 
 /// A `timespec` in ticks of the clock.
-fn ticks(space: &Space, time: Address) -> Result<u64, isize> {
+pub(super) fn ticks(space: &Space, time: Address) -> Result<u64, isize> {
     let [seconds, nanoseconds]: [u64; 2] = user::read(space, time.0)?;
     if nanoseconds >= 1_000_000_000 || seconds > i64::MAX as u64 {
         return Err(EINVAL);

@@ -128,7 +128,9 @@ pub(super) fn end_of_interrupt() {
     write(END_OF_INTERRUPT, 0);
 }
 
-/// Interrupts the CPU of that index.
+/// Interrupts the CPU of that index, which then sees every store that is before this.
+/// The xAPIC's command register is memory that is not cached: the write is
+/// behind every earlier store. An x2APIC would need `mfence; lfence` first.
 pub(crate) fn send_ipi(cpu: usize, ipi: Ipi) {
     command(APIC_IDS[cpu].load(Relaxed) << 24, ipi as u32);
 }

@@ -21,6 +21,8 @@ use core::arch::global_asm;
 pub(crate) const DIRECT_MAP: u64 = 0xffff_8000_0000_0000;
 /// How much physical memory the direct map covers.
 pub(crate) const DIRECT_MAP_SIZE: u64 = 4 << 30;
+/// How far above its place in memory the kernel is linked: the link script's `KERNEL_BASE`.
+pub(crate) const KERNEL_OFFSET: u64 = 0xffff_ffff_8000_0000;
 /// Where the other CPUs start, in their first 1 MiB; a page number fits the
 /// start-up interrupt's vector.
 pub(crate) const TRAMPOLINE: u64 = 0x8000;

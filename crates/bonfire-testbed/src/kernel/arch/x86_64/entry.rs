@@ -16,6 +16,8 @@
 //! once, so that the handler may switch threads; from ring 0 it stays, and only
 //! marks that a switch is due.
 
+use alloc::format;
+use alloc::string::String;
 use core::arch::{global_asm, naked_asm};
 
 /// What a thread had in its registers when it entered the kernel, lowest
@@ -89,8 +91,60 @@ impl TrapFrame {
     }
 
     /// Whether ring 3 was interrupted.
-    pub(crate) fn is_user(&self) -> bool {
+    pub(super) fn is_user(&self) -> bool {
         self.cs & 3 == 3
+    }
+
+    /// Where the program goes on.
+    pub(crate) fn pc(&self) -> u64 {
+        self.rip
+    }
+
+    /// Has it go on there.
+    pub(crate) fn set_pc(&mut self, address: u64) {
+        self.rip = address;
+    }
+
+    /// Its stack pointer.
+    pub(crate) fn stack(&self) -> u64 {
+        self.rsp
+    }
+
+    /// Changes its stack pointer.
+    pub(crate) fn set_stack(&mut self, address: u64) {
+        self.rsp = address;
+    }
+
+    /// What the system call returns, as far as that is known.
+    pub(crate) fn answer(&self) -> u64 {
+        self.rax
+    }
+
+    /// Has the system call return this.
+    pub(crate) fn set_answer(&mut self, answer: u64) {
+        self.rax = answer;
+    }
+
+    /// Keeps the number of the call, which its answer replaces.
+    pub(crate) fn begin_call(&mut self) {
+        self.error = self.rax;
+    }
+
+    /// Makes the system call again, whose number was kept when it entered.
+    pub(crate) fn call_again(&mut self) {
+        self.call_instead(self.error);
+    }
+
+    /// Makes the system call of that number in place of the one that has just been made.
+    pub(crate) fn call_instead(&mut self, number: u64) {
+        const LENGTH_OF_SYSCALL: u64 = 2;
+        self.rax = number;
+        self.rip -= LENGTH_OF_SYSCALL;
+    }
+
+    /// What brought the program here, for people.
+    pub(crate) fn cause(&self) -> String {
+        format!("fault {}, error {:#x}", self.vector, self.error)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::apic::{self, Ipi, SPURIOUS_VECTOR, TIMER_VECTOR};
 use super::cpu::{FAULT_STACK, INTERRUPT_STACK};
 use super::entry::{TrapFrame, stub};
+use crate::signals::{SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
 use crate::space::Touch;
 use crate::{faults, sched, syscalls};
 use bonfire_engine::core_sync::Return;
@@ -112,12 +113,22 @@ fn take_fault(frame: &mut TrapFrame, fault: u64) {
             (PAGE_FAULT, 0, 0) => faults::page(frame, address, Touch::Read),
             (PAGE_FAULT, 0, _) => faults::page(frame, address, Touch::Write),
             (PAGE_FAULT, ..) => faults::page(frame, address, Touch::Execute),
-            _ => faults::other(frame, fault, address),
+            _ => faults::other(frame, signal_of(fault), address),
         }
         set_enabled(false);
         return syscalls::before_user(frame, Return::Interrupt);
     }
     panic!("fault {fault} in ring 0 at {:#x}, address {address:#x}, error {:#x}", frame.rip, frame.error);
+}
+
+/// What Linux sends a program for a fault of that vector.
+fn signal_of(fault: u64) -> i32 {
+    match fault {
+        0 | 16 | 19 => SIGFPE,
+        1 | 3 => SIGTRAP,
+        6 => SIGILL,
+        _ => SIGSEGV,
+    }
 }
 
 /// Stops this CPU: nothing wakes it any more.

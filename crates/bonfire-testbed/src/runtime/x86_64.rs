@@ -1,5 +1,4 @@
-//! What the compiler takes for granted and a hosted program gets from libc: the
-//! memory functions, and two names of the unwinder, which is never called.
+//! The memory functions, by the string instructions.
 
 use core::arch::naked_asm;
 
@@ -86,16 +85,6 @@ unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, count: usize) -> i
 #[unsafe(no_mangle)]
 unsafe extern "C" fn bcmp(one: *const u8, other: *const u8, count: usize) -> i32 {
     naked_asm!("jmp {memcmp}", memcmp = sym memcmp)
-}
-
-/// Named by `core`'s unwind tables; panics abort.
-#[unsafe(no_mangle)]
-extern "C" fn rust_eh_personality() {}
-
-/// As above.
-#[unsafe(no_mangle)]
-extern "C" fn _Unwind_Resume() -> ! {
-    unreachable!("panics abort")
 }
 
 /// Counts the bytes before the first zero.

@@ -1,0 +1,75 @@
+//! The architectures that the testbed runs on.
+
+use core::fmt;
+
+/// An architecture with a folder of its own in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// x86-64, on QEMU's `q35` machine.
+    X86_64,
+    /// 64-bit Arm, on QEMU's `virt` machine.
+    Aarch64,
+    /// 64-bit RISC-V, on QEMU's `virt` machine.
+    Riscv64,
+}
+
+impl Architecture {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::X86_64, Self::Aarch64, Self::Riscv64];
+
+    /// The one that this library is compiled for; on a host that is none of them, x86-64.
+    pub const OWN: Self = if cfg!(target_arch = "aarch64") {
+        Self::Aarch64
+    } else if cfg!(target_arch = "riscv64") {
+        Self::Riscv64
+    } else {
+        Self::X86_64
+    };
+
+    /// As Rust, QEMU and Linux's `uname` name it.
+    ///
+    /// ```
+    /// use bonfire_testbed::Architecture;
+    /// assert!(Architecture::ALL.iter().all(|&one| Architecture::from_name(one.name()) == Some(one)));
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Aarch64 => "aarch64",
+            Self::Riscv64 => "riscv64",
+        }
+    }
+
+    /// The architecture of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|architecture| architecture.name() == name)
+    }
+
+    /// Rust's target for the kernel and its programs, which `rustup target add` installs.
+    #[must_use]
+    pub const fn target(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64-unknown-linux-gnu",
+            Self::Aarch64 => "aarch64-unknown-linux-gnu",
+            Self::Riscv64 => "riscv64gc-unknown-linux-gnu",
+        }
+    }
+
+    /// The number of its machines in ELF files.
+    #[must_use]
+    pub const fn elf_machine(self) -> u16 {
+        match self {
+            Self::X86_64 => 62,
+            Self::Aarch64 => 183,
+            Self::Riscv64 => 243,
+        }
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,7 @@
+//! What the user program needs assembly for, on each architecture: its start, system
+//! calls, new threads, the clock.
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::*;
