@@ -47,6 +47,9 @@ const NO_LIBC: &[&str] =
 /// For another architecture, the linker that comes with the compiler.
 const OTHER_LINKER: &[&str] = &["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-Clink-arg=-static"];
 
+/// On aarch64, one instruction for each atomic operation.
+const ATOMICS: &[&str] = &["-Ctarget-feature=+lse"];
+
 /// One of the two.
 struct Program {
     name: &'static str,
@@ -127,7 +130,8 @@ impl Program {
             format!("-Ccode-model={}", self.code_model(architecture)),
             format!("-Clink-arg=-T{}", script.display()),
         ];
-        FLAGS.iter().chain(linker).map(ToString::to_string).chain(own).collect()
+        let cpu = if architecture == Architecture::Aarch64 { ATOMICS } else { &[] };
+        FLAGS.iter().chain(linker).chain(cpu).map(ToString::to_string).chain(own).collect()
     }
 
     /// Where the code may lie. On x86-64 the kernel is in the last 2 GiB; on RISC-V only the

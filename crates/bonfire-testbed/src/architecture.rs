@@ -1,6 +1,10 @@
 //! The architectures that the testbed runs on.
 
+use bonfire_engine::core_sync::{ARM64, RISCV, Row, X86};
 use core::fmt;
+
+/// What the ways to user mode do for core serialisation, where this is compiled for.
+pub const CORE_SYNC: Row = Architecture::OWN.core_sync();
 
 /// An architecture with a folder of its own in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +58,16 @@ impl Architecture {
             Self::X86_64 => "x86_64-unknown-linux-gnu",
             Self::Aarch64 => "aarch64-unknown-linux-gnu",
             Self::Riscv64 => "riscv64gc-unknown-linux-gnu",
+        }
+    }
+
+    /// What its ways to user mode do for core serialisation.
+    #[must_use]
+    pub const fn core_sync(self) -> Row {
+        match self {
+            Self::X86_64 => X86,
+            Self::Aarch64 => ARM64,
+            Self::Riscv64 => RISCV,
         }
     }
 

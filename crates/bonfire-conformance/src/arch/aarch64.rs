@@ -18,12 +18,12 @@ pub(super) fn serialise() -> bool {
 
 /// `b`, this many bytes forwards.
 pub(super) const fn branch(bytes: u32) -> u32 {
-    0x1400_0000 | bytes / 4
+    0x1400_0000 | (bytes / 4)
 }
 
 /// `movz w0, #number` and `ret`.
 pub(super) const fn returns(number: u32) -> [u32; 2] {
-    [0x5280_0000 | number << 5, 0xd65f_03c0]
+    [0x5280_0000 | (number << 5), 0xd65f_03c0]
 }
 
 /// Makes what was written at `word` what other CPUs fetch next, if they fetch: a

@@ -11,9 +11,10 @@
 use crate::threads::{self, Running};
 use crate::{Arguments, forgotten, say, sys};
 use bonfire_abi::{Command, FLAG_CPU};
+use bonfire_engine::core_sync::Return;
 use bonfire_engine::{Design, Site};
 use bonfire_testbed::wire::{Count, Event};
-use bonfire_testbed::{Line, Variant, calls::Sysnum};
+use bonfire_testbed::{CORE_SYNC, Line, Variant, calls::Sysnum};
 use core::fmt::Write;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicU32, AtomicU64};
@@ -94,14 +95,24 @@ fn unless_running(variant: Variant) -> Often {
     if variant.design == Design::Running { NEVER } else { ONCE }
 }
 
-/// Where it becomes owed, if it is not put off.
+/// Where it becomes owed, if it is not put off, and if it is owed on this architecture.
 fn at_once(variant: Variant) -> Often {
-    if variant.is_late { NEVER } else { ONCE }
+    if variant.is_late || !CORE_SYNC.owes(Site::SelfCoreSync) { NEVER } else { ONCE }
 }
 
-/// On the way back from the call, if it was put off until then.
+/// As above, where only the design that looks at nobody interrupts those who run something else.
+fn at_once_if_everywhere(variant: Variant) -> Often {
+    if variant.design == Design::Everywhere { at_once(variant) } else { NEVER }
+}
+
+/// On the way back from the call, if it was put off until then and is not done by the way.
 fn late(variant: Variant) -> Often {
-    if variant.is_late { ONCE } else { NEVER }
+    if variant.is_late && !CORE_SYNC.serialises(Return::SystemCall) { ONCE } else { NEVER }
+}
+
+/// On the way back from the interrupt to user mode, likewise.
+fn late_in_interrupt(variant: Variant) -> Often {
+    if variant.is_late && !CORE_SYNC.serialises(Return::Interrupt) { ONCE } else { NEVER }
 }
 
 const SCENES: &[Scene] = &[
@@ -134,10 +145,9 @@ const SCENES: &[Scene] = &[
             (CALLER, Site::ExitCoreSync, late),
             (TARGET, Site::IpiMb, once),
             (TARGET, Site::IpiCoreSync, at_once),
-            // It was in ring 3, and returns from the interrupt.
-            (TARGET, Site::ExitCoreSync, never),
+            (TARGET, Site::ExitCoreSync, late_in_interrupt),
             (STRANGER, Site::IpiMb, if_everywhere),
-            (STRANGER, Site::IpiCoreSync, if_everywhere),
+            (STRANGER, Site::IpiCoreSync, at_once_if_everywhere),
         ],
     },
     Scene {

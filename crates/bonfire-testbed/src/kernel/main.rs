@@ -44,6 +44,8 @@ mod rseq;
 mod runtime;
 mod sched;
 mod serial;
+// aarch64 has an instruction for that.
+#[cfg(not(target_arch = "aarch64"))]
 mod shootdown;
 mod signals;
 mod space;

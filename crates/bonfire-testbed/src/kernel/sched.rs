@@ -188,6 +188,7 @@ fn load(active: &mut Option<Arc<Space>>, space: &Arc<Space>) {
 }
 
 /// Whether the CPU has that space loaded.
+#[cfg(not(target_arch = "aarch64"))]
 pub(crate) fn has_loaded(cpu: usize, space: &Space) -> bool {
     CPUS[cpu].active.lock().as_ref().is_some_and(|active| core::ptr::eq(&**active, space))
 }

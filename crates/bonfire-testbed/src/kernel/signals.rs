@@ -17,7 +17,12 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 pub(crate) const SIGILL: i32 = 4;
 pub(crate) const SIGTRAP: i32 = 5;
+/// RISC-V's divisions and floating point operations do not trap.
+#[cfg(not(target_arch = "riscv64"))]
 pub(crate) const SIGFPE: i32 = 8;
+/// Nothing is misaligned on x86-64, unless a program asks for that.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) const SIGBUS: i32 = 7;
 pub(crate) const SIGKILL: i32 = 9;
 pub(crate) const SIGSEGV: i32 = 11;
 pub(crate) const SIGPIPE: i32 = 13;

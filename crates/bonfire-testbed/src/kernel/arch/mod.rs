@@ -6,7 +6,17 @@
 //! and clock, core serialisation, the serial port, and what Linux lays out differently
 //! for each. Another architecture is another folder.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use aarch64::*;
+
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::*;
+
+#[cfg(not(target_arch = "x86_64"))]
+mod generic;
+#[cfg(not(target_arch = "x86_64"))]
+mod virt;

@@ -9,6 +9,7 @@ use bonfire_engine::{
     AddressSpace, AtomicWord, CpuSet, Groups, Kernel, Machine, Parts, RunQueues, Site, Thread, ThreadList,
     Threads, Woken, Word,
 };
+use bonfire_testbed::CORE_SYNC;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
 
 /// This kernel with an engine of the design `D`.
@@ -28,7 +29,7 @@ impl<const LATE: bool> Machine for Testbed<LATE> {
     type Pin = ();
 
     const CORE_SYNC: Option<CoreSync<Self>> = Some(CoreSync {
-        row: arch::CORE_SYNC,
+        row: CORE_SYNC,
         sync: |_, site| core_sync(site),
         settle: if LATE { Settle::BeforeUser } else { Settle::AtOnce },
     });

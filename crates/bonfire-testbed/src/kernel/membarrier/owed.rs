@@ -18,6 +18,7 @@ use crate::space::Space;
 use bonfire_abi::{Call, Command, Flavour};
 use bonfire_engine::core_sync::Return;
 use bonfire_engine::{Design, Refused, Site};
+use bonfire_testbed::CORE_SYNC;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// How often a site was owed on a CPU.
@@ -83,8 +84,12 @@ fn owe(cpu: usize, site: Site, is: Is) {
     }
 }
 
-/// A core serialisation is owed on this CPU: at this site, or before user mode.
+/// A core serialisation is owed on this CPU, if the architecture's ways to user mode leave it to
+/// the engine: at this site, or before user mode.
 fn owe_sync(cpu: usize, site: Site, is: Is) {
+    if !CORE_SYNC.owes(site) {
+        return;
+    }
     if chosen().is_late {
         PUT_OFF[cpu].store(put_off(cpu).or(is) as u32, Relaxed);
     } else {
@@ -97,11 +102,11 @@ fn put_off(cpu: usize) -> Is {
     [Is::No, Is::Perhaps, Is::Yes].into_iter().find(|&is| is as u32 == put_off).unwrap_or(Is::No)
 }
 
-/// A return from an interrupt serialises by itself.
+/// Some ways serialise by themselves.
 pub(super) fn before_user(cpu: usize, way: Return) {
     let owed = put_off(cpu);
     PUT_OFF[cpu].store(Is::No as u32, Relaxed);
-    if way == Return::SystemCall {
+    if !CORE_SYNC.serialises(way) {
         owe(cpu, Site::ExitCoreSync, owed);
     }
 }
@@ -181,7 +186,7 @@ pub(super) fn online(cpu: usize, idle: Occupant) {
     owe(cpu, Site::IpiMb, Is::Yes);
     if chosen().design == Design::Everywhere {
         // No switch will see to a serialisation that nobody asked of this CPU.
-        return owe(cpu, Site::IpiCoreSync, Is::Yes);
+        return owe_sync(cpu, Site::IpiCoreSync, Is::Yes);
     }
     // The first hook of a CPU of which nothing is known: as if idle came from nowhere.
     owe(cpu, Site::Untold, Is::Yes);
@@ -235,7 +240,7 @@ fn change(cpu: usize, from: Occupant, to: Occupant, before: Site, after: Site) {
                 (None, _) => Site::MaskSet,
                 (Some(_), None) => Site::MaskClear,
             };
-            return owe(cpu, site, registered(left, ANY).or(registered(entered, ANY)));
+            owe(cpu, site, registered(left, ANY).or(registered(entered, ANY)));
         }
         Design::LockedMask => {
             if let Some(space) = entered {
@@ -254,11 +259,11 @@ fn change(cpu: usize, from: Occupant, to: Occupant, before: Site, after: Site) {
             owe(cpu, site, leaves.or(enters));
         }
     }
-    // The page tables stay, so nothing serialised; a kernel thread that had
-    // borrowed them answered no poke of this space.
-    let borrowed = moves || chosen().design == Design::Threads;
-    if borrowed && entered.is_some() && same(from.space(), entered) {
-        owe_sync(cpu, Site::RetCoreSync, registered(entered, SYNC_CORE));
+    // Whoever stays on the page tables that a kernel thread had borrowed finds that it answered
+    // no poke of this space; whether new ones serialise is the architecture's.
+    if moves || chosen().design == Design::Threads {
+        let site = if same(from.space(), entered) { Site::RetCoreSync } else { Site::SwitchCoreSync };
+        owe_sync(cpu, site, registered(entered, SYNC_CORE));
     }
 }
 

@@ -3,7 +3,6 @@
 use super::entry::{USER_CODE, USER_DATA, syscall_entry_address};
 use super::interrupts;
 use alloc::boxed::Box;
-use bonfire_engine::core_sync::{Row, X86};
 use core::arch::asm;
 use core::sync::atomic::AtomicU64;
 use x86_64::VirtAddr;
@@ -111,9 +110,6 @@ pub(crate) fn set_kernel_stack(top: u64) {
     // SAFETY: as above; the field may be unaligned, which x86 does not mind.
     unsafe { asm!("mov gs:[{}], {}", in(reg) tss_rsp0, in(reg) top, options(nostack, preserves_flags)) };
 }
-
-/// What the ways to ring 3 do for core serialisation.
-pub(crate) const CORE_SYNC: Row = X86;
 
 /// Serialises this CPU's instruction stream: `iretq` to the next instruction,
 /// the way that serialises on every x86-64 and changes nothing else.

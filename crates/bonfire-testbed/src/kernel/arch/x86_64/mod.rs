@@ -16,7 +16,7 @@ mod user_state;
 
 pub(crate) use apic::{Ipi, clock_ticks_per_ms, send_ipi, set_timer, start_others, stop_others, stop_timer};
 pub(crate) use boot::{DIRECT_MAP, DIRECT_MAP_SIZE, KERNEL_OFFSET, MAX_CPUS};
-pub(crate) use cpu::{CORE_SYNC, count, cpu_index, init_cpu, serialise, set_kernel_stack};
+pub(crate) use cpu::{count, cpu_index, init_cpu, serialise, set_kernel_stack};
 pub(crate) use entry::{TrapFrame, first_frame, switch_context};
 pub(crate) use fw_cfg::machine_cpus;
 pub(crate) use interrupts::{enable_and_wait, enabled, relax, set_enabled, without_interrupts};
