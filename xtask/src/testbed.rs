@@ -126,7 +126,10 @@ impl Program {
         } else {
             sources.join("init/init.ld")
         };
+        // The image contains the user program, which nobody debugs from there.
+        let strip = if self.is_kernel { "none" } else { "debuginfo" };
         let own = [
+            format!("-Cstrip={strip}"),
             format!("-Ccode-model={}", self.code_model(architecture)),
             format!("-Clink-arg=-T{}", script.display()),
         ];

@@ -4,6 +4,8 @@
 //! A piece is [`MARK`], the [`Source`], the length as two bytes, the lower first, and
 //! that many bytes. The kernel sends each in one go.
 
+/// The kernel's first byte: what came before it is firmware's.
+pub const BEGIN: u8 = 0x01;
 /// What a piece begins with; the kernel's lines are text and have no such byte.
 pub const MARK: u8 = 0x02;
 /// The longest piece.

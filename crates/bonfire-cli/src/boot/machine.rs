@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bonfire_testbed::Exit;
+use bonfire_testbed::stream::BEGIN;
 use bonfire_testbed::wire::Event;
 
 use super::Options;
@@ -107,10 +108,16 @@ impl<T> Machine<T> {
         Ended::Exited(status, std::mem::take(&mut self.last_words))
     }
 
-    /// Keeps a line that is meant for people.
+    /// Keeps a line that is meant for people; what firmware said is of no use once the kernel has begun.
     pub(super) fn keep(&mut self, line: String) {
         const MOST: usize = 12;
-        let line = line.trim_end().to_owned();
+        let line = match line.split_once(char::from(BEGIN)) {
+            Some((_, line)) => {
+                self.last_words.clear();
+                line.trim_end().to_owned()
+            }
+            None => line.trim_end().to_owned(),
+        };
         if self.verbose && !line.is_empty() {
             anstream::eprintln!("{line}");
         }

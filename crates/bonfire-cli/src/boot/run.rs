@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use bonfire_testbed::stream::{Byte, End, Source, Splitter};
+use bonfire_testbed::stream::{BEGIN, Byte, End, Source, Splitter};
 use serde::Serialize;
 
 use super::given::Given;
@@ -88,8 +88,7 @@ fn boot(options: &Options, given: &Given) -> Result<Ran> {
     let began = Instant::now();
     let command_line = options.command_line_for_program();
     let mut machine = Machine::boot(&image, options, &command_line, &given.by_name(), read_bytes)?;
-    let mut heard =
-        Heard { began, booted: None, splitter: Splitter::default(), line: Vec::new(), end: Vec::new() };
+    let mut heard = Heard::since(began);
     let ended = loop {
         match machine.next() {
             Ok(bytes) => heard.take(&bytes)?,
@@ -105,13 +104,20 @@ struct Heard {
     /// How long it took to the first instruction.
     booted: Option<Duration>,
     splitter: Splitter,
-    /// A line of the kernel's that has not ended.
+    /// What firmware said, until the kernel says that it has begun.
+    firmware: Option<Vec<u8>>,
+    /// A line of the kernel's, or of firmware's, that has not ended.
     line: Vec<u8>,
     /// How the program ended, as far as that has come.
     end: Vec<u8>,
 }
 
 impl Heard {
+    fn since(began: Instant) -> Self {
+        let (splitter, firmware) = (Splitter::default(), Some(Vec::new()));
+        Self { began, booted: None, splitter, firmware, line: Vec::new(), end: Vec::new() }
+    }
+
     /// Passes on what the program wrote, and what the kernel says.
     fn take(&mut self, bytes: &[u8]) -> Result<()> {
         let (mut output, mut error) = (Vec::new(), Vec::new());
@@ -121,7 +127,14 @@ impl Heard {
                 Byte::Program(Source::Error, byte) => error.push(byte),
                 Byte::Program(Source::End, byte) => self.end.push(byte),
                 Byte::Program(Source::Start, _) => self.booted = self.booted.or(Some(self.began.elapsed())),
-                Byte::Kernel(b'\n') => error.extend(self.whole_line()),
+                Byte::Kernel(b'\n') => {
+                    let line = self.whole_line();
+                    self.firmware.as_mut().unwrap_or(&mut error).extend(line);
+                }
+                Byte::Kernel(BEGIN) => {
+                    self.firmware = None;
+                    self.line.clear();
+                }
                 Byte::Kernel(byte) => self.line.push(byte),
                 Byte::Head => {}
             }
@@ -138,7 +151,7 @@ impl Heard {
     }
 
     fn end(mut self, ended: Ended) -> Result<Ran> {
-        let rest = self.whole_line();
+        let rest = [self.firmware.take().unwrap_or_default(), self.whole_line()].concat();
         pass_on(&mut io::stderr(), &rest)?;
         let ran = Ran {
             status: FAILED,

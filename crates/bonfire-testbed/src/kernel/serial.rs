@@ -7,9 +7,10 @@ use core::fmt::{self, Write};
 
 static LINE: Lock<Option<Line>> = Lock::new(None);
 
-/// Sets the line up.
+/// Sets the line up, on which firmware may have spoken before.
 pub(crate) fn init() {
     *LINE.lock() = Some(Line::open());
+    send(&[stream::BEGIN]);
 }
 
 /// Sends bytes as they are, unmixed with those of another CPU.

@@ -1,0 +1,146 @@
+//! From OpenSBI's hand-over to Rust, on the first hart and on the others.
+//!
+//! OpenSBI enters at [`start`](self) in supervisor mode, translation off, the hart's number in
+//! `a0` and the address of the device tree in `a1`. Any hart may be the first; the others are
+//! stopped until [`start_others`] has them enter at `another_cpu`, with their index in `a1`
+//! (SBI specification 2.0, chapter 9). Both ways meet at `translate`, on tables of Sv48 that map
+//! the first 512 GiB of physical addresses twice, and the kernel once more:
+//!
+//! - at 0, for the instruction that switches translation on (removed when every CPU is up, so
+//!   that a null pointer faults);
+//! - at [`DIRECT_MAP`], all of physical memory and the devices, for ever;
+//! - at [`KERNEL_OFFSET`] plus the physical address, the GiB in which the kernel lies.
+//!
+//! All of the kernel is linked where it lies in the upper half. What runs before translation is
+//! on finds its labels relative to itself, and so where they are.
+
+use super::{cpu, sbi};
+use crate::arch::virt;
+use core::arch::global_asm;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Where the direct map of physical memory begins.
+pub(crate) const DIRECT_MAP: u64 = 0xffff_8000_0000_0000;
+/// How much physical memory the direct map covers.
+pub(crate) const DIRECT_MAP_SIZE: u64 = 512 << 30;
+/// How far the kernel is linked from where it lies.
+pub(crate) const KERNEL_OFFSET: u64 = 0xffff_ffff_0000_0000;
+/// The most CPUs this kernel serves.
+pub(crate) const MAX_CPUS: usize = 64;
+/// The stack on which a CPU boots and then idles.
+const BOOT_STACK: usize = 16 << 10;
+
+#[repr(C, align(4096))]
+struct BootStacks(core::cell::UnsafeCell<[[u8; BOOT_STACK]; MAX_CPUS]>);
+// SAFETY: each CPU uses the stack of its own index and no other.
+unsafe impl Sync for BootStacks {}
+
+static BOOT_STACKS: BootStacks = BootStacks(core::cell::UnsafeCell::new([[0; BOOT_STACK]; MAX_CPUS]));
+
+/// The number of the first hart.
+static FIRST_HART: AtomicU64 = AtomicU64::new(0);
+
+unsafe extern "C" {
+    /// The page tables of boot; their upper half is every address space's.
+    #[link_name = "boot_root"]
+    pub(super) static BOOT_TABLE: u8;
+    #[link_name = "another_cpu"]
+    static ANOTHER_CPU: u8;
+}
+
+global_asm!(
+    r#"
+    .pushsection .boot, "ax"
+    .global start, another_cpu
+start:
+    lla t0, boot_root
+    lla t1, boot_all
+    srli t1, t1, 2
+    addi t1, t1, 1                  # valid: the next table
+    sd t1, 0(t0)
+    li t2, 256 * 8
+    add t2, t0, t2
+    sd t1, 0(t2)
+    lla t1, boot_kernel
+    srli t1, t1, 2
+    addi t1, t1, 1
+    sd t1, 255 * 8(t2)
+    mv s0, a0
+    mv s1, a1
+    li s2, 0                        # the first CPU
+    j translate
+
+another_cpu:
+    mv s2, a1
+
+translate:
+    li t0, {OFF_AT_FIRST}
+    csrc sstatus, t0
+    lla t0, boot_root
+    srli t0, t0, 12
+    li t1, {SV48}
+    or t0, t0, t1
+    lla t1, in_the_upper_half
+    li t2, {KERNEL_OFFSET}
+    add t1, t1, t2
+    sfence.vma
+    csrw satp, t0
+    sfence.vma
+    jr t1
+
+in_the_upper_half:
+    addi t0, s2, 1
+    slli t0, t0, {LOG_BOOT_STACK}
+    lla sp, {STACKS}
+    add sp, sp, t0
+    bnez s2, 1f
+    lla t0, {FIRST_HART}
+    sd s0, 0(t0)
+    mv a0, s1
+    call {boot_cpu}
+1:  mv a0, s2
+    call {other_cpu}
+    .popsection
+
+    .pushsection .data
+    .align 12
+    .global boot_root
+boot_root:
+    .fill 512, 8, 0
+boot_all:
+    .set page, 0xcf                 # valid, readable, writable, executable, accessed, dirty
+    .rept 512
+    .quad page
+    .set page, page + (1 << 28)     # a GiB
+    .endr
+boot_kernel:
+    .fill 510, 8, 0
+    .quad 0xcf + (2 << 28), 0xcf + (3 << 28)
+    .popsection
+    "#,
+    OFF_AT_FIRST = const cpu::INTERRUPTS_ON | cpu::FLOAT_ON,
+    SV48 = const super::paging::SV48,
+    KERNEL_OFFSET = const KERNEL_OFFSET as i64,
+    LOG_BOOT_STACK = const BOOT_STACK.ilog2(),
+    STACKS = sym BOOT_STACKS,
+    FIRST_HART = sym FIRST_HART,
+    boot_cpu = sym crate::boot_cpu,
+    other_cpu = sym crate::other_cpu,
+);
+
+/// The numbers of the harts, in the order of the CPUs' indices: the one that booted is the first.
+fn harts() -> impl Iterator<Item = u64> {
+    let first = FIRST_HART.load(Relaxed);
+    core::iter::once(first).chain(virt::tree().cpus().filter(move |&hart| hart != first))
+}
+
+/// Starts every other CPU at `other_cpu`.
+pub(crate) fn start_others() {
+    let entry = (&raw const ANOTHER_CPU) as u64 - KERNEL_OFFSET;
+    for (index, hart) in harts().enumerate() {
+        super::ipi::note_hart(index, hart);
+        if index > 0 {
+            sbi::start_hart(hart, entry, index as u64);
+        }
+    }
+}
