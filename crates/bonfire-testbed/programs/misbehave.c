@@ -21,11 +21,11 @@ int main(int count, char **arguments) {
             memset(malloc(1 << 20), 1, 1 << 20);
     if (!strcmp(how, "fork"))
         for (;;)
-            if (syscall(SYS_fork) < 0)
+            if (fork() < 0)
                 return 3;
     if (!strcmp(how, "zombies"))
         for (;;) {
-            long child = syscall(SYS_fork);
+            long child = fork();
             if (child < 0)
                 return 3;
             if (child == 0)
