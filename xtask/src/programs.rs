@@ -23,6 +23,8 @@ pub(crate) struct Options {
     /// The CPUs of the machine
     #[arg(long, default_value_t = 4)]
     cpus: u32,
+    #[command(flatten)]
+    machine: testbed::Machine,
     /// How many boots of each program under each design
     #[arg(long, default_value_t = 20)]
     runs: u32,
@@ -55,7 +57,7 @@ struct Program {
 
 /// Boots, prints a line for each program and design, and fails if one boot went wrong.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let (_, image) = testbed::build(Architecture::X86_64)?;
+    let (_, image) = testbed::build(options.machine.architecture)?;
     let command = options.command.clone().map_or_else(boots::command, Ok)?;
     let (mut wrong, mut all) = (0, 0);
     for program in options.programs()? {
@@ -79,7 +81,11 @@ impl Options {
     fn programs(&self) -> Result<Vec<Program>> {
         let mut programs = Vec::new();
         for (name, rounds) in PROGRAMS.iter().filter(|(name, _)| is_wanted(&self.program, name)) {
-            programs.push(Program { name, file: compiled(name)?, arguments: std::slice::from_ref(rounds) });
+            programs.push(Program {
+                name,
+                file: compiled(name, self.machine.architecture)?,
+                arguments: std::slice::from_ref(rounds),
+            });
         }
         if let Some(file) = self.check.clone().filter(|_| is_wanted(&self.program, "bonfire")) {
             programs.push(Program { name: "bonfire", file, arguments: &["check"] });
@@ -95,7 +101,10 @@ impl Options {
             let _ = fs::remove_file(&report);
             let mut boot = Command::new(command);
             boot.args(["boot", "--cpus", &self.cpus.to_string(), "--design", design, "--patience", "300"]);
-            boot.arg("--kernel").arg(image).arg("--json").arg(&report);
+            boot.args(["--arch", self.machine.architecture.name(), "--kernel"])
+                .arg(image)
+                .arg("--json")
+                .arg(&report);
             boot.arg("--run").arg(&program.file).args(program.arguments);
             let output = boot.output().with_context(|| format!("cannot start {}", command.display()))?;
             sum.add(&fs::read(&report).unwrap_or_default());
@@ -116,13 +125,19 @@ fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The program of that name, linked against the C library that is here.
-fn compiled(name: &str) -> Result<PathBuf> {
+/// The program of that name, linked against the C library that is here for the architecture.
+fn compiled(name: &str, architecture: Architecture) -> Result<PathBuf> {
+    let is_own = architecture.name() == std::env::consts::ARCH;
+    let (compiler, packages) = match is_own {
+        true => ("cc", "gcc libc6-dev"),
+        false => (architecture.cross_compiler(), architecture.cross_compiler_packages()),
+    };
     let source = repository::root().join(format!("crates/bonfire-testbed/programs/{name}.c"));
-    let program = folder()?.join(name);
-    let mut cc = Command::new("cc");
-    repository::run(cc.args(["-O2", "-static", "-pthread", "-o"]).args([&program, &source]))
-        .context("a C compiler is needed: apt-get install --no-install-recommends gcc libc6-dev")?;
+    let program = folder()?.join(format!("{name}-{architecture}"));
+    let mut cc = Command::new(compiler);
+    repository::run(cc.args(["-O2", "-static", "-pthread", "-o"]).args([&program, &source])).with_context(
+        || format!("a C compiler is needed: apt-get install --no-install-recommends {packages}"),
+    )?;
     Ok(program)
 }
 

@@ -13,7 +13,6 @@ mod given;
 mod image;
 mod machine;
 mod program;
-mod qemu;
 mod run;
 
 use std::ffi::OsString;

@@ -13,14 +13,10 @@ use bonfire_testbed::Architecture;
 /// One machine at a time: each has as many threads as CPUs.
 static MACHINE: Mutex<()> = Mutex::new(());
 
-/// What a machine needs, and in which packages Debian has that.
+/// A machine, and what is its own.
 struct Elsewhere {
     architecture: Architecture,
-    emulator: &'static str,
-    package: &'static str,
     add_target: &'static str,
-    compiler: &'static str,
-    compiler_packages: &'static str,
     /// The core serialisations that the engine owes under the design `running`.
     serialisations: &'static [&'static str],
     /// What its kernel calls the fault of a store to nowhere.
@@ -29,11 +25,7 @@ struct Elsewhere {
 
 const AARCH64: Elsewhere = Elsewhere {
     architecture: Architecture::Aarch64,
-    emulator: "qemu-system-aarch64",
-    package: "qemu-system-arm",
     add_target: "rustup target add aarch64-unknown-linux-gnu",
-    compiler: "aarch64-linux-gnu-gcc",
-    compiler_packages: "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
     serialisations: &[],
     fault: "fault 0x24",
 };
@@ -61,8 +53,8 @@ fn programs_run_on_aarch64() {
 impl Elsewhere {
     /// What is absent of what a machine needs.
     fn absent(&self) -> Option<Cause<'_>> {
-        if !bonfire_skip::finds(self.emulator) {
-            return Some(Cause::Tool { package: self.package });
+        if !bonfire_skip::finds(self.architecture.emulator()) {
+            return Some(Cause::Tool { package: self.architecture.emulator_packages() });
         }
         let mut rustc = Command::new("rustc");
         rustc.args(["--print", "target-libdir", "--target", self.architecture.target()]);
@@ -165,8 +157,8 @@ impl Elsewhere {
         if let Some(cause) = self.absent() {
             skip!(cause);
         }
-        if !bonfire_skip::finds(self.compiler) {
-            skip!(Cause::Tool { package: self.compiler_packages });
+        if !bonfire_skip::finds(self.architecture.cross_compiler()) {
+            skip!(Cause::Tool { package: self.architecture.cross_compiler_packages() });
         }
         for name in ["threads", "descriptors", "family", "waits", "calls"] {
             self.run(name, &[], 0, "ok");
@@ -190,7 +182,7 @@ impl Elsewhere {
     fn compiled(&self, name: &str) -> PathBuf {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bonfire-testbed/programs");
         let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", self.architecture));
-        let mut cc = Command::new(self.compiler);
+        let mut cc = Command::new(self.architecture.cross_compiler());
         cc.args(["-O2", "-static", "-pthread", "-o"])
             .args([&program, &folder.join(name).with_extension("c")]);
         let output = cc.output().expect("the compiler was found");

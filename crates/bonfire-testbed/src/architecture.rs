@@ -71,6 +71,66 @@ impl Architecture {
         }
     }
 
+    /// A compiler of C for programs of it, on a host that has another one.
+    #[must_use]
+    pub const fn cross_compiler(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64-linux-gnu-gcc",
+            Self::Aarch64 => "aarch64-linux-gnu-gcc",
+            Self::Riscv64 => "riscv64-linux-gnu-gcc",
+        }
+    }
+
+    /// The packages of Debian that have that compiler, and a library for it.
+    #[must_use]
+    pub const fn cross_compiler_packages(self) -> &'static str {
+        match self {
+            Self::X86_64 => "gcc-x86-64-linux-gnu libc6-dev-amd64-cross",
+            Self::Aarch64 => "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+            Self::Riscv64 => "gcc-riscv64-linux-gnu libc6-dev-riscv64-cross",
+        }
+    }
+
+    /// QEMU's emulator of it.
+    #[must_use]
+    pub const fn emulator(self) -> &'static str {
+        match self {
+            Self::X86_64 => "qemu-system-x86_64",
+            Self::Aarch64 => "qemu-system-aarch64",
+            Self::Riscv64 => "qemu-system-riscv64",
+        }
+    }
+
+    /// The packages of Debian that have the emulator and its firmware.
+    #[must_use]
+    pub const fn emulator_packages(self) -> &'static str {
+        match self {
+            Self::X86_64 => "qemu-system-x86",
+            Self::Aarch64 => "qemu-system-arm",
+            Self::Riscv64 => "qemu-system-misc opensbi",
+        }
+    }
+
+    /// The emulator's options for the machine that the kernel knows, with a way to end it with a
+    /// status of the kernel's own.
+    #[must_use]
+    pub const fn machine(self) -> &'static [&'static str] {
+        match self {
+            Self::X86_64 => {
+                &["-machine", "q35", "-cpu", "qemu64", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+            }
+            Self::Aarch64 => &[
+                "-machine",
+                "virt,gic-version=3",
+                "-cpu",
+                "cortex-a76",
+                "-semihosting-config",
+                "enable=on,target=native",
+            ],
+            Self::Riscv64 => &["-machine", "virt"],
+        }
+    }
+
     /// The number of its machines in ELF files.
     #[must_use]
     pub const fn elf_machine(self) -> u16 {

@@ -193,9 +193,6 @@ pub(crate) fn wait(mut guest: Child, limit: Duration) -> Result<ExitStatus> {
     bail!("the guest did not power off within {} s", limit.as_secs());
 }
 
-/// What to do where QEMU for x86 cannot be started.
-pub(crate) const NO_QEMU: &str = "QEMU is absent; `apt-get install --no-install-recommends qemu-system-x86`";
-
 impl fmt::Display for Threads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -8,13 +8,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use bonfire_testbed::Exit;
 use bonfire_testbed::stream::BEGIN;
 use bonfire_testbed::wire::Event;
+use bonfire_testbed::{Architecture, Exit};
 
 use super::Options;
-use super::qemu::Emulator;
 use crate::interrupt;
+
+/// The line that installs the emulator on Debian and its kin.
+fn install(architecture: Architecture) -> String {
+    format!("apt-get install --no-install-recommends {}", architecture.emulator_packages())
+}
 
 /// What an image that speaks other words comes to.
 const UNFINISHED: &str = "the machine ended without a report: is the image that of another version?";
@@ -51,10 +55,10 @@ impl<T> Machine<T> {
         files: &[(&str, PathBuf)],
         read: impl FnOnce(ChildStdout) -> Receiver<T>,
     ) -> Result<Self> {
-        let emulator = Emulator::of(options.architecture);
-        let mut qemu = Command::new(emulator.program);
+        let architecture = options.architecture;
+        let mut qemu = Command::new(architecture.emulator());
         // Each CPU on a thread of the host: with one for all, no store is ever late.
-        qemu.args(["-accel", "tcg,thread=multi"]).args(emulator.machine);
+        qemu.args(["-accel", "tcg,thread=multi"]).args(architecture.machine());
         qemu.args(["-smp", &options.cpus.to_string(), "-m", &options.memory.to_string()]);
         qemu.args(["-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"]);
         qemu.arg("-kernel").arg(image).args(["-append", command_line]);
@@ -66,7 +70,7 @@ impl<T> Machine<T> {
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = qemu.spawn();
         let mut qemu =
-            started.with_context(|| format!("cannot start QEMU; install it: {}", emulator.install()))?;
+            started.with_context(|| format!("cannot start QEMU; install it: {}", install(architecture)))?;
         let said = read(qemu.stdout.take().context("QEMU has no serial line")?);
         Ok(Self {
             qemu,
