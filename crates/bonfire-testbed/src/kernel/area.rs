@@ -1,6 +1,6 @@
 //! Areas: pages of a space that were mapped together, and what is in them at first.
 
-use crate::arch::{DIRECT_MAP, PAGE};
+use crate::arch::{self, DIRECT_MAP, PAGE};
 use crate::frames::Frame;
 use crate::memory_files::Contents;
 use crate::page_table::{Access, Owner};
@@ -125,5 +125,6 @@ pub(crate) fn copied(from: u64) -> Option<Frame> {
     // SAFETY: two different frames, of which the first is nobody else's yet; any bytes are
     // right, also those that a program is just writing.
     unsafe { to.bytes().copy_from_nonoverlapping((DIRECT_MAP + from) as *const u8, PAGE as usize) };
+    arch::publish(to.bytes(), PAGE as usize);
     Some(to)
 }

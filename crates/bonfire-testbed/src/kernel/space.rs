@@ -230,7 +230,8 @@ impl Space {
             let (now, later) = rest.split_at(rest.len().min((PAGE - at % PAGE) as usize));
             self.view(at, now.len() as u64, Touch::Load, |to| {
                 // SAFETY: within one frame of this space, of which the kernel holds no reference.
-                unsafe { to.copy_from_nonoverlapping(now.as_ptr(), now.len()) }
+                unsafe { to.copy_from_nonoverlapping(now.as_ptr(), now.len()) };
+                arch::publish(to, now.len());
             })
             .map_err(|_| OutOfMemory)?;
             (at, rest) = (at + now.len() as u64, later);

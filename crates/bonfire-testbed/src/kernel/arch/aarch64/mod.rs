@@ -22,7 +22,7 @@ pub(crate) use gic::{Ipi, send_ipi, stop_others};
 pub(crate) use interrupts::{enable_and_wait, enabled, relax, set_enabled, without_interrupts};
 pub(crate) use line::Line;
 pub(crate) use linux::{HAS_RESTORER, auxiliary};
-pub(crate) use paging::{Entry, LEVELS, PAGE, USER_TOP, flush, forget, load_tables, share_kernel};
+pub(crate) use paging::{Entry, LEVELS, PAGE, USER_TOP, flush, forget, load_tables, publish, share_kernel};
 pub(crate) use signal_frame::{RED_ZONE, SIGNAL_RETURN};
 pub(crate) use timer::{
     clock, clock_ticks_per_ms, read_time_of_day, set_timer, stop_timer, time_of_day_at_boot,

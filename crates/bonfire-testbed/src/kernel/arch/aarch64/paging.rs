@@ -72,6 +72,19 @@ impl Entry {
 /// The kernel is in none of them.
 pub(crate) fn share_kernel(_: &mut Table) {}
 
+/// Has every CPU fetch what was written there, which may be code of a program about to begin:
+/// cleans it to where instructions are fetched from.
+pub(crate) fn publish(at: *const u8, length: usize) {
+    /// The shortest that a line of the cache can be.
+    const LINE: usize = 16;
+    for line in (at as usize / LINE * LINE..at as usize + length).step_by(LINE) {
+        // SAFETY: writes back what is there.
+        unsafe { asm!("dc cvau, {}", in(reg) line, options(nostack, preserves_flags)) };
+    }
+    // SAFETY: drops copies, behind what was written back.
+    unsafe { asm!("dsb ish", "ic ialluis", "dsb ish", "isb", options(nostack, preserves_flags)) };
+}
+
 /// Makes this CPU use these tables.
 pub(crate) fn load_tables(root: u64) {
     // SAFETY: tables of a program's, on which the kernel does not stand.

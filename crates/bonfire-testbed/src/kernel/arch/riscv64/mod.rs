@@ -23,7 +23,7 @@ pub(crate) use ipi::{Ipi, send_ipi, stop_others};
 pub(crate) use line::Line;
 pub(crate) use linux::{HAS_RESTORER, auxiliary};
 pub(crate) use paging::{
-    Entry, LEVELS, PAGE, USER_TOP, flush, forget, forget_low_half, load_tables, share_kernel,
+    Entry, LEVELS, PAGE, USER_TOP, flush, forget, forget_low_half, load_tables, publish, share_kernel,
 };
 pub(crate) use signal_frame::{RED_ZONE, SIGNAL_RETURN};
 pub(crate) use timer::{

@@ -82,6 +82,13 @@ pub(crate) fn share_kernel(table: &mut Table) {
     table[ENTRIES / 2..].copy_from_slice(&boot[ENTRIES / 2..]);
 }
 
+/// Has this CPU fetch what was written there, which may be code of a program about to begin. On
+/// hardware the other CPUs would have to be asked, as Linux asks them; the emulator translates
+/// what it finds.
+pub(crate) fn publish(_: *const u8, _: usize) {
+    super::serialise();
+}
+
 /// Makes this CPU use these tables.
 pub(crate) fn load_tables(root: u64) {
     let tables = root >> PAGE.ilog2() | SV48 as u64;

@@ -23,7 +23,7 @@ pub(crate) use interrupts::{enable_and_wait, enabled, relax, set_enabled, withou
 pub(crate) use line::Line;
 pub(crate) use linux::{HAS_RESTORER, auxiliary, status_words};
 pub(crate) use paging::{
-    Entry, LEVELS, PAGE, USER_TOP, flush, forget, forget_low_half, load_tables, share_kernel,
+    Entry, LEVELS, PAGE, USER_TOP, flush, forget, forget_low_half, load_tables, publish, share_kernel,
 };
 pub(crate) use signal_frame::{RED_ZONE, SIGNAL_RETURN};
 pub(crate) use start_info::start_info;

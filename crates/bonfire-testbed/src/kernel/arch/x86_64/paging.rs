@@ -66,6 +66,10 @@ pub(crate) fn share_kernel(table: &mut Table) {
     table[ENTRIES / 2..].copy_from_slice(&boot[ENTRIES / 2..]);
 }
 
+/// Has every CPU fetch what was written there, which may be code of a program about to begin:
+/// here caches are coherent.
+pub(crate) fn publish(_: *const u8, _: usize) {}
+
 /// Makes this CPU use these tables.
 pub(crate) fn load_tables(root: u64) {
     let root = PhysFrame::containing_address(PhysAddr::new(root));
