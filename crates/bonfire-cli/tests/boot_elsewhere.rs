@@ -30,6 +30,13 @@ const AARCH64: Elsewhere = Elsewhere {
     fault: "fault 0x24",
 };
 
+const RISCV64: Elsewhere = Elsewhere {
+    architecture: Architecture::Riscv64,
+    add_target: "rustup target add riscv64gc-unknown-linux-gnu",
+    serialisations: &["SelfCoreSync", "IpiCoreSync", "SwitchCoreSync", "RetCoreSync"],
+    fault: "fault 15 (store page fault)",
+};
+
 #[test]
 fn barriers_are_passed_as_owed_on_aarch64() {
     AARCH64.passes_what_is_owed();
@@ -48,6 +55,26 @@ fn cases_conform_and_a_machine_that_fails_says_why_on_aarch64() {
 #[test]
 fn programs_run_on_aarch64() {
     AARCH64.runs_programs();
+}
+
+#[test]
+fn barriers_are_passed_as_owed_on_riscv64() {
+    RISCV64.passes_what_is_owed();
+}
+
+#[test]
+fn a_barrier_that_is_left_out_is_missed_on_riscv64() {
+    RISCV64.misses_what_is_left_out();
+}
+
+#[test]
+fn cases_conform_and_a_machine_that_fails_says_why_on_riscv64() {
+    RISCV64.conforms();
+}
+
+#[test]
+fn programs_run_on_riscv64() {
+    RISCV64.runs_programs();
 }
 
 impl Elsewhere {
@@ -119,6 +146,9 @@ impl Elsewhere {
         of_running.extend(self.serialisations);
         let faults: Vec<_> = of_running.iter().flat_map(|site| ["--fault", site]).collect();
         self.misses(&faults, &of_running);
+        if !self.serialisations.is_empty() {
+            self.misses(&["--design", "running-late", "--fault", "ExitCoreSync"], &["ExitCoreSync"]);
+        }
         self.misses(&["--fault", "poke"], &["private/target/IpiMb"]);
         let forgotten = ["--filter", "counted", "--cpus", "2", "--forget", "switch"];
         self.check(&forgotten, 0, "5 of 5 as owed");

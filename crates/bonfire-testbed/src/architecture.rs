@@ -131,6 +131,13 @@ impl Architecture {
         }
     }
 
+    /// Whether QEMU's `-fw_cfg` reaches the machine. On RISC-V, QEMU 7.2 looks for that device
+    /// before it has made it.
+    #[must_use]
+    pub const fn has_named_files(self) -> bool {
+        !matches!(self, Self::Riscv64)
+    }
+
     /// The number of its machines in ELF files.
     #[must_use]
     pub const fn elf_machine(self) -> u16 {

@@ -35,6 +35,13 @@ impl<'a> DeviceTree<'a> {
         chosen.and_then(|chosen| text(chosen, "bootargs")).unwrap_or("")
     }
 
+    /// Where QEMU put the file of its `-initrd`, if there is one.
+    #[must_use]
+    pub fn initial_disk(self) -> Option<Range<u64>> {
+        let chosen = self.0.root().child("chosen")?;
+        Some(number(chosen, "linux,initrd-start")?..number(chosen, "linux,initrd-end")?)
+    }
+
     /// Physical memory.
     pub fn memory(self) -> impl Iterator<Item = Range<u64>> + 'a {
         let is_memory = |node: &FdtNode<'a>| text(*node, "device_type") == Some("memory");
@@ -89,6 +96,12 @@ fn registers(node: FdtNode<'_>) -> impl Iterator<Item = Range<u64>> {
         let (start, length) = (part.address::<u64>().ok()?, part.size::<u64>().ok()?);
         Some(start..start.checked_add(length)?)
     })
+}
+
+/// A number of one cell or two.
+fn number(node: FdtNode<'_>, property: &str) -> Option<u64> {
+    let property = node.property(property)?;
+    property.value_as::<u32>().map(u64::from).or_else(|_| property.value_as()).ok()
 }
 
 fn text<'a>(node: FdtNode<'a>, property: &str) -> Option<&'a str> {
@@ -157,7 +170,11 @@ mod tests {
                 node.cells("#size-cells", &[2]);
             };
             two(root);
-            root.node("chosen", |chosen| chosen.property("bootargs", b"design=mask\0"));
+            root.node("chosen", |chosen| {
+                chosen.property("bootargs", b"design=mask\0");
+                chosen.cells("linux,initrd-start", &[0x8820_0000]);
+                chosen.cells("linux,initrd-end", &[0, 0x8830_0000]);
+            });
             root.node("memory@80000000", |memory| {
                 memory.property("device_type", b"memory\0");
                 memory.cells("reg", &[0, 0x8000_0000, 1, 0]);
@@ -205,6 +222,7 @@ mod tests {
         let blob = machine();
         with_tree(&blob, |tree| {
             assert_eq!(tree.command_line(), "design=mask");
+            assert_eq!(tree.initial_disk(), Some(0x8820_0000..0x8830_0000));
             assert!(tree.memory().eq(core::iter::once(0x8000_0000..0x1_8000_0000)));
             assert!(tree.reserved().eq(core::iter::once(0x8000_0000..0x8008_0000)));
             assert_eq!(tree.cpus().collect::<Vec<_>>(), [0, 7]);
@@ -237,6 +255,7 @@ mod tests {
         });
         with_tree(&blob.finish(), |tree| {
             assert_eq!(tree.command_line(), "");
+            assert_eq!(tree.initial_disk(), None);
             assert_eq!(tree.memory().count(), 0);
             assert_eq!(tree.reserved().count(), 0);
             assert_eq!(tree.cpus().count(), 0);

@@ -1,4 +1,5 @@
-//! What the host gives the machine, as files of QEMU's `fw_cfg` device.
+//! What the host gives the machine, as files of QEMU's `fw_cfg` device; or as one [list](files) of
+//! them, where that device cannot have any.
 
 /// The program: an ELF file.
 pub const PROGRAM: &str = "opt/bonfire/program";

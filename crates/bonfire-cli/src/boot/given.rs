@@ -18,6 +18,8 @@ pub(super) struct Given {
     arguments: NamedTempFile,
     environment: NamedTempFile,
     files: NamedTempFile,
+    /// All of that in one file, for a machine that takes no other.
+    disk: Option<NamedTempFile>,
 }
 
 impl Given {
@@ -25,11 +27,12 @@ impl Given {
     pub(super) fn collect(options: &Options) -> Result<Self> {
         let program = PathBuf::from(&options.run[0]);
         look(&program, options).with_context(|| program.display().to_string())?;
-        let given = Self {
+        let mut given = Self {
             program,
             arguments: list(options.run.iter().chain(&options.arguments))?,
             environment: list(options.env.iter())?,
             files: files(&options.file)?,
+            disk: None,
         };
         let size = |file: &Path| fs::metadata(file).map_or(0, |file| file.len());
         let size: u64 = given.by_name().iter().map(|(_, file)| size(file)).sum();
@@ -37,11 +40,28 @@ impl Given {
             size <= u64::from(options.memory) << 19,
             "the files take more than half the memory; see --memory"
         );
+        if !options.architecture.has_named_files() {
+            given.disk = Some(disk(&given.by_name())?);
+        }
         Ok(given)
     }
 
+    /// What QEMU has to be told, so that the machine has it.
+    pub(super) fn arguments(&self) -> Result<Vec<String>> {
+        if let Some(disk) = &self.disk {
+            return Ok(vec!["-initrd".into(), text(disk.path())?.into()]);
+        }
+        let mut arguments = Vec::new();
+        for (name, path) in self.by_name() {
+            // QEMU takes a comma for the end of a path, and two for one.
+            let path = text(&path)?.replace(',', ",,");
+            arguments.extend(["-fw_cfg".into(), format!("name={name},file={path}")]);
+        }
+        Ok(arguments)
+    }
+
     /// By the names that the kernel knows.
-    pub(super) fn by_name(&self) -> [(&'static str, PathBuf); 4] {
+    fn by_name(&self) -> [(&'static str, PathBuf); 4] {
         let [arguments, environment, files] =
             [&self.arguments, &self.environment, &self.files].map(|file| file.path().to_path_buf());
         [(PROGRAM, self.program.clone()), (ARGUMENTS, arguments), (ENVIRONMENT, environment), (FILES, files)]
@@ -69,6 +89,23 @@ fn files(wanted: &[OsString]) -> Result<NamedTempFile> {
         list.extend([name, &[0], &length(bytes.len() as u64), &bytes].concat());
     }
     temporary(&list)
+}
+
+/// One list of them, in which the first lies on a page of the machine's.
+fn disk(files: &[(&str, PathBuf)]) -> Result<NamedTempFile> {
+    const PAGE: usize = 4096;
+    let heads = [b"\0".as_slice(), &length(0), files[0].0.as_bytes(), b"\0", &length(0)].concat().len();
+    let nothing = vec![0; PAGE - heads];
+    let mut list = [b"\0".as_slice(), &length(nothing.len() as u64), &nothing].concat();
+    for (name, path) in files {
+        let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        list.extend([name.as_bytes(), b"\0", &length(bytes.len() as u64), &bytes].concat());
+    }
+    temporary(&list)
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("a path that is no text")
 }
 
 /// The name in the machine, and the file; a file of that very name has no other.

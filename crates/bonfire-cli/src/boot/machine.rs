@@ -1,7 +1,7 @@
 //! The machine: QEMU, its serial line, and a watchdog.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -46,13 +46,12 @@ pub(super) enum Ended {
 }
 
 impl<T> Machine<T> {
-    /// Starts QEMU on the image, with files by their names in the machine; `read` listens
-    /// to the serial line.
+    /// Starts QEMU on the image, with what else QEMU is to be told; `read` listens to the serial line.
     pub(super) fn boot(
         image: &Path,
         options: &Options,
         command_line: &str,
-        files: &[(&str, PathBuf)],
+        arguments: &[String],
         read: impl FnOnce(ChildStdout) -> Receiver<T>,
     ) -> Result<Self> {
         let architecture = options.architecture;
@@ -61,12 +60,7 @@ impl<T> Machine<T> {
         qemu.args(["-accel", "tcg,thread=multi"]).args(architecture.machine());
         qemu.args(["-smp", &options.cpus.to_string(), "-m", &options.memory.to_string()]);
         qemu.args(["-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"]);
-        qemu.arg("-kernel").arg(image).args(["-append", command_line]);
-        for (name, path) in files {
-            // QEMU takes a comma for the end of a path, and two for one.
-            let path = path.to_str().context("a path that is no text")?.replace(',', ",,");
-            qemu.args(["-fw_cfg", &format!("name={name},file={path}")]);
-        }
+        qemu.arg("-kernel").arg(image).args(["-append", command_line]).args(arguments);
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = qemu.spawn();
         let mut qemu =

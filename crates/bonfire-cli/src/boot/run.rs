@@ -87,7 +87,7 @@ fn boot(options: &Options, given: &Given) -> Result<Ran> {
     let image = image::find(options.kernel.as_deref(), options.architecture)?;
     let began = Instant::now();
     let command_line = options.command_line_for_program();
-    let mut machine = Machine::boot(&image, options, &command_line, &given.by_name(), read_bytes)?;
+    let mut machine = Machine::boot(&image, options, &command_line, &given.arguments()?, read_bytes)?;
     let mut heard = Heard::since(began);
     let ended = loop {
         match machine.next() {

@@ -1,11 +1,10 @@
 //! A program that the host gave, to be run in place of the one in the image.
 //!
-//! It comes as files of `fw_cfg`: the ELF file, the arguments and the environment, each
+//! It comes as files of the host's: the ELF file, the arguments and the environment, each
 //! string of these with a zero behind it, and files for it to open. They stay in memory
 //! that is taken off what is free before anybody else can have it.
 
-use crate::arch::{DIRECT_MAP, PAGE};
-use crate::host::HostFile;
+use crate::arch::{self, DIRECT_MAP};
 use crate::lock::Lock;
 use crate::process::INIT;
 use crate::serial;
@@ -50,30 +49,14 @@ pub(crate) fn starts(thread: &Thread) {
 /// Takes what the host gave to the end of `free`; says how many bytes are missing if it is too little.
 pub(crate) fn take(free: &mut Range<u64>) -> Result<(), u64> {
     use bonfire_testbed::given::{ARGUMENTS, ENVIRONMENT, FILES, PROGRAM};
-    let Some(program) = HostFile::find(PROGRAM) else { return Ok(()) };
-    let program = copy(program, free)?;
-    let mut strings = |name| HostFile::find(name).map_or(Ok(&[][..]), |file| copy(file, free));
-    let (arguments, environment, files) = (strings(ARGUMENTS)?, strings(ENVIRONMENT)?, strings(FILES)?);
-    *GIVEN.lock() = Some(Given { program, arguments, environment, files });
+    let taken = arch::take_files([PROGRAM, ARGUMENTS, ENVIRONMENT, FILES], free)?;
+    *GIVEN.lock() = taken.map(|[program, arguments, environment, files]| Given {
+        program,
+        arguments,
+        environment,
+        files,
+    });
     Ok(())
-}
-
-fn copy(file: HostFile, free: &mut Range<u64>) -> Result<&'static [u8], u64> {
-    let length = u64::from(file.length);
-    let start = free.end.saturating_sub(length) / PAGE * PAGE;
-    if start < free.start {
-        return Err(free.start - start);
-    }
-    free.end = start;
-    let scratch = free.start.next_multiple_of(PAGE);
-    if scratch + PAGE > free.end {
-        return Err(PAGE);
-    }
-    // SAFETY: memory that was free, and is now taken; and memory that is still free.
-    let copied = unsafe { file.copy_to(start, scratch) };
-    assert!(copied, "QEMU can copy its files");
-    // SAFETY: just copied there, within the direct map, and nobody changes it.
-    Ok(unsafe { core::slice::from_raw_parts((DIRECT_MAP + start) as *const u8, length as usize) })
 }
 
 /// The file of that name, from the root on, that the host gave.

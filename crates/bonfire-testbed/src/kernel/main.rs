@@ -27,6 +27,7 @@ mod family;
 mod faults;
 mod frames;
 mod given;
+#[cfg(not(target_arch = "riscv64"))]
 mod host;
 mod limits;
 mod lock;

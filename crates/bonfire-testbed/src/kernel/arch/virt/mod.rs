@@ -1,7 +1,13 @@
 //! What QEMU's `virt` machines of all architectures have in common: a device tree says what
 //! there is, for as long as the kernel runs.
 
+#[cfg(target_arch = "riscv64")]
+mod disk;
+#[cfg(target_arch = "aarch64")]
 pub(crate) mod fw_cfg;
+
+#[cfg(target_arch = "riscv64")]
+pub(crate) use disk::take_files;
 
 use super::DIRECT_MAP;
 use crate::lock::Lock;

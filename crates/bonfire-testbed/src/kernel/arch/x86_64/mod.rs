@@ -14,6 +14,7 @@ mod start_info;
 mod time_of_day;
 mod user_state;
 
+pub(crate) use crate::host::take_files;
 pub(crate) use apic::{Ipi, clock_ticks_per_ms, send_ipi, set_timer, start_others, stop_others, stop_timer};
 pub(crate) use boot::{DIRECT_MAP, DIRECT_MAP_SIZE, KERNEL_OFFSET, MAX_CPUS};
 pub(crate) use cpu::{count, cpu_index, init_cpu, serialise, set_kernel_stack};
