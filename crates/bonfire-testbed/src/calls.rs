@@ -232,7 +232,7 @@ calls! {
     RtSigaction = 13 / 134, rt_sigaction(signal: i32, action: Address, old: Address, length: u64):
         "with `SA_RESTART`, `SA_ONSTACK`, `SA_NODEFER`, `SA_RESETHAND`; of `siginfo`, the signal and a fault's address";
     RtSigprocmask = 14 / 135, rt_sigprocmask(how: u32, set: Address, old: Address, length: u64): "all of it";
-    RtSigreturn = 15 / 139, rt_sigreturn(): "all registers, and the x87 and SSE state";
+    RtSigreturn = 15 / 139, rt_sigreturn(): "all registers, those of floating point too";
     Ioctl = 16 / 29, ioctl(descriptor: Descriptor, request: u32, argument: u64): "nothing here is a terminal: `ENOTTY`";
     Pread64 = 17 / 67, pread64(descriptor: Descriptor, to: Address, length: u64, offset: u64): "in files and memory files";
     Pwrite64 = 18 / 68, pwrite64(descriptor: Descriptor, from: Address, length: u64, offset: u64): "in memory files";

@@ -1,6 +1,6 @@
 //! From OpenSBI's hand-over to Rust, on the first hart and on the others.
 //!
-//! OpenSBI enters at [`start`](self) in supervisor mode, translation off, the hart's number in
+//! OpenSBI enters at `start` in supervisor mode, translation off, the hart's number in
 //! `a0` and the address of the device tree in `a1`. Any hart may be the first; the others are
 //! stopped until [`start_others`] has them enter at `another_cpu`, with their index in `a1`
 //! (SBI specification 2.0, chapter 9). Both ways meet at `translate`, on tables of Sv48 that map
@@ -11,11 +11,15 @@
 //! - at [`DIRECT_MAP`], all of physical memory and the devices, for ever;
 //! - at [`KERNEL_OFFSET`] plus the physical address, the GiB in which the kernel lies.
 //!
+//! Until a CPU has its own entry for traps, one ends the machine: by itself it would go to where the
+//! firmware entered, and boot on a stack that is in use.
+//!
 //! All of the kernel is linked where it lies in the upper half. What runs before translation is
 //! on finds its labels relative to itself, and so where they are.
 
 use super::{cpu, sbi};
 use crate::arch::virt;
+use bonfire_testbed::Exit;
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -74,6 +78,8 @@ another_cpu:
     mv s2, a1
 
 translate:
+    lla t0, trapped
+    csrw stvec, t0
     li t0, {OFF_AT_FIRST}
     csrc sstatus, t0
     lla t0, boot_root
@@ -100,6 +106,13 @@ in_the_upper_half:
     call {boot_cpu}
 1:  mv a0, s2
     call {other_cpu}
+
+    .align 2
+trapped:
+    li t0, {DEVICE}                 # there it is, with translation and without
+    li t1, {PANIC}
+    sw t1, 0(t0)
+2:  j 2b
     .popsection
 
     .pushsection .data
@@ -124,6 +137,8 @@ boot_kernel:
     LOG_BOOT_STACK = const BOOT_STACK.ilog2(),
     STACKS = sym BOOT_STACKS,
     FIRST_HART = sym FIRST_HART,
+    DEVICE = const super::END_DEVICE,
+    PANIC = const super::end_word(Exit::Panic.status()),
     boot_cpu = sym crate::boot_cpu,
     other_cpu = sym crate::other_cpu,
 );

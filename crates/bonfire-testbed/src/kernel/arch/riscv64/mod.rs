@@ -31,12 +31,19 @@ pub(crate) use timer::{
 };
 pub(crate) use user_state::UserState;
 
-/// Ends QEMU with that status by its test device (`sifive,test`).
-pub(crate) fn end_machine(status: u32) -> ! {
-    const DEVICE: u64 = 0x10_0000;
+/// Where QEMU's test device (`sifive,test`) is, which ends it.
+const END_DEVICE: u64 = 0x10_0000;
+
+/// What that device takes for an end with a status.
+const fn end_word(status: u32) -> u32 {
     const FAIL: u32 = 0x3333;
-    let device = (DIRECT_MAP + DEVICE) as *mut u32;
+    status << 16 | FAIL
+}
+
+/// Ends QEMU with that status.
+pub(crate) fn end_machine(status: u32) -> ! {
+    let device = (DIRECT_MAP + END_DEVICE) as *mut u32;
     // SAFETY: the device's register; the machine is gone when this is done.
-    unsafe { device.write_volatile(status << 16 | FAIL) };
+    unsafe { device.write_volatile(end_word(status)) };
     interrupts::halt_for_good()
 }
