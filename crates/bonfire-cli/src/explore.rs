@@ -31,11 +31,12 @@ use bonfire_model::minimal::{Minimal, minimal};
 use bonfire_model::question::{Changes, Question};
 use bonfire_model::run::Design;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::arguments::ForMachines;
 use crate::environment;
 use crate::output::Output;
+use crate::progress;
 use crate::report::text::print;
 use crate::shard::Shard;
 use question::{Asked, Model};
@@ -216,10 +217,7 @@ fn minimal_sets(question: &Question, memory_mib: u64) -> Vec<(Design, [Minimal; 
 }
 
 fn bar(what: &str, groups: &[Group]) -> ProgressBar {
-    const STYLE: &str = "{elapsed:>4} [{bar:24}] {human_pos}/{human_len} {wide_msg}";
-    let style = ProgressStyle::with_template(STYLE).expect("the template is fixed");
-    let runs: usize = groups.iter().map(Vec::len).sum();
-    ProgressBar::new(runs as u64).with_style(style.progress_chars("=> ")).with_message(what.to_owned())
+    progress::bar(groups.iter().map(Vec::len).sum()).with_message(what.to_owned())
 }
 
 impl Options {

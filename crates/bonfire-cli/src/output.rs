@@ -92,6 +92,11 @@ fn replace(mut file: File, text: &str) -> std::io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
+/// Text as HTML wants it.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

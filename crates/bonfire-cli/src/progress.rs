@@ -18,7 +18,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// Of a run of this many cases.
     pub(crate) fn new(cases: usize) -> Self {
-        Self { bar: bar(cases), machine: None, outcomes: Vec::with_capacity(cases) }
+        Self { bar: bar_of_cases(cases), machine: None, outcomes: Vec::with_capacity(cases) }
     }
 
     /// Leaves the terminal as it was. What was measured of the machine, and the
@@ -34,13 +34,16 @@ impl Progress {
 /// Drawn to stderr, and only there if it is a terminal. It draws when a case begins
 /// and never on a thread of its own: this process forks. What is between the marks
 /// of its style is kept by hash, for which a young kernel may lack random numbers.
-fn bar(cases: usize) -> Option<ProgressBar> {
-    const STYLE: &str = "{elapsed:>4} [{bar:24}] {pos}/{len} {wide_msg}";
-    if !io::stderr().is_terminal() || !seed::is_random() {
-        return None;
-    }
+fn bar_of_cases(cases: usize) -> Option<ProgressBar> {
+    (io::stderr().is_terminal() && seed::is_random()).then(|| bar(cases))
+}
+
+/// A bar of so many steps, in the one style of this command; its message is what is
+/// being done.
+pub(crate) fn bar(steps: usize) -> ProgressBar {
+    const STYLE: &str = "{elapsed:>4} [{bar:24}] {human_pos}/{human_len} {wide_msg}";
     let style = ProgressStyle::with_template(STYLE).expect("the template is fixed");
-    Some(ProgressBar::new(cases as u64).with_style(style.progress_chars("=> ")))
+    ProgressBar::new(steps as u64).with_style(style.progress_chars("=> "))
 }
 
 impl Observer for Progress {

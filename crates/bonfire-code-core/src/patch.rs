@@ -2,7 +2,7 @@
 //! at once: the three steps of x86.
 //!
 //! A CPU may fetch an instruction byte by byte, each as old as it likes. So the first byte
-//! becomes a trap, and everybody serialises: who executes the instruction from here on
+//! becomes a trap, and everybody serialises: a thread that executes the instruction from here on
 //! traps, who does not is past it or has yet to come. Then the other bytes are written, and
 //! everybody serialises: who sees the first byte of the new instruction will see the rest
 //! of it. Then the first byte is written, and everybody serialises: nobody traps any more.

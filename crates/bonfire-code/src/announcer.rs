@@ -96,7 +96,7 @@ impl Executor {
 
     #[inline(always)]
     pub(crate) fn catch_up(&self) {
-        // Pairs with `announce`: whoever has the code has learnt of it after that.
+        // Ordered by the generation: whoever has the code has learnt of it after `announce`.
         GENERATION.catch_up(&Program(None), &self.seen);
     }
 }

@@ -225,36 +225,17 @@ impl Case {
     pub const fn lends_memory(&self) -> bool {
         matches!(self.0, What::Litmus(litmus) if litmus.lends_memory())
     }
-
-    /// The first task of the case with this number.
-    pub(crate) const fn first_task(number: u16) -> Task {
-        task(number, 0, 0)
-    }
-}
-
-/// The task of the runner's first question: what does `QUERY` say?
-pub(crate) const PROBE: Task = Task::from_number(u64::MAX);
-
-/// The task of going on with the steps of a script at `position`.
-pub(crate) fn step_task(number: u16, position: u32, held: Registrations) -> Task {
-    task(number, position as u16, held.mask())
-}
-
-/// A task: which case, which of its parts, and a word of data.
-pub(crate) const fn task(number: u16, part: u16, data: u32) -> Task {
-    Task::from_number((number as u64) << 48 | (part as u64) << 32 | data as u64)
 }
 
 /// Does what the task says. See [`enter`](crate::enter).
 pub(crate) fn enter(world: &dyn World, task: Task) {
-    if task == PROBE {
+    if task == Task::PROBE {
         return probe(world);
     }
     if let Some(part) = measure::part(task) {
         return measure::enter(world, part);
     }
-    let (number, part, data) =
-        ((task.number() >> 48) as u16, (task.number() >> 32) as u16, task.number() as u32);
+    let (number, part, data) = task.parts();
     let Some(case) = cases().nth(usize::from(number)) else { return };
     match case.0 {
         What::Answers(answers) => answers.play(&mut Player::new(world)),

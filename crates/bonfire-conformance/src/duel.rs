@@ -21,10 +21,9 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use bonfire_abi::{Command, FLAG_CPU, from_return};
 
 use crate::budget::Cost;
-use crate::case;
 use crate::random::Random;
 use crate::verdict::{Finding, Means};
-use crate::{Ending, Fetch, Restartable, RseqKind, Start, World, script};
+use crate::{Ending, Fetch, Restartable, RseqKind, Start, Task, World, script};
 
 /// One race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,12 +190,11 @@ impl Race {
 
     /// Plays the part of this case that `part` names.
     pub(crate) fn play(self, world: &dyn World, number: u16, part: u16) {
-        let duellist =
-            Duellist { race: self, world, random: Random::new(world.arena().seed() ^ u64::from(part)) };
+        let racer = Racer { race: self, world, random: Random::new(world.arena().seed() ^ u64::from(part)) };
         match part {
-            CALLER => duellist.call(),
-            WORKER => duellist.work(),
-            _ => duellist.direct(number),
+            CALLER => racer.call(),
+            WORKER => racer.work(),
+            _ => racer.direct(number),
         }
         if part != 0 {
             world.arena().close();
@@ -221,17 +219,17 @@ impl Race {
     }
 }
 
-struct Duellist<'a> {
+struct Racer<'a> {
     race: Race,
     world: &'a dyn World,
     random: Random,
 }
 
-impl Duellist<'_> {
+impl Racer<'_> {
     fn direct(&self, number: u16) {
         let registration = self.race.command().needs().map(bonfire_abi::Flavour::registration);
         registration.into_iter().for_each(|command| script::Player::new(self.world).issue(command));
-        let tasks = [CALLER, WORKER].map(|part| case::task(number, part, 0));
+        let tasks = [CALLER, WORKER].map(|part| Task::of(number, part, 0));
         if self.world.start(Start::Thread, &tasks) != Ending::Ended {
             self.world.arena().lacks(Means::Start);
         }
@@ -239,7 +237,7 @@ impl Duellist<'_> {
 
     fn call(mut self) {
         let arena = self.world.arena();
-        self.sit(0);
+        self.take_cpu(0);
         for number in 1..u32::MAX {
             let twin = self.random.below(2) == 0;
             let forbidden = match self.race {
@@ -257,7 +255,7 @@ impl Duellist<'_> {
     }
 
     fn work(mut self) {
-        self.sit(self.race.worker());
+        self.take_cpu(self.race.worker());
         match self.race {
             Instructions { .. } => match self.world.code() {
                 Some(code) => self.call_function(code),
@@ -354,7 +352,7 @@ impl Duellist<'_> {
         }
     }
 
-    fn sit(&self, cpu: u32) {
+    fn take_cpu(&self, cpu: u32) {
         if !self.world.place(cpu) {
             self.world.arena().lacks(Means::Place);
             self.world.arena().close();
@@ -371,15 +369,15 @@ const REWRITES: u32 = 600;
 pub(crate) fn measure_rewriting(world: &dyn World) {
     let (arena, race) = (world.arena(), Instructions { worker: 1 });
     let Some(code) = world.code() else { return arena.close() };
-    let duellist = Duellist { race, world, random: Random::new(arena.seed()) };
-    duellist.sit(0);
+    let racer = Racer { race, world, random: Random::new(arena.seed()) };
+    racer.take_cpu(0);
     let knows_how = code.serialise();
     for number in 1..REWRITES {
         code.patch(number);
         // Release. PAIRS(flag): with the worker's acquire.
         arena.duel.newest.0.store(number, Release);
         // Acquire. PAIRS(turn): with the worker's release.
-        duellist.wait(|| arena.duel.turn.0.load(Acquire) >> 1 == number);
+        racer.wait(|| arena.duel.turn.0.load(Acquire) >> 1 == number);
         let seen = u64::from(arena.duel.turn.0.load(Relaxed) & 1);
         if arena.is_over() || world.now_ns() >= arena.limit_ns() {
             break;
@@ -403,7 +401,7 @@ pub(crate) fn measure_rewriting(world: &dyn World) {
 pub(crate) fn measure_executing(world: &dyn World) {
     let (arena, race) = (world.arena(), Instructions { worker: 1 });
     let Some(code) = world.code() else { return arena.close() };
-    Duellist { race, world, random: Random::new(0) }.sit(1);
+    Racer { race, world, random: Random::new(0) }.take_cpu(1);
     while !arena.is_over() {
         // Acquire. PAIRS(flag): with the release of whoever rewrites.
         let newest = arena.duel.newest.0.load(Acquire);

@@ -33,7 +33,7 @@ use crate::budget::Cost;
 use crate::litmus::registration;
 use crate::random::Random;
 use crate::verdict::{Means, Rounds};
-use crate::{Ending, Start, Task, World, case, script};
+use crate::{Ending, Start, Task, World, script};
 
 /// A case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +186,7 @@ impl Counted {
         match part {
             0 => self.direct(world, number),
             CALLER if self == Stranger => {
-                let tasks = [CALLING, SLEEPING].map(|part| case::task(number, part, 0));
+                let tasks = [CALLING, SLEEPING].map(|part| Task::of(number, part, 0));
                 start(world, Start::Thread, &tasks);
             }
             CALLER | CALLING => {
@@ -208,8 +208,7 @@ impl Counted {
         };
         let how = if self.crosses_processes() { Start::Fork } else { Start::Thread };
         registers.into_iter().for_each(|command| script::Player::new(world).issue(command));
-        let tasks: [_; SPINNERS + 1] =
-            core::array::from_fn(|part| case::task(number, CALLER + part as u16, 0));
+        let tasks: [_; SPINNERS + 1] = core::array::from_fn(|part| Task::of(number, CALLER + part as u16, 0));
         start(world, how, &tasks[..=self.spinners() as usize]);
     }
 

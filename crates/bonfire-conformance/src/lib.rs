@@ -24,6 +24,7 @@ mod script;
 mod simulation;
 mod spec;
 mod subject;
+mod task;
 mod verdict;
 
 pub use abilities::Abilities;
@@ -33,5 +34,6 @@ pub use case::{Case, Diagram, Explanation, Group, cases};
 pub use litmus::{Page, shape};
 pub use run::{Observer, Options, Summary, run};
 pub use simulation::Memory;
-pub use subject::{Ending, Fetch, MemoryOrder, Restartable, RseqKind, Start, Subject, Task, World, enter};
+pub use subject::{Ending, Fetch, MemoryOrder, Restartable, RseqKind, Start, Subject, World, enter};
+pub use task::Task;
 pub use verdict::{Evidence, Finding, Means, Outcome, Reason, Rounds, Verdict};

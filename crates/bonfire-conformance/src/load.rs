@@ -12,7 +12,7 @@ use bonfire_abi::{Command, FLAG_CPU};
 use crate::random::Random;
 use crate::script::Player;
 use crate::verdict::Means;
-use crate::{Ending, Start, World, case};
+use crate::{Ending, Start, Task, World};
 
 /// One load case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Load {
     }
 
     pub(crate) fn play(self, world: &dyn World, number: u16, part: u16) {
-        let task = |part| case::task(number, part, 0);
+        let task = |part| Task::of(number, part, 0);
         match part {
             0 => start(world, Start::Fork, &[task(PROCESS); PROCESSES]),
             PROCESS => {

@@ -20,7 +20,7 @@ use core::sync::atomic::{AtomicU64, fence};
 use crate::arena::Allowance;
 use crate::litmus::Line;
 use crate::verdict::Means;
-use crate::{Abilities, Ending, MemoryOrder, Start, Subject, Task, World, arch, case, duel, litmus};
+use crate::{Abilities, Ending, MemoryOrder, Start, Subject, Task, World, arch, duel, litmus};
 
 /// How long all of it may take, at the most, and which part of a run.
 const MOST_NS: u64 = 1_000_000_000;
@@ -50,14 +50,14 @@ pub(crate) fn run(subject: &dyn Subject, budget_ns: u64, seed: u64) -> Abilities
     arena.reset(Allowance { seed, deadline_ns: limit_ns, limit_ns, rounds: u64::MAX });
     let patience_ns = limit_ns.saturating_sub(now_ns) + GRACE_NS;
     // However it ends: what was not measured is not known.
-    let _ = subject.process(case::task(NUMBER, DIRECTOR, 0), patience_ns);
+    let _ = subject.process(Task::of(NUMBER, DIRECTOR, 0), patience_ns);
     arena.abilities.get()
 }
 
 /// The part that a task of the measurement stands for.
 pub(crate) fn part(task: Task) -> Option<u16> {
-    let [number, part] = [task.number() >> 48, task.number() >> 32].map(|word| word as u16);
-    (number == NUMBER && task != case::PROBE).then_some(part)
+    let (number, part, _) = task.parts();
+    (number == NUMBER && task != Task::PROBE).then_some(part)
 }
 
 /// Plays a part.
@@ -103,7 +103,7 @@ fn together(world: &dyn World, parts: [u16; 2]) {
     arena.duel.reset();
     arena.table.open();
     arena.open();
-    let tasks = parts.map(|part| case::task(NUMBER, part, 0));
+    let tasks = parts.map(|part| Task::of(NUMBER, part, 0));
     if world.start(Start::Thread, &tasks) != Ending::Ended {
         arena.lacks(Means::Start);
     }

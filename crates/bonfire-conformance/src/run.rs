@@ -6,12 +6,12 @@ use bonfire_abi::from_return;
 
 use crate::arena::Allowance;
 use crate::budget::{Budget, Cost, GRACE_NS};
-use crate::case::{self, Case, Group, cases};
+use crate::case::{Case, Group, cases};
 use crate::judgement::{Facts, Next, ended, weigh};
 use crate::random::Random;
 use crate::rule::{Chance, Needs, Setting, chance};
 use crate::verdict::{Evidence, Means, Outcome, Reason, Rounds, Verdict};
-use crate::{Abilities, Subject, measure};
+use crate::{Abilities, Subject, Task, measure};
 
 /// What a run may spend, and from where its chances come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -305,7 +305,7 @@ impl<'a> Runner<'a> {
         let allowance = self.budget.allowance(case.cost(&self.setting), share_ns, now_ns, self.seeds.next());
         arena.reset(allowance);
         let patience_ns = self.budget.patience_ns(allowance.limit_ns, now_ns);
-        let ending = self.subject.process(Case::first_task(number), patience_ns);
+        let ending = self.subject.process(Task::of(number, 0, 0), patience_ns);
         let rounds = case.has_rounds().then(|| arena.counts.rounds());
         trial.add(arena.calls.load(Relaxed), rounds);
         self.stores_wait |=
@@ -343,7 +343,7 @@ fn probe(subject: &dyn Subject) -> Option<Reason> {
     let arena = subject.arena();
     arena.reset(Allowance::default());
     arena.set_cpus(subject.cpus());
-    let ending = subject.process(case::PROBE, GRACE_NS);
+    let ending = subject.process(Task::PROBE, GRACE_NS);
     let answer = from_return(arena.query.load(Relaxed) as isize);
     let missing = || missing(subject).map(Reason::Missing);
     ended(ending).or_else(missing).or_else(|| answer.err().map(Reason::NoCall))

@@ -11,7 +11,7 @@ use core::fmt;
 use bonfire_abi::{Command, Flavour, Registrations, from_return};
 
 use crate::verdict::{Finding, Means};
-use crate::{Ending, Start, Task, World, case, spec};
+use crate::{Ending, Start, Task, World, spec};
 
 /// A step of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl<'a> Player<'a> {
                 Ask => self.ask(),
                 In(how, inner) => self.within(how, inner, flavour, number),
                 Exec(_) => {
-                    self.world.exec(case::step_task(number, position + 1, Registrations::NONE));
+                    self.world.exec(Task::step(number, position + 1, Registrations::NONE));
                     self.world.arena().lacks(Means::Exec);
                 }
             }
@@ -144,7 +144,7 @@ impl<'a> Player<'a> {
     }
 
     fn within(&mut self, how: Start, inner: &'static [Step], flavour: Flavour, number: u16) {
-        let task: Task = case::step_task(number, self.step + 1, self.held);
+        let task: Task = Task::step(number, self.step + 1, self.held);
         if self.world.start(how, &[task]) == Ending::Missing {
             self.world.arena().lacks(how.means());
         }

@@ -20,25 +20,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::arch::{self, light};
 use crate::verdict::Means;
-use crate::{Arena, Memory, Page, case};
-
-/// What a thread or process is to do, as a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Task(u64);
-
-impl Task {
-    /// The task with this number.
-    #[must_use]
-    pub const fn from_number(number: u64) -> Self {
-        Self(number)
-    }
-
-    /// The number to hand over.
-    #[must_use]
-    pub const fn number(self) -> u64 {
-        self.0
-    }
-}
+use crate::{Arena, Memory, Page, Task, case};
 
 /// How a process or thread comes to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

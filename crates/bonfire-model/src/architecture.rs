@@ -6,7 +6,7 @@
 //! and every scenario must hold ([`crate::minimal`]).
 
 use crate::explorer::{Barrier, Memory};
-use crate::scenario::Needs;
+use crate::vocabulary::Needs;
 
 /// An architecture, and how a kernel for it switches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

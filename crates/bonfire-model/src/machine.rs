@@ -49,7 +49,7 @@ pub struct Model<C: Capabilities> {
     /// The sites that were passed, a bit for each.
     passed: Cell<u32>,
     run_queues: [Shared; MAX_CPUS],
-    /// The lists of threads: who walks or changes one holds the lock.
+    /// The lists of threads: whoever walks or changes one holds the lock.
     list_lock: Shared,
     /// For each thread, the address of its address space, or 0.
     pub(crate) listed: [Shared; THREADS],

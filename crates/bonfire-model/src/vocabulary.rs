@@ -128,3 +128,24 @@ pub enum Act {
 pub const INVALID: u64 = 1 << 32;
 /// The answer to a call whose registration is missing: `EPERM`.
 pub const NOT_REGISTERED: u64 = INVALID + 1;
+
+/// The machine that a scenario needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Needs {
+    /// Nothing beyond the minimum.
+    Nothing,
+    /// Core serialisation that no way to user mode gives (RISC-V).
+    CoreSync,
+    /// The same, put off to the way to user mode.
+    CoreSyncLate,
+    /// Core serialisation that only some ways to user mode give (x86).
+    CoreSyncX86,
+    /// The same, put off to the way to user mode.
+    CoreSyncX86Late,
+    /// Rseq critical sections.
+    Rseq,
+    /// Rseq critical sections, and core serialisation as on RISC-V.
+    CoreSyncAndRseq,
+    /// A grace period of its own.
+    Grace,
+}

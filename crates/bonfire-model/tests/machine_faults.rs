@@ -109,7 +109,7 @@ fn a_read_modify_write_is_no_barrier() {
     assert!(weak(None) && !weak(Some(Fault::ModifyCommitsAtOnce)));
 }
 
-/// A poke that comes while the CPU is offline is lost, and who waits for it hangs.
+/// A poke that comes while the CPU is offline is lost, and a CPU that waits for it hangs.
 #[test]
 fn a_cpu_that_is_offline_takes_no_poke() {
     let program = Program {

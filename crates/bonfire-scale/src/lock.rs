@@ -1,6 +1,6 @@
-//! Locks: whoever waits spins, and gets the lock in the order of coming.
+//! Locks: a CPU that waits spins, and CPUs get the lock in the order of coming.
 //!
-//! Who waits for a [mutex](Lock::mutex) spins as well, as Linux's waiters do, until
+//! A waiter for a [mutex](Lock::mutex) spins as well, as Linux's waiters do, until
 //! others want the CPU and its slice is over: then it waits off its CPU, and those that
 //! spin go first.
 
@@ -57,7 +57,7 @@ impl Lock {
         }
     }
 
-    /// Calls `body` with the lock held. Interrupts stay as they are: who waits
+    /// Calls `body` with the lock held. Interrupts stay as they are: a CPU that waits
     /// with interrupts on takes them.
     pub(crate) fn with<R>(&self, body: impl FnOnce() -> R) -> R {
         self.lock();

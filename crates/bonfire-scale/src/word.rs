@@ -26,7 +26,7 @@ impl Word {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Gets the line for this CPU alone, changes the word, and wakes who waits
+    /// Gets the line for this CPU alone, changes the word, and wakes those that wait
     /// for that.
     fn change(&self, extra: Ps, change: impl FnOnce(u64) -> u64) -> u64 {
         let clock = clock();

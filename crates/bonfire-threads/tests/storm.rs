@@ -49,7 +49,7 @@ fn nothing_breaks_in_any_design() {
     }
 }
 
-/// Rages without `faults` until each of `events` was seen.
+/// Runs without `faults` until each of `events` was seen.
 fn breaks<K: OnThreads>(faults: Faults, events: &[Event]) {
     let mut unseen = events.to_vec();
     for seed in 0..TRIES {

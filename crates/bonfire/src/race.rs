@@ -17,7 +17,7 @@
 //! over three orders of magnitude, and in every other pair of rounds from around
 //! the last that did it.
 //!
-//! They meet in two steps: who waited long sleeps, and wakes up too late to
+//! They meet in two steps: a thread that has waited long sleeps, and wakes up too late to
 //! race; the second step waits for that. Asleep, not yielding, because on CPUs that
 //! others want a thread that has slept is let in at once, and one that has yielded is not.
 //! That, and no more, is what makes it work on a busy machine.

@@ -2,7 +2,7 @@
 //!
 //! A token is a proof: the kernel opened this address space's gate for one
 //! flavour of barrier, and gates do not shut. So what a token offers has
-//! nothing to report. It is no larger than nothing, may be copied into every
+//! nothing to report. It takes no space, may be copied into every
 //! data structure, and stays true in a forked child (the registration is
 //! inherited, or made again by the first fence) and in every thread. `execve` ends
 //! the program that held it.
@@ -164,10 +164,10 @@ impl Memory {
     /// other thread of the process.
     ///
     /// It pairs with [`light`](crate::light) of any thread, with other heavy
-    /// fences, and with `fence(SeqCst)`. Always the system call: about 0.3
-    /// microseconds when no other thread runs, one interrupt of each CPU that
-    /// runs one otherwise (10 microseconds on a virtual machine, less on a
-    /// real one), whatever the number of threads.
+    /// fences, and with `fence(SeqCst)`. Always the system call: 0.1 to 0.2
+    /// microseconds when no other thread runs, and an interrupt of each CPU that
+    /// runs one otherwise (11 to 16 microseconds for one on virtual machines; less
+    /// is expected without one), whatever the number of threads.
     ///
     /// Safe in a signal handler and in a forked child: no lock, no memory, no
     /// state but counters. Never in a rseq critical section: it is a system

@@ -53,7 +53,7 @@ mod tests {
         let turn = Turn::new();
         let taken = turn.take();
         assert!(taken.is_some());
-        // Being refused takes nothing from who has it.
+        // Being refused takes nothing from the one that has it.
         assert!(turn.take().is_none() && turn.take().is_none());
         drop(taken);
         assert!(turn.take().is_some());

@@ -36,6 +36,7 @@ const RULES: &[Rule] = &[
     Rule { tokens: &["eprint", "!"], forbidden: below_the_roof, says: ROOF },
     Rule { tokens: &["eprintln", "!"], forbidden: below_the_roof, says: ROOF },
     Rule { tokens: &["process", ":", ":", "exit"], forbidden: below_the_roof, says: ROOF },
+    Rule { tokens: &["process", ":", ":", "abort"], forbidden: below_the_roof_but_late, says: ROOF },
     Rule { tokens: &["env", ":", ":", "var"], forbidden: below_the_roof, says: ROOF },
     Rule { tokens: &["env", ":", ":", "var_os"], forbidden: below_the_roof, says: ROOF },
     Rule { tokens: &["env", ":", ":", "args"], forbidden: below_the_roof, says: ROOF },
@@ -45,8 +46,7 @@ const UNSAFE: &str =
     "unsafe code and assembly stand in folders named sys or arch, and in the testbed, and nowhere else";
 const ALLOW: &str = "write #[expect(lint, reason = \"...\")]";
 const UNFINISHED: &str = "unfinished";
-const ROOF: &str =
-    "only the roof (bonfire-cli, bonfire-testbed, xtask) prints, exits or reads the environment";
+const ROOF: &str = "only the roof (bonfire-cli, bonfire-runner, bonfire-testbed, xtask) prints, exits or reads the environment";
 
 /// What a path says about the code in it.
 struct Place {
@@ -54,19 +54,22 @@ struct Place {
     takes_unsafe: bool,
     /// Code of a library: neither of the roof nor a test, bench or example.
     below_the_roof: bool,
+    /// Where a fence that was promised cannot be had, and the process ends.
+    is_late: bool,
 }
 
 impl Place {
     fn of(file: &Path) -> Self {
         let parts: Vec<_> = file.iter().map(|part| part.to_string_lossy()).collect();
         let has = |name: &str| parts.iter().any(|part| part == name);
-        let roof = has("xtask") || has("bonfire-cli") || has("bonfire-testbed");
+        let roof = has("xtask") || has("bonfire-cli") || has("bonfire-runner") || has("bonfire-testbed");
         let of_tests = has("bonfire-skip");
         let folders = &parts[..parts.len().saturating_sub(1)];
         let unsafe_folder = folders.iter().any(|part| part == "sys" || part == "arch");
         Self {
             takes_unsafe: unsafe_folder || has("bonfire-testbed"),
             below_the_roof: has("src") && !roof && !of_tests,
+            is_late: file.ends_with("bonfire/src/late.rs"),
         }
     }
 }
@@ -81,6 +84,10 @@ fn outside_unsafe_folders(place: &Place, _: &Token) -> bool {
 
 fn below_the_roof(place: &Place, token: &Token) -> bool {
     place.below_the_roof && !token.in_tests
+}
+
+fn below_the_roof_but_late(place: &Place, token: &Token) -> bool {
+    below_the_roof(place, token) && !place.is_late
 }
 
 /// What breaks a rule in `text`, the Rust source at `file`.

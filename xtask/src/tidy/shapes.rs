@@ -1,4 +1,4 @@
-//! Litmus shapes have one table: who needs one takes it from there.
+//! Litmus shapes have one table, and code that needs one takes it from there.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ const TABLE: &str = "crates/bonfire-conformance/src/litmus/shape.rs";
 /// How a second one would begin.
 const DECLARES: [&str; 5] =
     ["struct Shape ", "enum Shape ", "const SHAPES:", "static SHAPES:", "type Shape ="];
-/// Names that nothing else has, in quotes: who writes one down describes a shape.
+/// Names that nothing else has, in quotes: a file that writes one down describes a shape.
 const NAMES: [&str; 6] = ["\"SB\"", "\"MP\"", "\"2+2W\"", "\"WRC\"", "\"ISA2\"", "\"IRIW\""];
 
 /// What looks like a second table. Tests may name shapes.

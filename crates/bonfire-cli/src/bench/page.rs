@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use super::Bench;
-use super::plot::{Row, bars, escape, points};
+use super::plot::{Row, bars, points};
 use super::sample::{Cost, human};
 use super::table::title;
+use crate::output::escape;
 
 /// A plot for each question, then every number.
 pub(super) fn page(bench: &Bench) -> String {

@@ -10,6 +10,7 @@
 use std::fmt::Write;
 
 use super::sample::{Cost, human};
+use crate::output::escape;
 
 /// What one row shows.
 pub(super) struct Row<'a> {
@@ -68,11 +69,6 @@ fn drawn(rows: &[Row], scale: &str, at: impl Fn(f64) -> f64, mark: impl Fn(&Row)
         );
     }
     html + "</dl>"
-}
-
-/// Text as HTML wants it.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::json::{Ran, Results};
 use super::plan::Part;
 use super::plot::{Axes, Series, key, lines};
 use super::table::{self, COLUMNS, GROWTH, count, human, tables};
+use crate::output::escape;
 
 const STYLE: &str = "\
 body{font:16px/1.5 system-ui,sans-serif;max-width:68rem;margin:0 auto;padding:0 1rem;color:#111;background:#fff}\
@@ -277,8 +278,4 @@ fn as_table(results: &Results, (machine, cpus, workload): &(String, usize, Strin
         html.push_str("</tr>");
     }
     html + "</table></div>"
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

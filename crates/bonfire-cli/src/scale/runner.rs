@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use bonfire_scale::{Failure, Outcome};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::json::{Measured, Ran, Results};
 use super::plan::{Plan, Run};
 use crate::environment;
+use crate::progress;
 use crate::shard::{Shard, fnv1a};
 
 /// Makes the runs of the plan, or of the part of it that is `shard`.
@@ -20,7 +21,7 @@ pub(super) fn run(plan: &Plan, shard: Option<Shard>) -> Result<Results> {
     let mine =
         plan.runs.iter().enumerate().filter(|(_, run)| shard.is_none_or(|shard| shard.has(&name(run))));
     let mine = mine.collect::<Vec<_>>();
-    let bar = bar(mine.len());
+    let bar = progress::bar(mine.len());
     let outcomes = all(&mine, &bar);
     bar.finish_and_clear();
     let mut runs = Vec::new();
@@ -77,10 +78,4 @@ fn all(runs: &[(usize, &Run)], bar: &ProgressBar) -> Vec<Answer> {
     let threads = available_parallelism().map_or(1, usize::from).min(runs.len());
     thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
     answers.into_iter().map(|answer| answer.into_inner().expect("nobody panics with it")).collect()
-}
-
-fn bar(runs: usize) -> ProgressBar {
-    const STYLE: &str = "{elapsed:>4} [{bar:24}] {human_pos}/{human_len} {wide_msg}";
-    let style = ProgressStyle::with_template(STYLE).expect("the template is fixed");
-    ProgressBar::new(runs as u64).with_style(style.progress_chars("=> "))
 }

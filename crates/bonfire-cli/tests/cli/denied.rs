@@ -65,9 +65,9 @@ pub(crate) fn without_once_running(absent: &Absent<'_>, arguments: &[&str]) -> i
             place.get().is_some_and(|(listener, _)| listener.is_ok()).then(|| run(arguments))
         });
         if let (Ok(listener), starter) = place.wait() {
-            let mut door = Door::new(absent, *starter);
+            let mut guard = Guard::new(absent, *starter);
             while let Some(call) = listener.next() {
-                if door.lets_through(&call) { listener.allow(&call) } else { listener.deny(&call) }
+                if guard.lets_through(&call) { listener.allow(&call) } else { listener.deny(&call) }
             }
         }
         let output = filtered.join().expect("the run ended");
@@ -97,8 +97,8 @@ impl Absent<'_> {
     }
 }
 
-/// Who is let through.
-struct Door<'a> {
+/// Says which calls are let through.
+struct Guard<'a> {
     absent: &'a Absent<'a>,
     /// The thread that starts `bonfire`.
     starter: i32,
@@ -108,7 +108,7 @@ struct Door<'a> {
     starting: Vec<u32>,
 }
 
-impl<'a> Door<'a> {
+impl<'a> Guard<'a> {
     fn new(absent: &'a Absent<'a>, starter: i32) -> Self {
         // With room, so that nothing is allocated while somebody waits in `mmap`.
         Self { absent, starter, began: false, starting: Vec::with_capacity(1024) }

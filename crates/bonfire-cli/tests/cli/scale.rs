@@ -169,7 +169,7 @@ fn a_machine_that_was_measured_is_held_to_it() {
     assert!(stdout(&output).contains("further than 1.5 times"), "{}", stdout(&output));
 }
 
-/// What is measured is for who looks at it; that a machine comes of it, or that the
+/// What is measured is for people to look at; that a machine comes of it, or that the
 /// reason is told, is what can be tested on a host that others use.
 #[test]
 fn calibration_writes_a_machine_that_can_be_read_or_says_why_not() {

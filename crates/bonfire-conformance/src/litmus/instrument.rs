@@ -8,7 +8,7 @@
 use bonfire_abi::Command;
 
 use super::plan::{Kind, Plan};
-use super::seat::Player;
+use super::seat::Participant;
 use super::shape::SHAPES;
 use super::{Litmus, Situation};
 use crate::World;
@@ -23,7 +23,7 @@ fn instrument(order: bool) -> Litmus {
 pub(crate) fn measure_seat(world: &dyn World, order: bool) {
     let litmus = instrument(order);
     let seat = usize::from(litmus.shape.heavy == 0);
-    let player = sit(world, litmus, seat);
+    let player = seated(world, litmus, seat);
     let first = player.table.first_round();
     player.light(first);
 }
@@ -31,16 +31,16 @@ pub(crate) fn measure_seat(world: &dyn World, order: bool) {
 /// The thread that measures, until `end_ns` at the latest.
 pub(crate) fn measure(world: &dyn World, order: bool, end_ns: u64) {
     let litmus = instrument(order);
-    let player = sit(world, litmus, litmus.shape.heavy);
+    let player = seated(world, litmus, litmus.shape.heavy);
     let round = player.table.first_round();
     let mut meter = Meter { player, round, end_ns };
     let _ = if order { meter.order() } else { meter.stores() };
     world.arena().close();
 }
 
-fn sit(world: &dyn World, litmus: Litmus, seat: usize) -> Player<'_> {
-    let player = Player::new(world, litmus, seat, 0);
-    player.sit(seat as u64);
+fn seated(world: &dyn World, litmus: Litmus, seat: usize) -> Participant<'_> {
+    let player = Participant::new(world, litmus, seat, 0);
+    player.take_cpu(seat as u64);
     player
 }
 
@@ -51,7 +51,7 @@ const OWN: u32 = 1200;
 const ORDER: u32 = 600;
 
 struct Meter<'a> {
-    player: Player<'a>,
+    player: Participant<'a>,
     round: u64,
     end_ns: u64,
 }

@@ -41,7 +41,7 @@ const LOOK: u32 = 1 << 10;
 const REHEARSE: u32 = 32;
 
 /// A thread that sits at the table.
-pub(super) struct Player<'a> {
+pub(super) struct Participant<'a> {
     pub(super) world: &'a dyn World,
     pub(super) table: &'a Table,
     litmus: Litmus,
@@ -53,7 +53,7 @@ pub(super) struct Player<'a> {
     memory: Option<&'a dyn Memory>,
 }
 
-impl<'a> Player<'a> {
+impl<'a> Participant<'a> {
     /// A player who joins at `round`.
     pub(super) fn new(world: &'a dyn World, litmus: Litmus, seat: usize, round: u64) -> Self {
         let arena = world.arena();
@@ -146,7 +146,7 @@ impl<'a> Player<'a> {
         (Plan { kind, queue, light_delay }, delay)
     }
 
-    /// Whether this round only warms up: who has just slept or been born is late
+    /// Whether this round only warms up: a thread that has just slept or been born is late
     /// by the time that it takes to get code and translations back into caches,
     /// longer than any store waits. Nothing happens after such a round, so it
     /// would say nothing of the situation, and is not counted.
@@ -482,12 +482,12 @@ impl<'a> Player<'a> {
         const EVERY: u64 = 8;
         if self.litmus.situation == Situation::Migrating && round % EVERY == 0 {
             let threads = self.litmus.shape.threads.len() as u64;
-            self.sit((self.seat as u64 + round / EVERY) % threads);
+            self.take_cpu((self.seat as u64 + round / EVERY) % threads);
         }
     }
 
     /// Moves to a CPU.
-    pub(super) fn sit(&self, cpu: u64) {
+    pub(super) fn take_cpu(&self, cpu: u64) {
         if !self.world.place(cpu as u32) {
             self.world.arena().lacks(Means::Place);
             self.world.arena().close();

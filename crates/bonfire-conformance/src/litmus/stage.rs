@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! director ── fork ──┬─ session ── threads ──┬─ the heavy seat
-//!                    │                       └─ the light seats ── threads: mortals, one a round
+//!                    │                       └─ the light seats ── threads, one a round
 //!                    └─ noise
 //! ```
 //!
@@ -13,17 +13,17 @@
 
 use bonfire_abi::Command;
 
-use super::seat::{Player, registration};
+use super::seat::{Participant, registration};
 use super::shape::THREADS;
 use super::{Litmus, Situation};
 use crate::verdict::Means;
-use crate::{Ending, Start, Task, World, case, script};
+use crate::{Ending, Start, Task, World, script};
 
 /// The parts, as numbers. From [`SEATS`] on: the thread in that seat.
 const DIRECTOR: u16 = 0;
 const SESSION: u16 = 1;
 const NOISE: u16 = 2;
-const MORTAL: u16 = 3;
+const ONE_ROUND: u16 = 3;
 const SIBLING: u16 = 4;
 const REGISTRAR: u16 = 5;
 const PARKED: u16 = 6;
@@ -42,7 +42,7 @@ pub(super) fn play(litmus: Litmus, world: &dyn World, number: u16, part: u16, da
         DIRECTOR => stage.direct(),
         SESSION => stage.session(),
         NOISE => stage.noise(),
-        MORTAL => stage.mortal(data),
+        ONE_ROUND => stage.play_one_round(data),
         // It comes to the light thread's CPU, and exits.
         SIBLING => _ = stage.player(light_seat(litmus), 0),
         REGISTRAR => stage.register_late(),
@@ -105,8 +105,8 @@ impl Stage<'_> {
             self.register();
         }
         match self.litmus.situation {
-            Situation::Exiting => self.manage_mortals(seat),
-            Situation::SiblingExited => self.bereaved(seat, first),
+            Situation::Exiting => self.start_one_a_round(seat),
+            Situation::SiblingExited => self.after_sibling_exit(seat, first),
             Situation::Parked | Situation::Registering if self.litmus.crosses_processes() => {
                 self.start(Start::Thread, &[self.task(PARKED, 0), self.task(REGISTRAR, 0)]);
             }
@@ -140,7 +140,7 @@ impl Stage<'_> {
     }
 
     /// Has a sibling exit on this thread's CPU, and then plays.
-    fn bereaved(&self, seat: usize, first: u64) {
+    fn after_sibling_exit(&self, seat: usize, first: u64) {
         let player = self.player(seat, first);
         self.world.prioritise();
         self.start(Start::Thread, &[self.task(SIBLING, 0)]);
@@ -168,14 +168,14 @@ impl Stage<'_> {
     }
 
     /// Has each two rounds played by a thread of its own, which exits right after.
-    fn manage_mortals(&self, seat: usize) {
+    fn start_one_a_round(&self, seat: usize) {
         for past in (0..).take_while(|_| !self.world.arena().is_over()) {
             let data = past * THREADS as u32 + seat as u32;
-            self.start(Start::Thread, &[self.task(MORTAL, data)]);
+            self.start(Start::Thread, &[self.task(ONE_ROUND, data)]);
         }
     }
 
-    fn mortal(&self, data: u32) {
+    fn play_one_round(&self, data: u32) {
         let (past, seat) = (data / THREADS as u32, data as usize % THREADS);
         // A rehearsal, and the round that counts.
         let round = self.world.arena().table.first_round() + 2 * u64::from(past);
@@ -194,9 +194,9 @@ impl Stage<'_> {
         }
     }
 
-    fn player(&self, seat: usize, round: u64) -> Player<'_> {
-        let player = Player::new(self.world, self.litmus, seat, round);
-        player.sit(seat as u64);
+    fn player(&self, seat: usize, round: u64) -> Participant<'_> {
+        let player = Participant::new(self.world, self.litmus, seat, round);
+        player.take_cpu(seat as u64);
         player
     }
 
@@ -214,7 +214,7 @@ impl Stage<'_> {
     }
 
     fn task(&self, part: u16, data: u32) -> Task {
-        case::task(self.number, part, data)
+        Task::of(self.number, part, data)
     }
 }
 

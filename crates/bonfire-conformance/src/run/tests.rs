@@ -43,7 +43,7 @@ impl Subject for Silence {
     fn process(&self, task: Task, _: u64) -> Ending {
         self.arena.entered.store(1, Relaxed);
         self.arena.query.store(i64::from(u32::MAX), Relaxed);
-        if task != case::PROBE && measure::part(task).is_none() {
+        if task != Task::PROBE && measure::part(task).is_none() {
             self.arena.counts.add(true, false);
             // All that it may take, without what is left for a slow end.
             let given_ns = self.arena.limit_ns() - self.now_ns.get();

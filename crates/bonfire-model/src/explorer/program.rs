@@ -280,7 +280,7 @@ impl Programs {
         self.lowered |= bit(word);
     }
 
-    /// Whether the value of `word` only grows: who waits for it to be large
+    /// Whether the value of `word` only grows: a thread that waits for it to be large
     /// enough cannot miss that.
     pub(crate) fn only_grows(&self, word: WordId) -> bool {
         self.assumed_lowered & bit(word) == 0

@@ -24,8 +24,8 @@
 //! window that no next step of anybody can tell from its absence is put off to
 //! just before the first step that can. What comes in between is then as it was,
 //! or leaves more open: a barrier makes *now* the oldest moment before one more
-//! write, and who acquires by another word sees no more than before. Only who
-//! acquires by this very word would see more, which is looked at apart.
+//! write, and a CPU that acquires by another word sees no more than before. Only one
+//! that acquires by this very word would see more, which is looked at apart.
 
 use super::op::{Barrier, Op, WordId};
 use super::program::{Future, Node, Programs, bit};
@@ -254,7 +254,7 @@ impl Stepper<'_> {
     }
 
     /// Whether somebody can tell by `word` whether it was written before
-    /// another word: who acquires by it can, if there is something else to write.
+    /// another word: a CPU that acquires by it can, if there is something else to write.
     fn tells_an_order(&self, state: &State, cpu: usize, index: usize, word: WordId) -> bool {
         let mut all = 0..self.programs.cpus();
         let acquires = |reader: usize| {

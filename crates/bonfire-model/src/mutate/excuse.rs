@@ -52,7 +52,7 @@ const OWN_HOOK: &str = "only its own CPU looks at the word, and not before the n
 const TOO_OFTEN: &str = "a core is serialised once more than is owed, which is slow and not wrong";
 const NOBODY_ASKS: &str = "while a CPU comes or goes it runs no user thread and passes its barrier, so a generation \
                            that nobody asked for answers nobody too early";
-const REPORTED: &str = "no hook looks at this intent, and the gate behind it says the same to who asks";
+const REPORTED: &str = "no hook looks at this intent, and the gate behind it says the same to a caller";
 const NOT_ORDERED: &str = "the next access is of a word that only this CPU writes, or looks at what the address \
                            space registered for, which this barrier does not order: it still stands before all that \
                            the thread does";
@@ -76,7 +76,7 @@ const ENTRY_FOLLOWS: &str = "the barrier of the one who enters follows, and the 
                              it was told last";
 const LOCK_ORDERS: &str =
     "the hook holds the lock of the run queue, and so does the caller when it looks at this CPU";
-const NOT_YET: &str = "who enters has not registered, so nobody asks for a barrier of it before a poke that comes \
+const NOT_YET: &str = "the process that enters has not registered, so nobody asks for a barrier of it before a poke that comes \
                        behind this hook";
 const NO_VISITS: &str = "only what is kept of the CPUs that a process visits needs the order, and this design keeps \
                          nothing of that";

@@ -24,9 +24,10 @@ mod untold;
 use std::collections::BTreeSet;
 
 use bonfire_abi::Command;
+use bonfire_engine::Design;
 
 use crate::explorer::{Outcome, Pokes};
-use crate::run::Design;
+pub use crate::vocabulary::Needs;
 use crate::vocabulary::{Act, On, Var};
 
 use shape::{Shape, Told};
@@ -74,27 +75,6 @@ pub struct Part {
     pub on: Option<On>,
     /// What it does.
     pub acts: Vec<Act>,
-}
-
-/// The machine that a scenario needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Needs {
-    /// Nothing beyond the minimum.
-    Nothing,
-    /// Core serialisation that no way to user mode gives (RISC-V).
-    CoreSync,
-    /// The same, put off to the way to user mode.
-    CoreSyncLate,
-    /// Core serialisation that only some ways to user mode give (x86).
-    CoreSyncX86,
-    /// The same, put off to the way to user mode.
-    CoreSyncX86Late,
-    /// Rseq critical sections.
-    Rseq,
-    /// Rseq critical sections, and core serialisation as on RISC-V.
-    CoreSyncAndRseq,
-    /// A grace period of its own.
-    Grace,
 }
 
 /// A scenario.

@@ -8,10 +8,10 @@ use bonfire_abi::Command::{
     RegisterPrivateExpedited, RegisterRseq, RegisterSyncCore, Rseq, SyncCore,
 };
 use bonfire_abi::{Commands, Flavour, Registrations};
+use bonfire_engine::Design;
 
 use super::situation::{CALLER, FAST};
 use super::{Needs, Scenario, outcomes, part};
-use crate::run::Design;
 use crate::vocabulary::{
     Act, INVALID, NOT_REGISTERED,
     Var::{X, Y, Z},
@@ -57,14 +57,14 @@ pub(super) fn two_cpus() -> Vec<Scenario> {
         .registered(&[]),
         answers(
             "again",
-            "who has registered may do so again, at no cost to others",
+            "a process that has registered may do so again, at no cost to others",
             CoreSyncAndRseq,
             &[(RegisterPrivateExpedited, 0), (RegisterGlobalExpedited, 0)],
         )
         .registered(&[(0, RegisterPrivateExpedited), (0, RegisterGlobalExpedited)]),
         answers(
             "again, rest",
-            "who has registered for everything may do so again, at no cost to others",
+            "a process that has registered for everything may do so again, at no cost to others",
             CoreSyncAndRseq,
             &[(RegisterSyncCore, 0), (RegisterRseq, 0)],
         )

@@ -3,11 +3,11 @@
 //! mask to go wrong.
 
 use bonfire_abi::Command;
+use bonfire_engine::Design;
 
 use super::shape::{MAIN, PAIRS, Told};
 use super::situation::{self, CALLER, Caller, FAST, SIBLING, STRANGER, Situation, bracket, place};
 use super::{Scenario, part};
-use crate::run::Design;
 use crate::vocabulary::{Act, On};
 
 use Act::{Await, Exec, Exit, Offline, Online, Return, Signal, Switch};

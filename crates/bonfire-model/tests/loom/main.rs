@@ -156,7 +156,7 @@ const RELEASE: Change = Change::Weakened(Barrier::Release);
 
 /// The explorer excuses both by its one order of writes. The first is needed: what
 /// the caller saw is not thereby seen by whoever hears of it from the caller. The
-/// second is not, in C11 either: who reads what a release stands before, and has a
+/// second is not, in C11 either: a thread that reads what a release stands before, and has a
 /// full barrier behind that, has all of it.
 #[test]
 fn an_exit_that_only_acquires_passes_nothing_on_and_a_release_ahead_of_a_switch_does() {

@@ -50,7 +50,7 @@ pub(crate) const FAST: On = user(0, 1);
 const CALL: Act = Call(PrivateExpedited);
 
 /// The fast side writes x, then y, and leaves; the caller reads y, calls, and
-/// says so; who hears of it, and waits for nothing else, reads x.
+/// says so; a thread that hears of it, and waits for nothing else, reads x.
 ///
 /// ```text
 /// fast         caller          observer

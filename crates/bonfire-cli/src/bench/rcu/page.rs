@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use super::super::page::whole;
-use super::super::plot::{Row, bars, escape, points};
+use super::super::plot::{Row, bars, points};
 use super::super::sample::Cost;
 use super::{Figure, Report, kinds, short, situation};
+use crate::output::escape;
 
 /// A plot for each question, then every number.
 pub(super) fn page(report: &Report) -> String {

@@ -34,7 +34,7 @@ pub(super) struct Costs {
 }
 
 /// How often [`Costs::measure`] says what it is at.
-pub(super) const STEPS: u64 = 9;
+pub(super) const STEPS: usize = 9;
 
 impl Costs {
     /// Measures, and says what it is at.

@@ -17,11 +17,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use bonfire_scale::{Compared, Hardware};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::table::human;
 use crate::bench::machine;
 use crate::output::Output;
+use crate::progress;
 use crate::report::text::print;
 use costs::Costs;
 
@@ -96,9 +96,7 @@ fn table(compared: &[Compared]) -> String {
 fn measure() -> Result<Costs> {
     // First, while this process has one thread: it takes microseconds.
     bonfire::register().context("there is no process-wide barrier here to hold a model to")?;
-    const STYLE: &str = "{elapsed:>4} [{bar:24}] {pos}/{len} {wide_msg}";
-    let style = ProgressStyle::with_template(STYLE).expect("the template is fixed");
-    let bar = ProgressBar::new(costs::STEPS).with_style(style.progress_chars("=> "));
+    let bar = progress::bar(costs::STEPS);
     let costs = Costs::measure(&|what| {
         bar.set_message(what);
         bar.inc(1);

@@ -273,7 +273,7 @@ mod tests {
         ];
         let mut outcomes = std::vec::Vec::new();
         if run(&steps, |at, outcome| outcomes.push((at, outcome))) == Err(Impossible) {
-            return;
+            bonfire_skip::skip!(bonfire_skip::Cause::Kernel("makes no child here that could ask"));
         }
         let Outcome::Returned(child) = outcomes[0].1 else { panic!("{outcomes:?}") };
         assert_ne!(child, isize::try_from(std::process::id()).unwrap(), "a process of its own");
