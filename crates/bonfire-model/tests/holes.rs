@@ -121,6 +121,19 @@ fn faults_that_lived_die() {
     }
 }
 
+/// The change looks at the word of an address space that nobody has touched when its CPU first
+/// comes there, and later at one that somebody has: it was once explored without end.
+#[test]
+fn a_change_that_depends_on_an_untouched_word_comes_to_an_end() {
+    let (design, scenario) = (Design::Mask, scenario("X3/MP+P1"));
+    let unchanged = run(&scenario, &[vec![Job::new(design, 0, Rules::WEAK)]]);
+    let points = mutate::points(&unchanged);
+    let point = points[&design].keys().find(|point| point.what == What::Barrier(Site::MaskSwitch));
+    let slip = Slip { point: point.expect("it is passed").clone(), wrong: Wrong::NotIfBoth };
+    let job = Job { slip: Some(Arc::new(slip)), ..Job::new(design, 0, Rules::WEAK) };
+    assert_eq!(run(&scenario, &[vec![job]])[0].found, Found::Holds);
+}
+
 /// A hook that a kernel forgets, and going on after it: no barrier is missed, for
 /// the engine doubts what it was not told.
 #[test]

@@ -106,15 +106,25 @@ pub fn explore(test: Test, rules: Rules, plan: Plan) -> Exploration {
         // A cheap pass, to learn what the programs do.
         let sequential = Rules { memory: Memory::Sc, ..rules };
         let plan = Plan::within(plan.limit_bytes);
-        let mut search = Search::new(&mut programs, sequential, plan, registers);
-        search.run(Pokes::Any, &|_| false);
-        states += search.looked_at();
+        loop {
+            let mut search = Search::new(&mut programs, sequential, plan, registers);
+            let end = search.run(Pokes::Any, &|_| false);
+            states += search.looked_at();
+            if end != End::Stale || !replay::takes_missed() {
+                break;
+            }
+            programs.regrow();
+        }
         programs.settle();
     }
     loop {
         let mut search = Search::new(&mut programs, rules, plan, registers);
         let end = search.run(pokes, &is_flaw);
         states += search.looked_at();
+        if end == End::Stale && replay::takes_missed() {
+            programs.regrow();
+            continue;
+        }
         let outcomes = std::mem::take(&mut search.outcomes);
         let misguessed = search.has_misguessed();
         let path = match end {

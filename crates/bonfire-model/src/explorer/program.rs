@@ -219,10 +219,24 @@ impl Programs {
             has_misguessed: false,
         };
         programs.values.id(0);
-        for cpu in 0..programs.cpus() {
-            programs.plant(cpu, None);
-        }
+        programs.regrow();
         programs
+    }
+
+    /// Forgets what was met: a program did otherwise than it would do now, since it looked
+    /// for a word that nobody had touched yet.
+    pub(crate) fn regrow(&mut self) {
+        self.places.clear();
+        self.roots.clear();
+        self.shared.clear();
+        self.futures.clear();
+        self.handlers = vec![Future::ANYTHING; self.cpus()];
+        (self.lowered, self.assumed_lowered) = (0, !0);
+        (self.waited, self.assumed_waited) = (0, !0);
+        self.has_misguessed = false;
+        for cpu in 0..self.cpus() {
+            self.plant(cpu, None);
+        }
     }
 
     pub(crate) fn cpus(&self) -> usize {

@@ -195,10 +195,19 @@ pub(crate) fn word_name(word: WordId) -> String {
     })
 }
 
-/// The word of this name, if it has been touched.
+/// The word of this name, if it has been touched. If not, the answer may be another once
+/// somebody has, and [`takes_missed`] says so.
 pub(crate) fn word_named(name: &str) -> Option<WordId> {
     let count = with(|session| session.initial.memory.len());
-    (0..count).filter_map(|number| WordId::try_from(number).ok()).find(|&word| word_name(word) == name)
+    let numbers = (0..count).filter_map(|number| WordId::try_from(number).ok());
+    let found = numbers.into_iter().find(|&word| word_name(word) == name);
+    with(|session| session.missed |= found.is_none());
+    found
+}
+
+/// Whether a word was looked for, since this was last asked, that nobody had touched yet.
+pub(crate) fn takes_missed() -> bool {
+    with(|session| std::mem::take(&mut session.missed))
 }
 
 /// Whether the set-up of a session runs: each operation takes effect at once.
@@ -331,6 +340,8 @@ struct Session {
     /// The last milestone, and how many answers came before it.
     milestone: Option<(usize, u64)>,
     wants: Option<Request>,
+    /// A word was looked for by its name that nobody had touched.
+    missed: bool,
 }
 
 impl Session {

@@ -36,6 +36,9 @@ impl Order {
     }
 }
 
+/// More steps than any program takes where nobody else matters.
+const ENDLESS: usize = 1_000_000;
+
 /// How a search goes; what it finds does not depend on that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Plan {
@@ -178,11 +181,16 @@ impl<'a> Search<'a> {
                 Pokes::OneAtATime if twice => return End::Found(Flaw::PokedTwice, current),
                 _ => {}
             }
-            if self.programs.initial.memory.len() != self.layout.first.len() {
+            if self.is_stale() {
                 return End::Stale;
             }
         }
         End::Complete
+    }
+
+    /// Whether a word was touched that its states have no room for.
+    fn is_stale(&self) -> bool {
+        self.programs.initial.memory.len() != self.layout.first.len()
     }
 
     /// The steps that lead to the state of this number.
@@ -242,12 +250,12 @@ impl<'a> Search<'a> {
     /// Takes the steps that can be taken alone, one after the other, to where
     /// there is a choice; tells which, if asked.
     fn settle(&mut self, state: &mut State, mut told: Option<&mut Vec<Step>>) -> Futures {
-        loop {
+        for _ in 0..ENDLESS {
             if !self.plan.reduce {
                 return Futures::ANYTHING;
             }
             let futures = Futures::of(self.programs, state);
-            if !state.has_room(self.layout.cpus) {
+            if !state.has_room(self.layout.cpus) || self.is_stale() {
                 return futures;
             }
             let found = std::mem::take(&mut self.alone);
@@ -262,6 +270,7 @@ impl<'a> Search<'a> {
                 told.push(step);
             }
         }
+        panic!("a CPU goes on alone without end");
     }
 
     /// Nothing can happen any more: an outcome, or a hang.

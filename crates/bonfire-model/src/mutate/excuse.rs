@@ -74,6 +74,8 @@ const DOUBTED_MEANWHILE: &str = "the CPU is doubted until it is believed, behind
                                  meanwhile";
 const ENTRY_FOLLOWS: &str = "the barrier of the one who enters follows, and the CPU is still asked for the one of whom \
                              it was told last";
+const UNTOLD_FOLLOWS: &str = "two address spaces meet here only where the CPU was told of another, and there a second \
+                              barrier follows before anything runs";
 const LOCK_ORDERS: &str =
     "the hook holds the lock of the run queue, and so does the caller when it looks at this CPU";
 const NOT_YET: &str = "the process that enters has not registered, so nobody asks for a barrier of it before a poke that comes \
@@ -111,6 +113,7 @@ const EXCUSES: Excuses = &[
             (RUNNING, "targets/running.rs: ExecMb: behind the next access"),
             (RUNNING, "targets/running.rs: UseMm: behind the next access"),
             (THREADS, "targets/threads.rs: UseMm: behind the next access"),
+            (MASK, "targets/mask.rs: MaskSet: behind the next access"),
             (ASKING, "commands.rs: RegEntry: behind the next access"),
             (ALL, "commands.rs: SysEntry #1: behind the next access"),
             (ALL, "hooks.rs: OffPre: behind the next access"),
@@ -163,6 +166,7 @@ const EXCUSES: Excuses = &[
     (NOT_YET, &[(RUNNING, "targets/running.rs: told.store #2: behind the next barrier")]),
     (NO_VISITS, &[(UNPUBLISHED, "state.rs: state.set #2: relaxed")]),
     (ENTRY_FOLLOWS, &[(STILL_ASKED, "told.rs: Untold #1: not if both registered")]),
+    (UNTOLD_FOLLOWS, &[(MASK, "targets/mask.rs: MaskSet: not if both registered")]),
     (
         LOCK_ORDERS,
         &[
