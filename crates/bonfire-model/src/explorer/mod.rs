@@ -101,28 +101,14 @@ impl Verdict {
 pub fn explore(test: Test, rules: Rules, plan: Plan) -> Exploration {
     let Test { set_up, bodies, handler, registers, pokes, is_flaw } = test;
     let mut programs = Programs::new(bodies, handler, &*set_up, plan.reduce);
-    let mut states = 0;
-    if plan.reduce {
-        // A cheap pass, to learn what the programs do.
-        let sequential = Rules { memory: Memory::Sc, ..rules };
-        let plan = Plan::within(plan.limit_bytes);
-        loop {
-            let mut search = Search::new(&mut programs, sequential, plan, registers);
-            let end = search.run(Pokes::Any, &|_| false);
-            states += search.looked_at();
-            if end != End::Stale || !replay::takes_missed() {
-                break;
-            }
-            programs.regrow();
-        }
-        programs.settle();
-    }
+    let mut states = learn(&mut programs, rules, plan, registers);
     loop {
         let mut search = Search::new(&mut programs, rules, plan, registers);
         let end = search.run(pokes, &is_flaw);
         states += search.looked_at();
         if end == End::Stale && replay::takes_missed() {
             programs.regrow();
+            states += learn(&mut programs, rules, plan, registers);
             continue;
         }
         let outcomes = std::mem::take(&mut search.outcomes);
@@ -143,4 +129,25 @@ pub fn explore(test: Test, rules: Rules, plan: Plan) -> Exploration {
             return Exploration { verdict, outcomes, states, fingerprint };
         }
     }
+}
+
+/// A cheap pass, to learn what the programs do, where the plan makes use of that; how many
+/// states were looked at.
+fn learn(programs: &mut Programs, rules: Rules, plan: Plan, registers: usize) -> u64 {
+    if !plan.reduce {
+        return 0;
+    }
+    let sequential = Rules { memory: Memory::Sc, ..rules };
+    let mut states = 0;
+    loop {
+        let mut search = Search::new(programs, sequential, Plan::within(plan.limit_bytes), registers);
+        let end = search.run(Pokes::Any, &|_| false);
+        states += search.looked_at();
+        if end != End::Stale || !replay::takes_missed() {
+            break;
+        }
+        programs.regrow();
+    }
+    programs.settle();
+    states
 }

@@ -114,6 +114,7 @@ const EXCUSES: Excuses = &[
             (RUNNING, "targets/running.rs: UseMm: behind the next access"),
             (THREADS, "targets/threads.rs: UseMm: behind the next access"),
             (MASK, "targets/mask.rs: MaskSet: behind the next access"),
+            (LOCKED_MASK, "targets/locked_mask.rs: MaskSet: behind the next access"),
             (ASKING, "commands.rs: RegEntry: behind the next access"),
             (ALL, "commands.rs: SysEntry #1: behind the next access"),
             (ALL, "hooks.rs: OffPre: behind the next access"),
