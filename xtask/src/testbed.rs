@@ -29,13 +29,8 @@ pub(crate) struct Options {
 #[derive(clap::Args)]
 pub(crate) struct Machine {
     /// The architecture of the machine
-    #[arg(long = "arch", value_name = "ARCHITECTURE", default_value_t = Architecture::OWN, value_parser = architecture)]
+    #[arg(long = "arch", value_name = "ARCHITECTURE", default_value_t = Architecture::OWN)]
     pub(crate) architecture: Architecture,
-}
-
-fn architecture(text: &str) -> Result<Architecture, String> {
-    let names = || Architecture::ALL.map(Architecture::name).join(", ");
-    Architecture::from_name(text).ok_or_else(|| format!("no such architecture; there are {}", names()))
 }
 
 /// No position independence (nobody relocates them), no red zone (interrupts of

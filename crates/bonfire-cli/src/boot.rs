@@ -47,7 +47,7 @@ pub(crate) struct Options {
     cpus: u32,
 
     /// The architecture of the machine
-    #[arg(long = "arch", value_name = "ARCHITECTURE", default_value_t = Architecture::OWN, value_parser = architecture)]
+    #[arg(long = "arch", value_name = "ARCHITECTURE", default_value_t = Architecture::OWN)]
     architecture: Architecture,
 
     /// How the engine chooses the CPUs to interrupt
@@ -109,11 +109,6 @@ pub(crate) struct Options {
     /// What the user program does instead of the cases: its own words
     #[arg(long, value_name = "WORDS", hide = true)]
     program: Option<String>,
-}
-
-fn architecture(text: &str) -> Result<Architecture, String> {
-    let names = || Architecture::ALL.map(Architecture::name).join(", ");
-    Architecture::from_name(text).ok_or_else(|| format!("no such architecture; there are {}", names()))
 }
 
 fn design(text: &str) -> Result<Variant, String> {

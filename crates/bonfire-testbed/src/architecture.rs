@@ -34,7 +34,8 @@ impl Architecture {
     ///
     /// ```
     /// use bonfire_testbed::Architecture;
-    /// assert!(Architecture::ALL.iter().all(|&one| Architecture::from_name(one.name()) == Some(one)));
+    /// assert!(Architecture::ALL.iter().all(|&one| one.name().parse() == Ok(one)));
+    /// assert!("vax".parse::<Architecture>().is_err());
     /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -43,12 +44,6 @@ impl Architecture {
             Self::Aarch64 => "aarch64",
             Self::Riscv64 => "riscv64",
         }
-    }
-
-    /// The architecture of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|architecture| architecture.name() == name)
     }
 
     /// Rust's target for the kernel and its programs, which `rustup target add` installs.
@@ -146,6 +141,28 @@ impl Architecture {
             Self::Aarch64 => 183,
             Self::Riscv64 => 243,
         }
+    }
+}
+
+/// There is no folder for an architecture of that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSuchArchitecture;
+
+impl fmt::Display for NoSuchArchitecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no such architecture; there are")?;
+        Architecture::ALL.iter().try_for_each(|architecture| write!(f, " {architecture}"))
+    }
+}
+
+impl core::error::Error for NoSuchArchitecture {}
+
+impl core::str::FromStr for Architecture {
+    type Err = NoSuchArchitecture;
+
+    fn from_str(name: &str) -> Result<Self, NoSuchArchitecture> {
+        let found = Self::ALL.into_iter().find(|architecture| architecture.name() == name);
+        found.ok_or(NoSuchArchitecture)
     }
 }
 

@@ -25,7 +25,7 @@ mod selection;
 pub mod stream;
 pub mod wire;
 
-pub use architecture::{Architecture, CORE_SYNC};
+pub use architecture::{Architecture, CORE_SYNC, NoSuchArchitecture};
 pub use exit::Exit;
 pub use hook::{Hook, Hooks};
 pub use options::{BadOption, Options, Variant};

@@ -3,7 +3,7 @@
 use bonfire_conformance::{Case, Group};
 use core::fmt;
 
-/// A choice of cases, the same on the host and in ring 3.
+/// A choice of cases, the same on the host and in user mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Selection<'a> {
     /// A group's name, or a part of the ids; all if there is none.

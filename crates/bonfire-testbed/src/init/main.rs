@@ -1,4 +1,4 @@
-//! The user program: runs the conformance suite in ring 3, counts barriers,
+//! The user program: runs the conformance suite in user mode, counts barriers,
 //! times calls.
 //!
 //! A static program for Linux's system calls; the kernel that it is meant for

@@ -1,4 +1,4 @@
-//! The world of the cases, as ring 3 sees it: this program on Linux's calls.
+//! The world of the cases, as user mode sees it: this program on Linux's calls.
 
 use crate::threads::{self, Stack};
 use crate::{rseq, sys};

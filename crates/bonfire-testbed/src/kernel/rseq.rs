@@ -86,7 +86,7 @@ impl Rseq {
         if frame.pc().wrapping_sub(start) >= length {
             return Ok(());
         }
-        // An address in the hole between the halves would fault in ring 0.
+        // An address in the hole between the halves would fault in the kernel.
         if abort >= USER_TOP
             || user::read::<u32>(space, abort.wrapping_sub(4))? != self.signature.load(Relaxed)
         {

@@ -1,8 +1,8 @@
 //! The scheduler: round robin, a queue per CPU, idle CPUs take from the others.
 //!
-//! Threads in ring 3 are pre-empted at every tick at which another one waits.
-//! Ring 0 is not: interrupts are taken there, but a switch waits for the way
-//! back to ring 3 or for the thread to block. So the CPU's number is stable in
+//! Threads in user mode are pre-empted at every tick at which another one waits.
+//! The kernel is not: interrupts are taken there, but a switch waits for the way
+//! back to user mode or for the thread to block. So the CPU's number is stable in
 //! the kernel, which is what the engine's pin asks for.
 //!
 //! # Rules
@@ -40,7 +40,7 @@ pub(crate) enum After {
 struct PerCpu {
     /// Threads that wait for a CPU, this one by preference.
     queue: Lock<VecDeque<Arc<Thread>>>,
-    /// A look at the queue is due before the next return to ring 3.
+    /// A look at the queue is due before the next return to user mode.
     is_due: AtomicBool,
     is_idle: AtomicBool,
     /// The thread that runs; held by `running`.
@@ -217,7 +217,7 @@ fn finish_switch() {
 }
 
 /// Where a thread's first switch ends, called by `first_frame`'s code. A kernel
-/// thread runs its body here; any other goes on to ring 3 through `frame`.
+/// thread runs its body here; any other goes on to user mode through `frame`.
 pub(crate) extern "C" fn first_run(frame: &mut TrapFrame) {
     finish_switch();
     with_current(|thread| {
@@ -283,7 +283,7 @@ pub(crate) fn kick(cpu: usize) {
     }
 }
 
-/// Has this CPU look at its queue before it returns to ring 3.
+/// Has this CPU look at its queue before it returns to user mode.
 pub(crate) fn due() {
     CPUS[arch::cpu_index()].is_due.store(true, Relaxed);
 }

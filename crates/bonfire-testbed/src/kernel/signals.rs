@@ -1,4 +1,4 @@
-//! Signals: sent to a process or a thread, taken on the way to ring 3.
+//! Signals: sent to a process or a thread, taken on the way to user mode.
 //!
 //! A handler gets the frame that Linux lays out (`struct rt_sigframe`) below
 //! the stack it interrupts or on an alternate one, and goes back by `rt_sigreturn`.
@@ -192,7 +192,7 @@ pub(crate) fn fault(thread: &Thread, signal: i32, address: u64) -> bool {
     true
 }
 
-/// On the way to ring 3: takes the signals that are due. A call that one of them ended
+/// On the way to user mode: takes the signals that are due. A call that one of them ended
 /// starts again, or returns `EINTR`.
 pub(crate) fn before_user(thread: &Thread, frame: &mut TrapFrame) {
     let process = thread.process.as_ref().expect("a program's thread");

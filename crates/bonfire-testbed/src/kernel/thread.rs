@@ -1,4 +1,4 @@
-//! Threads: a kernel stack each, and for those of programs what ring 3 owns.
+//! Threads: a kernel stack each, and for those of programs what user mode owns.
 
 use crate::arch::{self, TrapFrame, UserState};
 use crate::limits;
@@ -79,7 +79,7 @@ impl Thread {
         NEXT_ID.fetch_add(1, Relaxed)
     }
 
-    /// A thread of `process` that will start in ring 3 with these registers.
+    /// A thread of `process` that will start in user mode with these registers.
     pub(crate) fn user(id: u32, process: Arc<Process>, space: Arc<Space>, frame: TrapFrame) -> Arc<Self> {
         let thread = Self::new(id, Some(process), Some(space.clone()), None, frame);
         limits::thread_begins();
@@ -136,7 +136,7 @@ impl Thread {
         thread
     }
 
-    /// The end of its kernel stack, where an entry from ring 3 begins.
+    /// The end of its kernel stack, where an entry from user mode begins.
     pub(crate) fn stack_top(&self) -> u64 {
         self.stack.as_ptr_range().end as u64
     }

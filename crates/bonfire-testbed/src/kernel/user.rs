@@ -1,6 +1,6 @@
 //! Memory of the calling program, as far as it can be believed.
 //!
-//! An address from ring 3 is an allegation. The functions here look at what the space
+//! An address from user mode is an allegation. The functions here look at what the space
 //! has mapped, and go through the kernel's own view of the frames, with the space
 //! locked: what another thread unmaps meanwhile goes after they are done. What
 //! stands there may change at any time: it is read once, and never borrowed.

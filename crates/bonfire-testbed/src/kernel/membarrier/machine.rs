@@ -24,7 +24,7 @@ pub(crate) struct Testbed<const LATE: bool = false>;
 
 impl<const LATE: bool> Machine for Testbed<LATE> {
     type Word = AtomicWord;
-    /// The kernel is never pre-empted in ring 0, and nothing that the engine
+    /// The kernel is never pre-empted, and nothing that the engine
     /// calls blocks: every thread in the kernel is pinned.
     type Pin = ();
 

@@ -173,7 +173,7 @@ pub(crate) fn pokes(cpu: usize) -> u64 {
     POKES[cpu].load(Relaxed)
 }
 
-/// This CPU is about to return to ring 3, for good this time: interrupts are off.
+/// This CPU is about to return to user mode, for good this time: interrupts are off.
 pub(crate) fn before_user(way: Return) {
     let cpu = arch::cpu_index();
     owed::before_user(cpu, way);

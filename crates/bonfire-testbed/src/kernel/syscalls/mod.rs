@@ -1,5 +1,5 @@
 //! System calls, with Linux's numbers, arguments and errors, as far
-//! as `bonfire_testbed::calls` lists them; and the way back to ring 3.
+//! as `bonfire_testbed::calls` lists them; and the way back to user mode.
 //!
 //! [`dispatch`] is that table once more, each call beside the function that serves it.
 
@@ -105,7 +105,7 @@ pub(crate) extern "C" fn syscall(frame: &mut TrapFrame) {
     before_user(frame, way);
 }
 
-/// The last stop before ring 3: what became due meanwhile is done now.
+/// The last stop before user mode: what became due meanwhile is done now.
 /// Interrupts are off and stay off until the registers are back.
 pub(crate) fn before_user(frame: &mut TrapFrame, way: Return) {
     loop {
