@@ -11,7 +11,7 @@ const HART_STATE: u64 = 0x48_534d;
 pub(super) fn start_hart(hart: u64, entry: u64, argument: u64) {
     const START: u64 = 0;
     let error = call(HART_STATE, START, [hart, entry, argument]);
-    assert_eq!(error, 0, "the firmware does not start hart {hart}");
+    assert_eq!(error, 0, "the firmware does not start hart {hart} as CPU {argument}");
 }
 
 /// Gives that hart a software interrupt (chapter 7.1).
