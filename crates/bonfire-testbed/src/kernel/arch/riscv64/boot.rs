@@ -1,9 +1,12 @@
 //! From OpenSBI's hand-over to Rust, on the first hart and on the others.
 //!
-//! OpenSBI enters at `start` in supervisor mode, translation off, the hart's number in
-//! `a0` and the address of the device tree in `a1`. Any hart may be the first; the others are
-//! stopped until [`start_others`] has them enter at `another_cpu`, with their index in `a1`
-//! (SBI specification 2.0, chapter 9). Both ways meet at `translate`, on tables of Sv48 that map
+//! OpenSBI enters at `start` in supervisor mode, translation off, the hart's number in `a0` and,
+//! on the first hart, the address of the device tree in `a1`. Any hart may be the first; the
+//! others are stopped until [`start_others`] has them enter there, too (SBI specification 2.0,
+//! chapter 9), and find their index by their number. They do not rely on what the firmware was
+//! told to pass on: up to version 1.1 of OpenSBI, and seen there on a busy host, a hart that comes
+//! to be started in that moment enters where and as the first one did. All go on at `translate`,
+//! on tables of Sv48 that map
 //! the first 512 GiB of physical addresses twice, and the kernel once more:
 //!
 //! - at 0, for the instruction that switches translation on (removed when every CPU is up, so
@@ -21,7 +24,7 @@ use super::{cpu, sbi};
 use crate::arch::virt;
 use bonfire_testbed::Exit;
 use core::arch::global_asm;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Where the direct map of physical memory begins.
 pub(crate) const DIRECT_MAP: u64 = 0xffff_8000_0000_0000;
@@ -41,6 +44,8 @@ unsafe impl Sync for BootStacks {}
 
 static BOOT_STACKS: BootStacks = BootStacks(core::cell::UnsafeCell::new([[0; BOOT_STACK]; MAX_CPUS]));
 
+/// Not 0 when the first hart has entered.
+static HAS_FIRST: AtomicU32 = AtomicU32::new(0);
 /// The number of the first hart.
 static FIRST_HART: AtomicU64 = AtomicU64::new(0);
 
@@ -48,15 +53,21 @@ unsafe extern "C" {
     /// The page tables of boot; their upper half is every address space's.
     #[link_name = "boot_root"]
     pub(super) static BOOT_TABLE: u8;
-    #[link_name = "another_cpu"]
-    static ANOTHER_CPU: u8;
+    #[link_name = "start"]
+    static START: u8;
 }
 
 global_asm!(
     r#"
+    .option push
+    .option arch, +a                # assembly outside of functions has the base alone
     .pushsection .boot, "ax"
-    .global start, another_cpu
+    .global start
 start:
+    lla t0, {HAS_FIRST}
+    li t1, 1
+    amoswap.w t1, t1, (t0)
+    bnez t1, another_cpu
     lla t0, boot_root
     lla t1, boot_all
     srli t1, t1, 2
@@ -75,7 +86,13 @@ start:
     j translate
 
 another_cpu:
-    mv s2, a1
+    lla t0, {HARTS}
+    li s2, 0
+1:  ld t1, 0(t0)
+    beq t1, a0, translate
+    addi t0, t0, 8
+    addi s2, s2, 1
+    j 1b
 
 translate:
     lla t0, trapped
@@ -114,6 +131,7 @@ trapped:
     sw t1, 0(t0)
 2:  j 2b
     .popsection
+    .option pop
 
     .pushsection .data
     .align 12
@@ -137,6 +155,8 @@ boot_kernel:
     LOG_BOOT_STACK = const BOOT_STACK.ilog2(),
     STACKS = sym BOOT_STACKS,
     FIRST_HART = sym FIRST_HART,
+    HAS_FIRST = sym HAS_FIRST,
+    HARTS = sym super::ipi::HARTS,
     DEVICE = const super::END_DEVICE,
     PANIC = const super::end_word(Exit::Panic.status()),
     boot_cpu = sym crate::boot_cpu,
@@ -149,13 +169,9 @@ fn harts() -> impl Iterator<Item = u64> {
     core::iter::once(first).chain(virt::tree().cpus().filter(move |&hart| hart != first))
 }
 
-/// Starts every other CPU at `other_cpu`.
+/// Starts every other CPU at `other_cpu`, once it can find its index.
 pub(crate) fn start_others() {
-    let entry = (&raw const ANOTHER_CPU) as u64 - KERNEL_OFFSET;
-    for (index, hart) in harts().enumerate() {
-        super::ipi::note_hart(index, hart);
-        if index > 0 {
-            sbi::start_hart(hart, entry, index as u64);
-        }
-    }
+    let entry = (&raw const START) as u64 - KERNEL_OFFSET;
+    harts().enumerate().for_each(|(cpu, hart)| super::ipi::note_hart(cpu, hart));
+    harts().skip(1).for_each(|hart| sbi::start_hart(hart, entry));
 }

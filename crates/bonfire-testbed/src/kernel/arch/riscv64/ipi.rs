@@ -26,8 +26,8 @@ pub(crate) enum Ipi {
 
 /// What each CPU has been asked and has not looked at: one bit each.
 static ASKED: [AtomicU32; MAX_CPUS] = [const { AtomicU32::new(0) }; MAX_CPUS];
-/// The numbers of the harts by CPU index.
-static HARTS: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
+/// The numbers of the harts by CPU index: a hart that starts finds its own there.
+pub(super) static HARTS: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
 
 /// Notes which hart the CPU of that index is.
 pub(super) fn note_hart(cpu: usize, hart: u64) {

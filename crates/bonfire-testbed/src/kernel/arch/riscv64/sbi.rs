@@ -6,12 +6,11 @@ const TIME: u64 = 0x5449_4d45;
 const IPI: u64 = 0x73_5049;
 const HART_STATE: u64 = 0x48_534d;
 
-/// Has the hart of that number enter at this physical address, with `argument` in its second
-/// register (chapter 9.1).
-pub(super) fn start_hart(hart: u64, entry: u64, argument: u64) {
+/// Has the hart of that number enter at this physical address (chapter 9.1).
+pub(super) fn start_hart(hart: u64, entry: u64) {
     const START: u64 = 0;
-    let error = call(HART_STATE, START, [hart, entry, argument]);
-    assert_eq!(error, 0, "the firmware does not start hart {hart} as CPU {argument}");
+    let error = call(HART_STATE, START, [hart, entry, 0]);
+    assert_eq!(error, 0, "the firmware does not start hart {hart}");
 }
 
 /// Gives that hart a software interrupt (chapter 7.1).
