@@ -3,11 +3,11 @@
 //! OpenSBI enters at `start` in supervisor mode, translation off, the hart's number in `a0` and,
 //! on the first hart, the address of the device tree in `a1`. Any hart may be the first; the
 //! others are stopped until [`start_others`] has them enter there, too (SBI specification 2.0,
-//! chapter 9), and find their index by their number. They do not rely on what the firmware was
-//! told to pass on: up to version 1.1 of OpenSBI, and seen there on a busy host, a hart that comes
-//! to be started in that moment enters where and as the first one did. All go on at `translate`,
-//! on tables of Sv48 that map
-//! the first 512 GiB of physical addresses twice, and the kernel once more:
+//! chapter 9), and find their index by their number. They do not rely on what the firmware was told
+//! to pass on: OpenSBI 1.1 marks a hart as one to be started before it notes where and with what,
+//! so on a busy host one that is only then on its way to wait enters where and as the first one did.
+//! All go on at `translate`, on tables of Sv48 that map the first 512 GiB of physical addresses
+//! twice, and the kernel once more:
 //!
 //! - at 0, for the instruction that switches translation on (removed when every CPU is up, so
 //!   that a null pointer faults);
