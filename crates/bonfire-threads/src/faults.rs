@@ -30,6 +30,8 @@ pub enum Hook {
     ReturnSpace,
     /// [`Engine::online`](bonfire_engine::Engine::online).
     Online,
+    /// [`Engine::fork`](bonfire_engine::Engine::fork).
+    Fork,
 }
 
 /// The bit of the first hook; the others follow.

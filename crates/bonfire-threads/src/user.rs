@@ -20,6 +20,7 @@ use std::time::Duration;
 use bonfire_engine::abi::{Call, Command, Cpu, Result};
 
 use crate::design::OnThreads;
+use crate::faults::Hook;
 use crate::fetch::Code;
 use crate::kernel::Kernel;
 use crate::lock;
@@ -215,7 +216,9 @@ impl<K: OnThreads> User<K> {
                 Memory::Shared | Memory::Borrowed => Arc::clone(&parent),
                 Memory::Copied => {
                     let child = Space::new();
-                    self.own.kernel.engine.fork(&parent.engine, &child.engine);
+                    if !self.own.kernel.machine().forgets(Hook::Fork) {
+                        self.own.kernel.engine.fork(&parent.engine, &child.engine);
+                    }
                     child
                 }
             };

@@ -1,11 +1,11 @@
 //! Hooks that the kernel forgets, each in turn, in every design: every call still
 //! reaches the CPU that runs a thread of its process, and the engine counts.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bonfire_engine::abi::{Command, Cpu};
+use bonfire_engine::abi::{Command, Cpu, Error};
 use bonfire_engine::{Design, Engine, for_design};
 use bonfire_threads::{Faults, Hook, Memory, On, OnThreads, Options, SpaceHandle, System, User};
 
@@ -100,6 +100,46 @@ fn without_the_exec() {
 fn without_the_online() {
     for design in Design::ALL.into_iter().filter(|&design| is_told(design)) {
         for_design!(design, D => check::<On<D>>(Hook::Online, true));
+    }
+}
+
+/// What a forked child is told that calls as its parent may.
+fn told_to_a_child<K: OnThreads>(system: &System<K>) -> Result<u32, Error> {
+    let answer = Arc::new(OnceLock::new());
+    let told = Arc::clone(&answer);
+    let process = system.process(None, move |user: &User<K>| {
+        assert_eq!(user.issue(Command::RegisterPrivateExpedited), Ok(0));
+        let answer = Arc::clone(&told);
+        let calls = move |child: &User<K>| {
+            let _ = answer.set(child.issue(Command::PrivateExpedited));
+        };
+        user.start(Memory::Copied, None, calls).expect("a process starts");
+        user.join();
+    });
+    assert!(process.expect("the host has memory").wait(LIMIT), "{}: hangs", Engine::<K>::DESIGN);
+    *answer.get().expect("the child called")
+}
+
+/// A child that inherits nothing is refused, and not served without a barrier.
+#[test]
+fn without_the_fork() {
+    fn check<K: OnThreads>() {
+        assert_eq!(
+            told_to_a_child(&boot::<K>(Hook::Fork)),
+            Err(Error::NotRegistered),
+            "{}",
+            Engine::<K>::DESIGN
+        );
+        let system = System::<K>::boot(Options { cpus: 3, seed: 1, ..Options::default() });
+        assert_eq!(
+            told_to_a_child(&system.expect("the host starts threads")),
+            Ok(0),
+            "{}",
+            Engine::<K>::DESIGN
+        );
+    }
+    for design in Design::ALL {
+        for_design!(design, D => check::<On<D>>());
     }
 }
 
