@@ -128,7 +128,7 @@ impl Suite {
     pub fn rules(&self, place: usize, slip: Option<&Slip>, rules: Rules) -> Rules {
         let scenario = &self.scenarios[place];
         let is_long = place >= self.two_cpus || LONG.contains(&scenario.situation());
-        let needs_early_loads = scenario.name == "P2/SB" && slip.is_none_or(takes_intent);
+        let needs_early_loads = scenario.name == "P2/SB" && slip.is_some_and(takes_intent);
         let memory = match scenario.shape {
             _ if !is_long || needs_early_loads => rules.memory,
             Some(_) => Memory::Tso,
