@@ -139,8 +139,7 @@ impl Suite {
 }
 
 /// Those of three CPUs that are needed.
-const OF_THREE: [&str; 10] =
-    ["q8/SB", "q4", "q4g", "q4p/SB", "q4r", "R1/core", "P2/SB", "P2/core", "P2/rseq", "P6/SB"];
+const OF_THREE: [&str; 9] = ["q8/SB", "q4", "q4g", "q4p/SB", "q4r", "R1/core", "P2/SB", "P2/core", "P2/rseq"];
 
 /// The situations of two CPUs that have most states: a CPU that goes and comes back,
 /// one that registers while another comes or goes, and two that register at once.
