@@ -43,6 +43,13 @@ fn check<K: Spawn>(expected: &Expected) {
         assert_eq!(kernel.command(0, command), Ok(0));
         assert_eq!(kernel.pokes(), expected.private, "{command}");
     }
+    // A call for one CPU asks that one, if a call for all would.
+    for cpu_id in 1..4 {
+        let one = Call { number: Command::Rseq.number(), flags: FLAG_CPU, cpu_id };
+        assert_eq!(kernel.call(0, one), Ok(0));
+        let is_asked = expected.private.contains(&(cpu_id as u32));
+        assert_eq!(kernel.pokes(), if is_asked { vec![cpu_id as u32] } else { vec![] }, "CPU {cpu_id} alone");
+    }
     // A stranger calls: whoever registered is poked.
     assert_eq!(kernel.command(2, Command::GlobalExpedited), Ok(0));
     assert_eq!(kernel.pokes(), expected.global, "GLOBAL_EXPEDITED");
