@@ -205,6 +205,11 @@ pub(crate) fn word_named(name: &str) -> Option<WordId> {
     found
 }
 
+/// Whether a word was looked for that nobody had touched yet.
+pub(crate) fn has_missed() -> bool {
+    with(|session| session.missed)
+}
+
 /// Whether a word was looked for, since this was last asked, that nobody had touched yet.
 pub(crate) fn takes_missed() -> bool {
     with(|session| std::mem::take(&mut session.missed))

@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::op::Op;
 use super::program::{Future, Poked, Programs, Words};
 use super::reduce::Futures;
+use super::replay;
 use super::rules::Rules;
 use super::state::{Layout, MAX_CPUS, State};
 use super::step::{Step, Stepper};
@@ -255,7 +256,7 @@ impl<'a> Search<'a> {
                 return Futures::ANYTHING;
             }
             let futures = Futures::of(self.programs, state);
-            if !state.has_room(self.layout.cpus) || self.is_stale() {
+            if !state.has_room(self.layout.cpus) || self.is_stale() && replay::has_missed() {
                 return futures;
             }
             let found = std::mem::take(&mut self.alone);
