@@ -127,8 +127,7 @@ fn folder() -> Result<PathBuf> {
 
 /// The program of that name, linked against the C library that is here for the architecture.
 fn compiled(name: &str, architecture: Architecture) -> Result<PathBuf> {
-    let is_own = architecture.name() == std::env::consts::ARCH;
-    let (compiler, packages) = match is_own {
+    let (compiler, packages) = match testbed::is_of_host(architecture) {
         true => ("cc", "gcc libc6-dev"),
         false => (architecture.cross_compiler(), architecture.cross_compiler_packages()),
     };

@@ -85,6 +85,11 @@ fn has_target(target: &str) -> Result<bool> {
     Ok(Path::new(folder.trim()).is_dir())
 }
 
+/// Whether the host has that architecture itself.
+pub(crate) fn is_of_host(architecture: Architecture) -> bool {
+    architecture.name() == std::env::consts::ARCH
+}
+
 fn folder() -> Result<PathBuf> {
     Ok(repository::target_directory()?.join("testbed"))
 }
@@ -113,8 +118,7 @@ impl Program {
     }
 
     fn flags(&self, architecture: Architecture) -> Vec<String> {
-        let is_own = architecture.name() == std::env::consts::ARCH;
-        let linker = if is_own { NO_LIBC } else { OTHER_LINKER };
+        let linker = if is_of_host(architecture) { NO_LIBC } else { OTHER_LINKER };
         let sources = repository::root().join("crates/bonfire-testbed/src");
         let script = if self.is_kernel {
             sources.join(format!("kernel/arch/{architecture}/kernel.ld"))

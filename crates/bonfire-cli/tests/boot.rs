@@ -20,7 +20,7 @@ fn has_qemu() -> bool {
 fn boot(arguments: &[&str]) -> Output {
     let _alone = MACHINE.lock().unwrap_or_else(|broken| broken.into_inner());
     let mut bonfire = Command::new(env!("CARGO_BIN_EXE_bonfire"));
-    bonfire.arg("boot").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    bonfire.args(["boot", "--arch", "x86_64"]).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
     bonfire.output().expect("the binary that Cargo built")
 }
 

@@ -256,7 +256,10 @@ impl<'a> Search<'a> {
                 return Futures::ANYTHING;
             }
             let futures = Futures::of(self.programs, state);
-            if !state.has_room(self.layout.cpus) || self.is_stale() && replay::has_missed() {
+            // A program that missed a word may go in circles once it is there. Others go on:
+            // a pass that stops early learns less, and the next one would assume too little.
+            let may_circle = self.is_stale() && replay::has_missed();
+            if !state.has_room(self.layout.cpus) || may_circle {
                 return futures;
             }
             let found = std::mem::take(&mut self.alone);

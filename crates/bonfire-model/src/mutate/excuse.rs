@@ -78,8 +78,8 @@ const UNTOLD_FOLLOWS: &str = "two address spaces meet here only where the CPU wa
                               barrier follows before anything runs";
 const LOCK_ORDERS: &str =
     "the hook holds the lock of the run queue, and so does the caller when it looks at this CPU";
-const NOT_YET: &str = "the process that enters has not registered, so nobody asks for a barrier of it before a poke that comes \
-                       behind this hook";
+const NOT_YET: &str = "the process that enters has not registered, so nobody asks for a barrier of it before a \
+                       poke that comes behind this hook";
 const NO_VISITS: &str = "only what is kept of the CPUs that a process visits needs the order, and this design keeps \
                          nothing of that";
 const NOT_NEEDED: &str = "nothing needs this second barrier, as is said where it stands";

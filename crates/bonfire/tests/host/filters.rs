@@ -85,10 +85,12 @@ scenario!(a_lying_kernel_is_found_out, lying, assert_success, || {
     let barriers = [Command::PrivateExpedited, Command::SyncCore, Command::Rseq, Command::GlobalExpedited];
     install(&barriers, Then::Return(0));
     let memory = Memory::register().expect("the lie is believed at first");
-    match verify(memory) {
-        verdict @ Verdict::Lies(_) => assert_eq!(verdict.trust(), Err(Refusal::Lying)),
-        Verdict::CannotTell(_) => skip!(Cause::Busy("to run two threads at once")),
-        verdict => panic!("believed a liar: {verdict:?}"),
+    // Others may have the CPUs for most of a minute.
+    let tries = std::iter::repeat_with(|| verify(memory)).take(10);
+    match tries.into_iter().find(|verdict| !matches!(verdict, Verdict::CannotTell(_))) {
+        Some(verdict @ Verdict::Lies(_)) => assert_eq!(verdict.trust(), Err(Refusal::Lying)),
+        Some(verdict) => panic!("believed a liar: {verdict:?}"),
+        None => skip!(Cause::Busy("to run two threads at once, or its processor shows no late store")),
     }
 });
 

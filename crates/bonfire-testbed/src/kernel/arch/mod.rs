@@ -25,3 +25,14 @@ pub(crate) use x86_64::*;
 mod generic;
 #[cfg(not(target_arch = "x86_64"))]
 mod virt;
+
+/// Runs `f` with interrupts off.
+pub(crate) fn without_interrupts<R>(f: impl FnOnce() -> R) -> R {
+    let were_on = enabled();
+    set_enabled(false);
+    let result = f();
+    if were_on {
+        set_enabled(true);
+    }
+    result
+}

@@ -1,6 +1,7 @@
 //! What each CPU owns: its index and a stack for interrupts, in a block at `TPIDR_EL1`.
 
-use super::{gic, timer, without_interrupts};
+use super::{gic, timer};
+use crate::arch::without_interrupts;
 use alloc::boxed::Box;
 use core::arch::asm;
 use core::mem::MaybeUninit;

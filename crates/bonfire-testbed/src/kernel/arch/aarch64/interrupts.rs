@@ -118,17 +118,6 @@ pub(crate) fn set_enabled(on: bool) {
     }
 }
 
-/// Runs `f` with interrupts off.
-pub(crate) fn without_interrupts<R>(f: impl FnOnce() -> R) -> R {
-    let were_on = enabled();
-    set_enabled(false);
-    let result = f();
-    if were_on {
-        set_enabled(true);
-    }
-    result
-}
-
 /// Sleeps until an interrupt, takes it, and comes back with interrupts off. One
 /// that arrived while they were off ends the sleep at once.
 pub(crate) fn enable_and_wait() {

@@ -20,7 +20,7 @@ pub(crate) use boot::{DIRECT_MAP, DIRECT_MAP_SIZE, KERNEL_OFFSET, MAX_CPUS, forg
 pub(crate) use cpu::{count, cpu_index, init_cpu, serialise, set_kernel_stack};
 pub(crate) use entry::{TrapFrame, first_frame, switch_context};
 pub(crate) use gic::{Ipi, send_ipi, stop_others};
-pub(crate) use interrupts::{enable_and_wait, enabled, relax, set_enabled, without_interrupts};
+pub(crate) use interrupts::{enable_and_wait, enabled, relax, set_enabled};
 pub(crate) use line::Line;
 pub(crate) use linux::{HAS_RESTORER, auxiliary};
 pub(crate) use paging::{Entry, LEVELS, PAGE, USER_TOP, flush, forget, load_tables, publish, share_kernel};

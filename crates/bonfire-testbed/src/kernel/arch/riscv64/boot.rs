@@ -23,7 +23,7 @@
 use super::{cpu, sbi};
 use crate::arch::virt;
 use bonfire_testbed::Exit;
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Where the direct map of physical memory begins.
@@ -173,5 +173,8 @@ fn harts() -> impl Iterator<Item = u64> {
 pub(crate) fn start_others() {
     let entry = (&raw const START) as u64 - KERNEL_OFFSET;
     harts().enumerate().for_each(|(cpu, hart)| super::ipi::note_hart(cpu, hart));
+    // Behind what the others are to find, for no number is told from a hart's that is 0.
+    // SAFETY: a fence.
+    unsafe { asm!("fence rw, rw", options(nostack, preserves_flags)) };
     harts().skip(1).for_each(|hart| sbi::start_hart(hart, entry));
 }

@@ -86,17 +86,6 @@ pub(crate) fn set_enabled(on: bool) {
     }
 }
 
-/// Runs `f` with interrupts off.
-pub(crate) fn without_interrupts<R>(f: impl FnOnce() -> R) -> R {
-    let were_on = enabled();
-    set_enabled(false);
-    let result = f();
-    if were_on {
-        set_enabled(true);
-    }
-    result
-}
-
 /// Sleeps until an interrupt, takes it, and comes back with interrupts off. One that arrives
 /// while they are off ends the sleep, too.
 pub(crate) fn enable_and_wait() {

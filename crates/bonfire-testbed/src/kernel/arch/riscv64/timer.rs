@@ -1,8 +1,8 @@
 //! Clock and timer: every hart reads one counter, and is interrupted when that comes to a number.
 //! And the time of day, from the machine's goldfish clock.
 
-use super::{DIRECT_MAP, cpu, sbi, without_interrupts};
-use crate::arch::virt;
+use super::{DIRECT_MAP, cpu, sbi};
+use crate::arch::{virt, without_interrupts};
 use crate::sched;
 use core::arch::asm;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};

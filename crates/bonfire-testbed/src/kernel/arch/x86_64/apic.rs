@@ -1,7 +1,8 @@
 //! The local APIC, by its memory page: QEMU's emulator has no x2APIC.
 
 use super::boot::{DIRECT_MAP, MAX_CPUS, TRAMPOLINE, TRAMPOLINE_END, TRAMPOLINE_START};
-use super::{clock, cpu_index, without_interrupts};
+use super::{clock, cpu_index};
+use crate::arch::without_interrupts;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use x86_64::instructions::port::Port;
 

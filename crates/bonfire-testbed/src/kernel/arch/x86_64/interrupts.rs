@@ -149,11 +149,6 @@ pub(crate) fn set_enabled(on: bool) {
     if on { interrupts::enable() } else { interrupts::disable() }
 }
 
-/// Runs `f` with interrupts off.
-pub(crate) fn without_interrupts<R>(f: impl FnOnce() -> R) -> R {
-    interrupts::without_interrupts(f)
-}
-
 /// Sleeps until an interrupt, takes it, and comes back with interrupts off. One
 /// that arrived while they were off ends the sleep at once: `sti` takes effect
 /// after the instruction that follows.
