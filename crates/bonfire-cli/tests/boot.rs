@@ -1,11 +1,15 @@
 //! `bonfire boot` from the outside. Without QEMU these tests are skipped, and
 //! say which line installs it.
 
+mod sites;
+
 use std::process::{Command, Output};
 use std::sync::Mutex;
 
 use bonfire_skip::{Cause, skip};
 use serde_json::Value;
+
+use sites::OF_EVERY_ARCHITECTURE;
 
 /// One machine at a time: each has as many threads as CPUs.
 static MACHINE: Mutex<()> = Mutex::new(());
@@ -49,25 +53,9 @@ fn a_barrier_that_is_left_out_is_missed() {
         skip!(QEMU);
     }
     miss("running", &["--fault", "poke"], &["private/target/IpiMb"]);
-    let of_running = [
-        "SysEntry",
-        "SysExit",
-        "IpiMb",
-        "IpiCoreSync",
-        "SelfCoreSync",
-        "SchedBefore",
-        "SwitchMm",
-        "MmDrop",
-        "RetCoreSync",
-        "ExitMm",
-        "ExecMb",
-        "UseMm",
-        "UnuseMm",
-        "RegEntry",
-        "RegExit",
-        "OffPre",
-    ];
-    let faults: Vec<_> = of_running.into_iter().flat_map(|site| ["--fault", site]).collect();
+    let mut of_running = Vec::from(OF_EVERY_ARCHITECTURE);
+    of_running.extend(["IpiCoreSync", "SelfCoreSync", "RetCoreSync"]);
+    let faults: Vec<_> = of_running.iter().flat_map(|site| ["--fault", *site]).collect();
     miss("running", &faults, &of_running);
     miss("running-late", &["--fault", "ExitCoreSync"], &["ExitCoreSync"]);
     miss("mask", &["--fault", "MaskSwitch"], &["MaskSwitch"]);
