@@ -22,12 +22,6 @@ impl<'a> DeviceTree<'a> {
         Self(tree)
     }
 
-    /// How many bytes it takes up.
-    #[must_use]
-    pub fn length(self) -> u64 {
-        self.0.data().len() as u64
-    }
-
     /// The text after QEMU's `-append`; empty without one.
     #[must_use]
     pub fn command_line(self) -> &'a str {
@@ -227,7 +221,6 @@ mod tests {
             assert!(tree.reserved().eq(core::iter::once(0x8000_0000..0x8008_0000)));
             assert_eq!(tree.cpus().collect::<Vec<_>>(), [0, 7]);
             assert_eq!(tree.clock_ticks_per_s(), Some(10_000_000));
-            assert_eq!(tree.length(), blob.len() as u64);
         });
     }
 

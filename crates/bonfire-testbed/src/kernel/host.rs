@@ -2,6 +2,7 @@
 //! How it is reached is the architecture's.
 
 use crate::arch::{self, DIRECT_MAP, PAGE, fw_cfg};
+use crate::start_info::take_end;
 use core::ops::Range;
 
 const DIRECTORY: u16 = 0x19;
@@ -27,11 +28,7 @@ pub(crate) fn take_files<const N: usize>(
 
 fn take(file: HostFile, free: &mut Range<u64>) -> Result<&'static [u8], u64> {
     let length = u64::from(file.length);
-    let start = free.end.saturating_sub(length) / PAGE * PAGE;
-    if start < free.start {
-        return Err(free.start - start);
-    }
-    free.end = start;
+    let start = take_end(free, length)?;
     let scratch = free.start.next_multiple_of(PAGE);
     if scratch + PAGE > free.end {
         return Err(PAGE);

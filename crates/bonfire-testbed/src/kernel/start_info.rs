@@ -1,6 +1,6 @@
 //! What the machine tells the kernel when it boots.
 
-use crate::arch::{DIRECT_MAP_SIZE, KERNEL_OFFSET};
+use crate::arch::{DIRECT_MAP_SIZE, KERNEL_OFFSET, PAGE};
 use core::ops::Range;
 
 /// What the kernel wants to know of it.
@@ -18,8 +18,19 @@ pub(crate) fn behind_kernel(mut regions: impl Iterator<Item = Range<u64>>) -> Ra
     end..region.end.min(DIRECT_MAP_SIZE)
 }
 
+/// Takes that many bytes off the end of free memory, from a page's beginning on: where they
+/// lie, or how many are missing.
+pub(crate) fn take_end(free: &mut Range<u64>, length: u64) -> Result<u64, u64> {
+    let start = free.end.saturating_sub(length) / PAGE * PAGE;
+    if start < free.start {
+        return Err(free.start - start);
+    }
+    free.end = start;
+    Ok(start)
+}
+
 /// Where the kernel's image ends, physical.
-pub(crate) fn kernel_end() -> u64 {
+fn kernel_end() -> u64 {
     unsafe extern "C" {
         /// The link script's.
         #[link_name = "KERNEL_END"]

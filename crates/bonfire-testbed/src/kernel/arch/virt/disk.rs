@@ -2,7 +2,7 @@
 //! lies in the middle of memory and is moved to its end.
 
 use super::{DIRECT_MAP, tree};
-use crate::arch::PAGE;
+use crate::start_info::take_end;
 use core::ops::Range;
 
 /// Takes the files of these names to the end of `free`, if there are any; one that is not there is
@@ -19,11 +19,7 @@ pub(crate) fn take_files<const N: usize>(
 
 fn take(disk: Range<u64>, free: &mut Range<u64>) -> Result<&'static [u8], u64> {
     let length = disk.end - disk.start;
-    let start = free.end.saturating_sub(length) / PAGE * PAGE;
-    if start < free.start {
-        return Err(free.start - start);
-    }
-    free.end = start;
+    let start = take_end(free, length)?;
     let (from, to) = ((DIRECT_MAP + disk.start) as *const u8, (DIRECT_MAP + start) as *mut u8);
     // SAFETY: from where QEMU put it to memory that was free, and is now taken; `free` is still
     // nobody's, so it does not matter that the disk lies in it.
