@@ -95,7 +95,7 @@ impl Became {
     fn is_expected(&self, hook: Hook, variant: Variant) -> bool {
         match hook {
             Hook::HandlePoke => *self == Self::Silent,
-            Hook::BeforeUser if variant.is_late => matches!(self, Self::Wrong(_)),
+            Hook::BeforeUser if variant.is_late() => matches!(self, Self::Wrong(_)),
             _ => matches!(self, Self::Slow(_)),
         }
     }

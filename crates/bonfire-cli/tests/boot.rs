@@ -40,7 +40,9 @@ fn every_barrier_that_is_owed_is_passed_and_no_other() {
     if !has_qemu() {
         skip!(QEMU);
     }
-    for design in ["everywhere", "running", "running-late", "mask", "locked-mask", "threads"] {
+    for design in
+        ["everywhere", "running", "running-late", "running-if-stale", "mask", "locked-mask", "threads"]
+    {
         check(&["--filter", "counted", "--design", design], 0, "as owed");
     }
 }
@@ -58,6 +60,7 @@ fn a_barrier_that_is_left_out_is_missed() {
     let faults: Vec<_> = of_running.iter().flat_map(|site| ["--fault", *site]).collect();
     miss("running", &faults, &of_running);
     miss("running-late", &["--fault", "ExitCoreSync"], &["ExitCoreSync"]);
+    miss("running-if-stale", &["--fault", "StaleMb"], &["StaleMb"]);
     miss("mask", &["--fault", "MaskSwitch"], &["MaskSwitch"]);
     miss("locked-mask", &["--fault", "MaskSet"], &["MaskSet"]);
     miss("threads", &["--fault", "SameSwitch"], &["SameSwitch"]);

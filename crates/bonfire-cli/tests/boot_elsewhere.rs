@@ -133,6 +133,7 @@ impl Elsewhere {
             ("4", "running"),
             ("2", "everywhere"),
             ("2", "running-late"),
+            ("2", "running-if-stale"),
             ("2", "mask"),
             ("2", "locked-mask"),
             ("2", "threads"),
@@ -152,6 +153,9 @@ impl Elsewhere {
         self.misses(&faults, &of_running);
         if !self.serialisations.is_empty() {
             self.misses(&["--design", "running-late", "--fault", "ExitCoreSync"], &["ExitCoreSync"]);
+            let sites = ["StaleMb", "SwitchCoreSync"];
+            let faults: Vec<_> = sites.iter().flat_map(|site| ["--fault", site]).collect();
+            self.misses(&[&["--design", "running-if-stale"], &faults[..]].concat(), &sites);
         }
         self.misses(&["--fault", "poke"], &["private/target/IpiMb"]);
         let forgotten = ["--filter", "counted", "--cpus", "2", "--forget", "switch"];

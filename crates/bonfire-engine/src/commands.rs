@@ -187,6 +187,9 @@ impl<K: Kernel> Engine<K> {
     /// A barrier and a core serialisation on every CPU that runs the caller's
     /// address space, this one included.
     fn sync_core(&self, caller: Task<'_, K>) {
+        // PAIRS(A): before SysEntry, so that a CPU which enters the address space unseen
+        // finds this.
+        Self::mark_stale(caller.space);
         self.bracketed(|me| {
             self.request(me, &self.private_targets(me, caller), Asked::CORE_SYNC);
             // PAIRS(S): this CPU was not poked. Pinned until here, so the CPU that

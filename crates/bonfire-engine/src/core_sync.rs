@@ -9,12 +9,14 @@
 //! instruction cache: where caches are not coherent, the program cleans them
 //! before the call.
 
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::Ordering::{Relaxed, Release};
 
 use bonfire_abi::Cpu;
 
 use crate::kernel::Kernel;
 use crate::machine::{Machine, Word};
+use crate::space::AddressSpace;
+use crate::targets::Choose;
 use crate::{Engine, Site};
 
 /// How a machine serialises a core, and when it wants to be asked.
@@ -63,6 +65,56 @@ pub enum Settle {
     /// kernel calls [`Engine::before_user`](crate::Engine::before_user) on every
     /// one. Cheaper where most ways do.
     BeforeUser,
+    /// In the handler and in the call at once; in the hooks only if a call was made
+    /// for the address space since this CPU last serialised in it. A process that
+    /// replaces no code pays nothing, though a library registered it. Cheaper
+    /// where no way serialises, as in Linux on RISC-V (`prepare_sync_core_cmd`).
+    ///
+    /// An engine for more than 64 CPUs knows only whether there ever was such a
+    /// call, as several CPUs share a bit: see [`Stale`].
+    IfStale,
+}
+
+/// Where instructions of an address space may be stale: a bit for each 64th part of
+/// the engine's capacity, as in [`Visited`](crate::Visited).
+///
+/// A call marks all parts. A CPU that enters the address space, and has a part to
+/// itself, takes its mark before it serialises.
+///
+/// # Invariants
+/// A CPU that enters, and that a call skipped, finds the mark of this call, or has
+/// taken it, and then has serialised on the code that was there before the call. The
+/// call marks before `SysEntry`, so a CPU whose entry it did not see finds the mark
+/// (edge A). But a CPU that takes the mark at once, and leaves, is skipped, too: so the
+/// mark comes behind the new code, and the code is seen by whoever takes it (edge M).
+/// Linux on RISC-V (6.9, `prepare_sync_core_cmd`) marks without that order; in the
+/// explorer, old code then runs behind the call. Scenario S6.
+pub(crate) struct Stale<W>(W);
+
+impl<W: Word> Stale<W> {
+    /// Nowhere.
+    pub(crate) const NEW: Self = Self(W::ZERO);
+
+    /// Everywhere.
+    #[inline]
+    pub(crate) fn mark(&self) {
+        // Release: PAIRS(M), with StaleMb of whoever takes this mark.
+        self.0.store(u64::MAX, Release);
+    }
+
+    /// Whether this part is marked.
+    #[inline]
+    fn is_marked(&self, part: u32) -> bool {
+        // Relaxed: PAIRS(A), behind the barrier of the hook.
+        self.0.load(Relaxed) >> part & 1 != 0
+    }
+
+    /// Takes the mark of this part.
+    #[inline]
+    fn take(&self, part: u32) {
+        // Relaxed: PAIRS(M), StaleMb follows.
+        self.0.clear(1 << part, Relaxed);
+    }
 }
 
 /// A way from the kernel back to user mode.
@@ -136,6 +188,40 @@ impl<K: Kernel> Engine<K> {
             _ => (core.sync)(&self.machine, site),
         }
     }
+
+    /// The instructions of `space` are being replaced, or are those of an address
+    /// space whose were: no CPU may run it before it has serialised.
+    #[inline]
+    pub(crate) fn mark_stale(space: &AddressSpace<K>) {
+        if Self::ASKS_IF_STALE {
+            space.stale.mark();
+        }
+    }
+
+    /// Whether the instructions of `space` may be stale on this CPU, which enters it
+    /// and serialises if they are.
+    ///
+    /// Interrupts are off, and the barrier behind the change of occupant was passed.
+    #[inline]
+    pub(crate) fn takes_stale(&self, cpu: Cpu, space: &AddressSpace<K>) -> bool {
+        if !Self::ASKS_IF_STALE {
+            return true;
+        }
+        let part = self.part(cpu);
+        let is_stale = space.stale.is_marked(part);
+        if is_stale && self.has_own_part() {
+            space.stale.take(part);
+            // PAIRS(M): with the mark. It may be that of a call that has just begun, and
+            // that will skip this CPU if it leaves at once: what the caller stored before
+            // it is what this CPU serialises on.
+            self.machine.fence(Site::StaleMb);
+        }
+        is_stale
+    }
+
+    /// Whether a CPU that enters an address space serialises only if that is stale.
+    const ASKS_IF_STALE: bool = K::Design::SERIALISES_ON_SWITCH
+        && matches!(K::Machine::CORE_SYNC, Some(CoreSync { settle: Settle::IfStale, .. }));
 
     /// Whether a core serialisation was put off on this CPU; it is not, from now
     /// on.

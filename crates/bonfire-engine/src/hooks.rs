@@ -88,7 +88,12 @@ impl<K: Kernel> Engine<K> {
     /// *Without it*: the child's calls fail with `EPERM`, and a library that
     /// registered in the parent fails in the child.
     pub fn fork(&self, parent: &AddressSpace<K>, child: &AddressSpace<K>) {
-        child.state.inherit(parent.state.read());
+        let registered = parent.state.read();
+        child.state.inherit(registered);
+        if registered.wants_core_sync() {
+            // PAIRS(S): the child has the pages that the parent replaced code in.
+            Self::mark_stale(child);
+        }
     }
 
     /// A kernel thread begins to use an address space: it will access its user

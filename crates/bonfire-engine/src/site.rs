@@ -15,6 +15,7 @@
 //! | R | `RegEntry`, after the intent is set | `IpiMb` in the poke of a registration, and the switch hooks, which read the intent with interrupts off | a CPU goes on switching without barriers after the gate is open |
 //! | G | `SysEntry`, after the gate was found open | `RegExit`, before the gate opens | a second thread finds the gate open and calls before every CPU pays |
 //! | P | `RegExit`, after the last answer | the release store of `done`, after the CPU has republished | a CPU is answered for, and its occupant still looks unregistered |
+//! | M | the mark that instructions are stale, a release store before `SysEntry` | `StaleMb` of a CPU that takes the mark | a CPU takes the mark ahead of the new code, leaves, is skipped, and comes back unmarked |
 //! | S | the stores before the call, ordered by A | `IpiCoreSync`, `SelfCoreSync`, `SwitchCoreSync`, `RetCoreSync`, `ExitCoreSync` | a CPU runs instructions that were replaced before the call |
 
 /// The name of a barrier or of a core serialisation in the engine.
@@ -38,6 +39,9 @@ pub enum Site {
     SwitchMm,
     /// After a switch from a kernel thread to a user thread was published.
     MmDrop,
+    /// [`Settle::IfStale`](crate::core_sync::Settle::IfStale): between taking the mark
+    /// of stale instructions and the core serialisation.
+    StaleMb,
     /// Core serialisation on a switch to another address space.
     SwitchCoreSync,
     /// Core serialisation when a kernel thread gives way to a thread of the
@@ -73,7 +77,7 @@ pub enum Site {
 
 impl Site {
     /// Every site, in the order of their declaration.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::SysEntry,
         Self::SysExit,
         Self::IpiMb,
@@ -82,6 +86,7 @@ impl Site {
         Self::SchedBefore,
         Self::SwitchMm,
         Self::MmDrop,
+        Self::StaleMb,
         Self::SwitchCoreSync,
         Self::RetCoreSync,
         Self::ExitCoreSync,
@@ -111,6 +116,7 @@ impl Site {
             Self::SchedBefore => "SchedBefore",
             Self::SwitchMm => "SwitchMm",
             Self::MmDrop => "MmDrop",
+            Self::StaleMb => "StaleMb",
             Self::SwitchCoreSync => "SwitchCoreSync",
             Self::RetCoreSync => "RetCoreSync",
             Self::ExitCoreSync => "ExitCoreSync",

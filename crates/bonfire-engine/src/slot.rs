@@ -120,7 +120,13 @@ impl<K: Kernel> Engine<K> {
     /// These parts, without that of `me` if there is no room in it for another CPU.
     #[inline]
     pub(crate) fn parts_beside(&self, me: Cpu, parts: u64) -> u64 {
-        if self.part_size() == 1 { parts & !1_u64.rotate_left(self.part(me)) } else { parts }
+        if self.has_own_part() { parts & !1_u64.rotate_left(self.part(me)) } else { parts }
+    }
+
+    /// Whether each CPU is a part of its own.
+    #[inline]
+    pub(crate) fn has_own_part(&self) -> bool {
+        self.part_size() == 1
     }
 
     /// How many CPUs a part has. The compiler knows it: the 64th part of the

@@ -1,5 +1,8 @@
 //! Address spaces, the threads that run in them, and what occupies a CPU.
 
+use core::ops::Range;
+
+use crate::core_sync::Stale;
 use crate::kernel::{Kernel, WordOf};
 use crate::state::State;
 use crate::targets::Choose;
@@ -14,6 +17,7 @@ use crate::targets::Choose;
 #[repr(align(64))]
 pub struct AddressSpace<K: Kernel> {
     pub(crate) state: State<WordOf<K>>,
+    pub(crate) stale: Stale<WordOf<K>>,
     pub(crate) design: <K::Design as Choose<K>>::PerSpace,
 }
 
@@ -23,12 +27,22 @@ impl<K: Kernel> AddressSpace<K> {
     /// [`Engine::fork`](crate::Engine::fork).
     #[must_use]
     pub const fn new() -> Self {
-        Self { state: State::NEW, design: <K::Design as Choose<K>>::PER_SPACE }
+        Self { state: State::NEW, stale: Stale::NEW, design: <K::Design as Choose<K>>::PER_SPACE }
     }
 
     /// What the design keeps of this address space.
     pub const fn design(&self) -> &<K::Design as Choose<K>>::PerSpace {
         &self.design
+    }
+
+    /// What the word at this address is, if it is one of this address space: `state`
+    /// (what it registered for), `stale` (where its instructions may be) or `design`.
+    /// As [`Engine::word_at`](crate::Engine::word_at).
+    #[must_use]
+    pub fn word_at(&self, address: usize) -> Option<&'static str> {
+        let Self { state, stale, design } = self;
+        let words = [(range_of(state), "state"), (range_of(stale), "stale"), (range_of(design), "design")];
+        words.into_iter().find(|(word, _)| word.contains(&address)).map(|(_, name)| name)
     }
 
     /// A number that no other address space has at this time; its low bits are
@@ -159,6 +173,12 @@ impl<'a, K: Kernel> Occupant<'a, K> {
             Self::Borrower(_) | Self::Kernel => None,
         }
     }
+}
+
+/// The addresses of `part`.
+fn range_of<T>(part: &T) -> Range<usize> {
+    let start = core::ptr::from_ref(part).addr();
+    start..start + size_of::<T>()
 }
 
 /// Whether both are the same address space, or neither is one.

@@ -128,13 +128,13 @@ pub fn failures(matrix: &Matrix) -> Vec<(Design, Site, Change, Judgement)> {
 pub const fn not_passed(design: Design, site: Site) -> Option<&'static str> {
     use Site::{
         ExecMb, ExitMm, MaskClear, MaskSet, MaskSwitch, MmDrop, RetCoreSync, SameSwitch, SchedBefore,
-        SwitchCoreSync, SwitchMm, Untold, UnuseMm, UseMm,
+        StaleMb, SwitchCoreSync, SwitchMm, Untold, UnuseMm, UseMm,
     };
     Some(match (design, site) {
         (
             Design::Everywhere,
-            SchedBefore | SwitchMm | MmDrop | SwitchCoreSync | RetCoreSync | ExitMm | ExecMb | UseMm
-            | UnuseMm | MaskSet | MaskClear | MaskSwitch | SameSwitch | Untold,
+            SchedBefore | SwitchMm | MmDrop | StaleMb | SwitchCoreSync | RetCoreSync | ExitMm | ExecMb
+            | UseMm | UnuseMm | MaskSet | MaskClear | MaskSwitch | SameSwitch | Untold,
         ) => "its hooks do nothing: every online CPU is poked",
         (Design::Running, MaskSet | MaskClear | MaskSwitch) => "it keeps no masks",
         (Design::Running | Design::Mask | Design::LockedMask, SameSwitch) => {

@@ -132,11 +132,10 @@ impl<C: Capabilities, K: engine::Kernel<Machine = Model<C>>> Kernel<K> {
     pub(crate) fn name_at(&self, address: usize) -> Option<String> {
         let space = || {
             let space = of(&self.spaces, address)?;
-            let is_design_s = holds(self.spaces[space].design(), address);
-            let what = match Engine::<K>::DESIGN {
-                Design::Running if is_design_s => "visited",
-                _ if is_design_s => "mask",
-                _ => "state",
+            let what = match (self.spaces[space].word_at(address)?, Engine::<K>::DESIGN) {
+                ("design", Design::Running) => "visited",
+                ("design", _) => "mask",
+                (word, _) => word,
             };
             Some(format!("space{space}.{what}"))
         };

@@ -30,8 +30,8 @@ const STALE_CODE: &str = "This CPU goes on to run instructions that were replace
 pub const fn purpose(site: Site) -> Purpose {
     use Site::{
         ExecMb, ExitCoreSync, ExitMm, IpiCoreSync, IpiMb, MaskClear, MaskSet, MaskSwitch, MmDrop, OffPre,
-        RegEntry, RegExit, RetCoreSync, SameSwitch, SchedBefore, SelfCoreSync, SwitchCoreSync, SwitchMm,
-        SysEntry, SysExit, Untold, UnuseMm, UseMm,
+        RegEntry, RegExit, RetCoreSync, SameSwitch, SchedBefore, SelfCoreSync, StaleMb, SwitchCoreSync,
+        SwitchMm, SysEntry, SysExit, Untold, UnuseMm, UseMm,
     };
     const ENTERS: &[Site] = &[SysEntry];
     const LEAVES: &[Site] = &[SysExit];
@@ -88,6 +88,12 @@ pub const fn purpose(site: Site) -> Purpose {
             "G and P",
             ENTERS,
             "A second thread finds the gate open and calls before every CPU pays.",
+        ),
+        StaleMb => (
+            "between taking the mark of stale instructions and the core serialisation",
+            "M",
+            &[] as &[Site],
+            "A CPU takes the mark of a call ahead of its new code, leaves, is skipped, and comes back unmarked.",
         ),
         IpiCoreSync => ("the handler's core serialisation", "S", ENTERS, STALE_CODE),
         SelfCoreSync => ("the caller's own core serialisation", "S", ENTERS, STALE_CODE),

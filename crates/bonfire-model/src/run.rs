@@ -71,6 +71,7 @@ fn explore_in(design: Design, setting: &Setting<'_>) -> Run {
         Needs::Nothing => setting.explore_on::<Minimal>(design),
         Needs::CoreSync => setting.explore_on::<CoreSync>(design),
         Needs::CoreSyncLate => setting.explore_on::<CoreSyncLate>(design),
+        Needs::CoreSyncIfStale => setting.explore_on::<CoreSyncIfStale>(design),
         Needs::CoreSyncX86 => setting.explore_on::<CoreSyncX86>(design),
         Needs::CoreSyncX86Late => setting.explore_on::<CoreSyncX86Late>(design),
         Needs::Rseq => setting.explore_on::<Rseq>(design),
@@ -150,6 +151,7 @@ macro_rules! core_sync {
 }
 core_sync!(CoreSync, RISCV, Settle::AtOnce);
 core_sync!(CoreSyncLate, RISCV, Settle::BeforeUser);
+core_sync!(CoreSyncIfStale, RISCV, Settle::IfStale);
 core_sync!(CoreSyncX86, X86, Settle::AtOnce);
 core_sync!(CoreSyncX86Late, X86, Settle::BeforeUser);
 

@@ -138,6 +138,9 @@ pub enum Needs {
     CoreSync,
     /// The same, put off to the way to user mode.
     CoreSyncLate,
+    /// Core serialisation that no way to user mode gives, on entry to an address space
+    /// that replaced code.
+    CoreSyncIfStale,
     /// Core serialisation that only some ways to user mode give (x86).
     CoreSyncX86,
     /// The same, put off to the way to user mode.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use bonfire_engine::Site::{
-    self, ExecMb, ExitMm, IpiCoreSync, IpiMb, MmDrop, OffPre, RegEntry, RegExit, SchedBefore, SwitchCoreSync,
-    SwitchMm, SysExit, Untold, UnuseMm, UseMm,
+    self, ExecMb, ExitMm, IpiCoreSync, IpiMb, MmDrop, OffPre, RegEntry, RegExit, SchedBefore, StaleMb,
+    SwitchCoreSync, SwitchMm, SysExit, Untold, UnuseMm, UseMm,
 };
 use bonfire_model::architecture::Architecture;
 use bonfire_model::excuse;
@@ -38,7 +38,7 @@ fn nothing_can_be_left_out_where_nothing_is_given() {
 
 /// Loads overtake stores and nothing else does; `CR3` and `iret` do the rest, and a
 /// change of page tables serialises the core. Where nothing had been told of a CPU, one
-/// of `SwitchMm` and `Untold` is enough.
+/// of `SwitchMm` and `Untold` is enough. No kernel there asks for stale instructions.
 #[test]
 fn x86_gives_all_but_six() {
     let given = [
@@ -55,14 +55,14 @@ fn x86_gives_all_but_six() {
         OffPre,
         Untold,
     ];
-    suffices(Architecture::X86, &given, |site| site == SwitchCoreSync);
+    suffices(Architecture::X86, &given, |site| [SwitchCoreSync, StaleMb].contains(&site));
 }
 
 /// As Linux says of itself there: `__switch_to` has the barrier behind a switch.
 /// Every exception return serialises the core, so that no site does.
 #[test]
 fn arm64_gives_the_barriers_behind_a_switch() {
-    suffices(Architecture::Arm64, &[SwitchMm, MmDrop, OffPre], Site::is_core_sync);
+    suffices(Architecture::Arm64, &[SwitchMm, MmDrop, OffPre], |site| site.is_core_sync() || site == StaleMb);
 }
 
 /// A kernel thread that borrows an address space loads its page tables without a switch of

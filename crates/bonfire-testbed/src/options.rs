@@ -1,23 +1,29 @@
 //! The kernel's command line: `design=running delete=IpiMb drop-pokes forget=exit -- arguments`.
 
 use crate::{Hook, Hooks};
+use bonfire_engine::core_sync::Settle;
 use bonfire_engine::{Design, Site};
 use core::fmt;
 
 /// What can be booted: a design of the engine, and when core serialisations that
 /// are owed are done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Variant {
     /// How the engine chooses CPUs.
     pub design: Design,
-    /// Whether core serialisations are put off until user mode
-    /// (`Settle::BeforeUser`).
-    pub is_late: bool,
+    /// When core serialisations that are owed are done.
+    pub settle: Settle,
+}
+
+impl Default for Variant {
+    fn default() -> Self {
+        Self::at_once(Design::default())
+    }
 }
 
 impl Variant {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 6] = {
+    pub const ALL: [Self; 7] = {
         let [everywhere, running, mask, locked_mask, threads] = Design::ALL;
         [
             Self::at_once(everywhere),
@@ -25,18 +31,29 @@ impl Variant {
             Self::at_once(mask),
             Self::at_once(locked_mask),
             Self::at_once(threads),
-            Self { design: running, is_late: true },
+            Self { design: running, settle: Settle::BeforeUser },
+            Self { design: running, settle: Settle::IfStale },
         ]
     };
 
     const fn at_once(design: Design) -> Self {
-        Self { design, is_late: false }
+        Self { design, settle: Settle::AtOnce }
+    }
+
+    /// Whether core serialisations are put off until user mode.
+    #[must_use]
+    pub fn is_late(self) -> bool {
+        self.settle == Settle::BeforeUser
     }
 
     /// Its name on a command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        if self.is_late { "running-late" } else { self.design.name() }
+        match self.settle {
+            Settle::AtOnce => self.design.name(),
+            Settle::BeforeUser => "running-late",
+            Settle::IfStale => "running-if-stale",
+        }
     }
 
     /// The variant of that name.

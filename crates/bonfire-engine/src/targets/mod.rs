@@ -159,7 +159,7 @@ impl<K: Kernel> Engine<K> {
             return;
         }
         if let Some(space) = to.accesses() {
-            if space.state.read().wants_core_sync() {
+            if space.state.read().wants_core_sync() && self.takes_stale(cpu, space) {
                 let stays = is_same(from.space(), Some(space));
                 // PAIRS(S): the instructions stored before a call that skipped
                 // this CPU are visible here, behind edge A; and so is the intent.

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering;
 
 use bonfire_engine::abi::{Call, Command, Cpu};
-use bonfire_engine::core_sync::{CoreSync, Settle, X86};
+use bonfire_engine::core_sync::{CoreSync, RISCV, Settle, X86};
 use bonfire_engine::{
     AddressSpace, AtomicWord, CpuSet, Engine, Everywhere, Kernel, LockedMask, Machine, Mask, Occupant, Parts,
     Refused, RunQueues, Running, Site, Task, Thread, ThreadList, Threads, Users, Woken, Word,
@@ -15,8 +15,14 @@ use bonfire_engine::{
 /// How many CPUs there are; the last stays offline until a test brings it up.
 pub(crate) const CPUS: u32 = 5;
 
-/// The machine. `EXIT` says when it settles core serialisations.
-pub(crate) struct Inline<const BEFORE_USER: bool> {
+/// When a machine settles core serialisations: x86 does at once or before user mode,
+/// RISC-V if an address space is stale.
+pub(crate) const AT_ONCE: u8 = 0;
+pub(crate) const BEFORE_USER: u8 = 1;
+pub(crate) const IF_STALE: u8 = 2;
+
+/// The machine.
+pub(crate) struct Inline<const SETTLE: u8> {
     /// The CPU that calls.
     pub(crate) me: Cell<Cpu>,
     /// Every CPU that was poked since the test last looked.
@@ -27,22 +33,26 @@ pub(crate) struct Inline<const BEFORE_USER: bool> {
     pub(crate) restarts: RefCell<Vec<u32>>,
     /// What an interrupt of a CPU runs.
     handler: Cell<Option<&'static dyn Fn(Cpu)>>,
-    threads: RefCell<Vec<Listed<BEFORE_USER>>>,
+    threads: RefCell<Vec<Listed<SETTLE>>>,
 }
 
 /// A kernel on this machine with one of the designs.
-pub(crate) type With<D, const B: bool = false> = Parts<Inline<B>, D>;
+pub(crate) type With<D, const S: u8 = AT_ONCE> = Parts<Inline<S>, D>;
 
-type Listed<const B: bool> = (Space<With<Threads, B>>, &'static Thread<With<Threads, B>>);
+type Listed<const S: u8> = (Space<With<Threads, S>>, &'static Thread<With<Threads, S>>);
 
-impl<const BEFORE_USER: bool> Machine for Inline<BEFORE_USER> {
+impl<const SETTLE: u8> Machine for Inline<SETTLE> {
     type Word = AtomicWord;
     type Pin = ();
 
     const CORE_SYNC: Option<CoreSync<Self>> = Some(CoreSync {
-        row: X86,
+        row: if SETTLE == IF_STALE { RISCV } else { X86 },
         sync: |machine, site| machine.sites.borrow_mut().push(site),
-        settle: if BEFORE_USER { Settle::BeforeUser } else { Settle::AtOnce },
+        settle: match SETTLE {
+            AT_ONCE => Settle::AtOnce,
+            BEFORE_USER => Settle::BeforeUser,
+            _ => Settle::IfStale,
+        },
     });
     const RESTART_RSEQ: Option<fn(&Self)> = Some(|machine| {
         let me = machine.me.get().0;
@@ -78,17 +88,17 @@ impl<const BEFORE_USER: bool> Machine for Inline<BEFORE_USER> {
     }
 }
 
-impl<const B: bool> RunQueues for Inline<B> {
+impl<const S: u8> RunQueues for Inline<S> {
     fn with_run_queue<R>(&self, _: Cpu, body: impl FnOnce() -> R) -> R {
         body()
     }
 }
 
-impl<const B: bool> ThreadList<With<Threads, B>> for Inline<B> {
+impl<const S: u8> ThreadList<With<Threads, S>> for Inline<S> {
     fn for_each_thread(
         &self,
-        space: &AddressSpace<With<Threads, B>>,
-        mut visit: impl FnMut(&Thread<With<Threads, B>>),
+        space: &AddressSpace<With<Threads, S>>,
+        mut visit: impl FnMut(&Thread<With<Threads, S>>),
     ) {
         let threads = self.threads.borrow();
         threads.iter().filter(|(its, _)| std::ptr::eq(*its, space)).for_each(|(_, thread)| visit(thread));
@@ -108,7 +118,7 @@ pub(crate) fn new_space<K: Kernel>() -> Space<K> {
     Box::leak(Box::new(AddressSpace::new()))
 }
 
-impl<const B: bool, K: Kernel<Machine = Inline<B>>> Small<K> {
+impl<const S: u8, K: Kernel<Machine = Inline<S>>> Small<K> {
     /// A kernel with all CPUs but the last online, all idle.
     pub(crate) fn boot() -> &'static Self {
         let kernel = Self::boot_without_hooks();
@@ -140,7 +150,7 @@ impl<const B: bool, K: Kernel<Machine = Inline<B>>> Small<K> {
         kernel
     }
 
-    pub(crate) fn machine(&self) -> &Inline<B> {
+    pub(crate) fn machine(&self) -> &Inline<S> {
         self.engine.machine()
     }
 
@@ -198,7 +208,7 @@ impl<const B: bool, K: Kernel<Machine = Inline<B>>> Small<K> {
 }
 
 /// Makes a thread of `space`, known to the machine where the design asks for it.
-pub(crate) trait Spawn: Kernel<Machine = Inline<false>> {
+pub(crate) trait Spawn: Kernel<Machine = Inline<AT_ONCE>> {
     fn spawn(kernel: &Small<Self>, space: Space<Self>) -> On<Self> {
         let _ = kernel;
         Occupant::User(Task { space, thread: Box::leak(Box::new(Thread::new())) })

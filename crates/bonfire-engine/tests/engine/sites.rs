@@ -1,6 +1,6 @@
 //! Which barriers a hook passes: those it owes, and no others.
 
-use crate::inline::{On, Small, Space, Spawn, With, new_space};
+use crate::inline::{BEFORE_USER, IF_STALE, On, Small, Space, Spawn, With, new_space};
 use bonfire_engine::abi::{Call, Command, Cpu, Flavour};
 use bonfire_engine::core_sync::Return;
 use bonfire_engine::{Mask, Occupant, Running, Site, Task, Thread, Threads, Users};
@@ -50,7 +50,8 @@ fn tour<K: Spawn>(flavours: &[Flavour]) -> Vec<(&'static str, Vec<Site>)> {
 
 use Site::{
     ExecMb, ExitMm, IpiCoreSync, IpiMb, MaskSet, MaskSwitch, MmDrop, RegEntry, RegExit, RetCoreSync,
-    SameSwitch, SchedBefore, SelfCoreSync, SwitchMm, SysEntry, SysExit, UnuseMm, UseMm,
+    SameSwitch, SchedBefore, SelfCoreSync, StaleMb, SwitchCoreSync, SwitchMm, SysEntry, SysExit, UnuseMm,
+    UseMm,
 };
 
 #[test]
@@ -173,7 +174,7 @@ fn a_registration_stands_between_its_two_barriers() {
 
 #[test]
 fn what_is_put_off_is_settled_once_on_the_first_return_that_does_not_serialise() {
-    let kernel = Small::<With<Running, true>>::boot();
+    let kernel = Small::<With<Running, BEFORE_USER>>::boot();
     let space = new_space();
     let user = || Occupant::User(Task { space, thread: Box::leak(Box::new(Thread::new())) });
     for cpu in [0, 1] {
@@ -194,4 +195,34 @@ fn what_is_put_off_is_settled_once_on_the_first_return_that_does_not_serialise()
         kernel.engine.before_user(Cpu(cpu), way);
         assert_eq!(syncs(), expected, "CPU {cpu} by {way:?}");
     }
+}
+
+#[test]
+fn where_it_is_asked_who_enters_serialises_once_after_each_call_that_skipped_it() {
+    let kernel = Small::<With<Running, IF_STALE>>::boot();
+    let space = new_space();
+    let user = || Occupant::User(Task { space, thread: Box::leak(Box::new(Thread::new())) });
+    kernel.switch(0, user());
+    kernel.command(0, Command::RegisterSyncCore).unwrap();
+    kernel.forget();
+    let enters = |cpu, to| {
+        kernel.switch(cpu, to);
+        let sites = kernel.sites();
+        kernel.switch(cpu, Occupant::Borrower(space));
+        kernel.forget();
+        sites
+    };
+    assert_eq!(enters(1, user()), [MmDrop], "no code was replaced yet");
+    kernel.command(0, Command::SyncCore).unwrap();
+    assert_eq!(kernel.sites(), [SysEntry, SelfCoreSync, SysExit]);
+    assert_eq!(enters(1, user()), [MmDrop, StaleMb, RetCoreSync]);
+    assert_eq!(enters(1, user()), [MmDrop], "it has serialised");
+    assert_eq!(enters(2, user()), [MmDrop, StaleMb, SwitchCoreSync], "each CPU for itself");
+
+    let child = new_space();
+    kernel.engine.fork(space, child);
+    let its_thread = || Occupant::User(Task { space: child, thread: Box::leak(Box::new(Thread::new())) });
+    kernel.switch(1, Occupant::Kernel);
+    kernel.forget();
+    assert_eq!(enters(1, its_thread()), [MmDrop, StaleMb, SwitchCoreSync], "a child has its parent's code");
 }

@@ -37,8 +37,8 @@ fn an_address_space_costs_one_cache_line_and_its_mask() {
     assert_eq!(size_of::<AddressSpace<With<Everywhere, 64>>>(), 64);
     assert_eq!(size_of::<AddressSpace<With<Running, 64>>>(), 64);
     assert_eq!(size_of::<AddressSpace<With<Threads, 4>>>(), 64);
-    // Up to 448 CPUs the mask fits beside the state; then 64 bytes for each 512.
-    assert_eq!(size_of::<AddressSpace<With<Mask, 7>>>(), 64);
+    // Up to 384 CPUs the mask fits beside the state; then 64 bytes for each 512.
+    assert_eq!(size_of::<AddressSpace<With<Mask, 6>>>(), 64);
     assert_eq!(size_of::<AddressSpace<With<LockedMask, 8>>>(), 128);
     assert_eq!(size_of::<AddressSpace<With<Mask, 64>>>(), 576);
 }

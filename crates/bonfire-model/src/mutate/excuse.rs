@@ -95,7 +95,10 @@ const UNTOLD_DOES_ALL: &str = "the word is looked at only where the CPU was told
 
 const EXCUSES: Excuses = &[
     (OWN_WORD, &[(ALL, "core_sync.rs: owed.store #1: behind the next barrier")]),
-    (TOO_OFTEN, &[(ALL, "core_sync.rs: owed.store #2: left out")]),
+    (
+        TOO_OFTEN,
+        &[(ALL, "core_sync.rs: owed.store #2: left out"), (TOLD, "core_sync.rs: stale.clear: left out")],
+    ),
     (
         NOBODY_ASKS,
         &[

@@ -27,7 +27,7 @@ pub use changes::slips;
 pub use excuse::{Excuse, UNIT_TESTS, UnitTest, excuse, excuses};
 pub use fate::{Fate, Judgement, Tried, judge, tried};
 use interpose::Points;
-use slip::{Place, Point, Slip, What, Wrong};
+use slip::{Access, Place, Point, Slip, What, Wrong};
 
 /// The scenarios in which slips are tried.
 pub struct Suite {
@@ -139,18 +139,21 @@ impl Suite {
 }
 
 /// Those of three CPUs that are needed.
-const OF_THREE: [&str; 9] = ["q8/SB", "q4", "q4g", "q4p/SB", "q4r", "R1/core", "P2/SB", "P2/core", "P2/rseq"];
+const OF_THREE: [&str; 10] =
+    ["q8/SB", "q4", "q4g", "q4p/SB", "q4r", "R1/core", "P2/SB", "P2/core", "P2/rseq", "S6/two"];
 
 /// The situations of two CPUs that have most states: a CPU that goes and comes back,
 /// one that registers while another comes or goes, and two that register at once.
 const LONG: [&str; 6] = ["e4", "h5", "h5k", "h5o", "P4", "P5"];
 
-/// Whether it takes three CPUs to notice it: two callers and a target, or one
-/// that registers beside them.
+/// Whether it takes three CPUs to notice it: two callers and a target, one
+/// that registers beside them, or a caller and two that take its marks.
 fn takes_three(slip: &Slip) -> bool {
     use Wrong::{Forgets, GivesUp, GivesUpServed, IsEnough, PokesAgain};
+    let takes_marks = What::Word("stale".to_owned(), Access::Clear);
     matches!(slip.wrong, Forgets(..) | IsEnough | PokesAgain | GivesUp | GivesUpServed)
         || takes_intent(slip)
+        || slip.wrong == Wrong::Split && slip.point.what == takes_marks
         || slip.point.what == What::Barrier(Site::RegExit)
 }
 

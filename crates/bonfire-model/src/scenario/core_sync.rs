@@ -23,9 +23,10 @@ const HEARS: Act = Read(Z, 0);
 const RUNS: Act = Fetch(1);
 
 /// The machines that serialise a core, by what is left to the engine.
-const MACHINES: [(Needs, &str); 4] = [
+const MACHINES: [(Needs, &str); 5] = [
     (Needs::CoreSync, ""),
     (Needs::CoreSyncLate, " late"),
+    (Needs::CoreSyncIfStale, " if stale"),
     (Needs::CoreSyncX86, " x86"),
     (Needs::CoreSyncX86Late, " x86 late"),
 ];
@@ -33,7 +34,7 @@ const MACHINES: [(Needs, &str); 4] = [
 /// Those of two CPUs.
 pub(super) fn two_cpus() -> Vec<Scenario> {
     let on = |(needs, suffix)| [calls(needs, suffix), registrations(needs, suffix)].concat();
-    MACHINES.into_iter().flat_map(on).collect()
+    MACHINES.into_iter().flat_map(on).chain(again()).collect()
 }
 
 type Situation = (&'static str, &'static str, Option<On>, Vec<Act>);
@@ -125,6 +126,19 @@ fn calls(needs: Needs, suffix: &str) -> Vec<Scenario> {
         "a child calls by what its parent registered for, and another thread of it enters and runs it";
     let parts = vec![part(CALLER, &child), part(On::Kernel, &enters)];
     all.push(replaces(format!("F3{suffix}"), about, needs, parts));
+    let parent = [Write(Code, 1), Call(SyncCore), Fork(1), Signal(0)];
+    let child = [Await(0), Switch(user(1, 5)), Fetch(0)];
+    all.push(Scenario {
+        registers: 1,
+        forbidden: BTreeSet::from([vec![0]]),
+        expected: BTreeSet::from([vec![1]]),
+        ..replaces(
+            format!("F4{suffix}"),
+            "then a child is forked, and runs it on another CPU",
+            needs,
+            vec![part(CALLER, &parent), part(On::Kernel, &child)],
+        )
+    });
     let twice = part(CALLER, &[Write(Code, 1), Call(PrivateExpedited), Call(SyncCore), Write(Z, 1)]);
     let about = "the caller asks for a plain barrier first, then for the serialisation";
     let parts = vec![twice, part(FAST, &[HEARS, RUNS])];
@@ -133,6 +147,34 @@ fn calls(needs: Needs, suffix: &str) -> Vec<Scenario> {
             .registered(&[(0, RegisterPrivateExpedited), (0, RegisterSyncCore)]),
     );
     all
+}
+
+/// Where entering serialises if a call was made since: a second call comes while the
+/// mark of the first is taken.
+fn again() -> [Scenario; 2] {
+    let about = "it is replaced again while the fast side enters, leaves and enters";
+    let meets = |on| vec![part(on, &comes_twice(on))];
+    let both = format!("{about}, from another address space, which is registered, too");
+    [
+        calls_twice("S6", about, meets(On::Kernel)),
+        calls_twice("S6+both", &both, meets(STRANGER))
+            .registered(&[(0, RegisterSyncCore), (1, RegisterSyncCore)]),
+    ]
+}
+
+/// What a CPU does that enters, leaves and enters again before it runs the code.
+fn comes_twice(whence: On) -> Vec<Act> {
+    vec![Switch(FAST), Switch(whence), Switch(FAST), HEARS, RUNS]
+}
+
+fn calls_twice(name: &str, about: &str, others: Vec<Part>) -> Scenario {
+    let caller = [Write(Code, 1), Call(SyncCore), Write(Code, 2), Call(SyncCore), Write(Z, 1)];
+    let parts = [vec![part(CALLER, &caller)], others].concat();
+    Scenario {
+        forbidden: BTreeSet::from([vec![1, 0], vec![1, 1]]),
+        expected: BTreeSet::from([vec![0, 0], vec![0, 1], vec![0, 2], vec![1, 2]]),
+        ..replaces(name.to_owned(), about, Needs::CoreSyncIfStale, parts)
+    }
 }
 
 /// Registrations that race with a switch: of a process that has registered for
@@ -176,7 +218,10 @@ pub(super) fn more_cpus() -> Vec<Scenario> {
     let let_in = part(OTHER, &[Write(Code, 1), Call(SyncCore), Write(Z, 1), Rejoin]);
     let about = "one thread registers; a second finds the gate open and calls at once";
     let gate = vec![opens, part(STRANGER, &[Switch(FAST), HEARS, RUNS]), let_in];
+    let twice = "it is replaced again while a CPU enters, leaves and enters, and another enters, too";
+    let sibling = part(On::Kernel, &[Switch(SIBLING)]);
     vec![
+        calls_twice("S6/two", twice, vec![part(On::Kernel, &comes_twice(On::Kernel)), sibling]),
         replaces("P2/core".to_owned(), about, plain, gate).registered(&[]),
         flavour("q4", barrier, plain, part(OTHER, &[Call(PrivateExpedited)])).registered(&[private, core]),
         flavour("q4c", same, plain, part(OTHER, &[Call(SyncCore)])).registered(&[private, core]),

@@ -140,6 +140,9 @@ impl fmt::Display for Needs {
             Self::Nothing => "nothing more",
             Self::CoreSync => "core serialisation, which no way to user mode gives (RISC-V)",
             Self::CoreSyncLate => "core serialisation, put off to the way to user mode (RISC-V)",
+            Self::CoreSyncIfStale => {
+                "core serialisation, on entry to an address space that replaced code (RISC-V)"
+            }
             Self::CoreSyncX86 => "core serialisation, which iret gives and sysret does not (x86)",
             Self::CoreSyncX86Late => "core serialisation, put off to the way to user mode (x86)",
             Self::Rseq => "rseq sections",

@@ -97,7 +97,7 @@ fn unless_running(variant: Variant) -> Often {
 
 /// Where it becomes owed, if it is not put off, and if it is owed on this architecture.
 fn at_once(variant: Variant) -> Often {
-    if variant.is_late || !CORE_SYNC.owes(Site::SelfCoreSync) { NEVER } else { ONCE }
+    if variant.is_late() || !CORE_SYNC.owes(Site::SelfCoreSync) { NEVER } else { ONCE }
 }
 
 /// As above, where only the design that looks at nobody interrupts those who run something else.
@@ -107,12 +107,12 @@ fn at_once_if_everywhere(variant: Variant) -> Often {
 
 /// On the way back from the call, if it was put off until then and is not done by the way.
 fn late(variant: Variant) -> Often {
-    if variant.is_late && !CORE_SYNC.serialises(Return::SystemCall) { ONCE } else { NEVER }
+    if variant.is_late() && !CORE_SYNC.serialises(Return::SystemCall) { ONCE } else { NEVER }
 }
 
 /// On the way back from the interrupt to user mode, likewise.
 fn late_in_interrupt(variant: Variant) -> Often {
-    if variant.is_late && !CORE_SYNC.serialises(Return::Interrupt) { ONCE } else { NEVER }
+    if variant.is_late() && !CORE_SYNC.serialises(Return::Interrupt) { ONCE } else { NEVER }
 }
 
 const SCENES: &[Scene] = &[
@@ -332,7 +332,13 @@ fn alternate(present: &AtomicU32, with_thread: bool) {
     }
     let word = AtomicU32::new(0);
     let _thread = with_thread.then(|| threads::start(&word, yield_often, 0));
-    (0..TURNS).for_each(|_| sys::yield_now());
+    for turn in 0..TURNS {
+        // Whoever comes back behind this finds its instructions stale.
+        if turn % 10 == 0 {
+            issue(Command::SyncCore);
+        }
+        sys::yield_now();
+    }
 }
 
 extern "C" fn yield_often(_: u64) -> ! {

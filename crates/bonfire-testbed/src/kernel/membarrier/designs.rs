@@ -4,7 +4,7 @@
 //! choice at run time this kernel makes an engine of each, gives every space and
 //! thread what each of them keeps, and calls the chosen one by a table.
 
-use super::machine::{Testbed, With};
+use super::machine::{BEFORE_USER, IF_STALE, Testbed, With};
 use super::{Occupant, Space, Thread};
 use crate::sched;
 use bonfire_abi::{Call, Cpu};
@@ -82,7 +82,8 @@ variants! {
     mask: With<Mask>,
     locked_mask: With<LockedMask>,
     threads: With<Threads>,
-    running_late: With<Running, true>,
+    running_late: With<Running, BEFORE_USER>,
+    running_if_stale: With<Running, IF_STALE>,
 }
 
 static CHOSEN: AtomicUsize = AtomicUsize::new(0);

@@ -13,26 +13,29 @@ use bonfire_testbed::CORE_SYNC;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
 
 /// This kernel with an engine of the design `D`.
-pub(crate) type With<D, const LATE: bool = false> =
-    Parts<Testbed<LATE>, D, Groups<{ MAX_CPUS.div_ceil(64) }>>;
+pub(crate) type With<D, const SETTLE: usize = AT_ONCE> =
+    Parts<Testbed<SETTLE>, D, Groups<{ MAX_CPUS.div_ceil(64) }>>;
 
-/// This kernel, as the engine sees it; or `LATE`, one that puts core
-/// serialisations off until user mode. A kernel chooses: at once, each place
-/// that owes one can be counted, and left out, by itself; late, most of them
-/// come for nothing, with a return from an interrupt.
-pub(crate) struct Testbed<const LATE: bool = false>;
+/// This kernel, as the engine sees it, which does core serialisations as [`SETTLES`]
+/// says. A kernel chooses: at once, each place that owes one can be counted, and
+/// left out, by itself; before user mode, most of them come for nothing, with a return
+/// from an interrupt; and if stale, only processes that replace code pay in switches.
+pub(crate) struct Testbed<const SETTLE: usize = AT_ONCE>;
 
-impl<const LATE: bool> Machine for Testbed<LATE> {
+/// When core serialisations are done.
+const SETTLES: [Settle; 3] = [Settle::AtOnce, Settle::BeforeUser, Settle::IfStale];
+pub(crate) const AT_ONCE: usize = 0;
+pub(crate) const BEFORE_USER: usize = 1;
+pub(crate) const IF_STALE: usize = 2;
+
+impl<const SETTLE: usize> Machine for Testbed<SETTLE> {
     type Word = AtomicWord;
     /// The kernel is never pre-empted, and nothing that the engine
     /// calls blocks: every thread in the kernel is pinned.
     type Pin = ();
 
-    const CORE_SYNC: Option<CoreSync<Self>> = Some(CoreSync {
-        row: CORE_SYNC,
-        sync: |_, site| core_sync(site),
-        settle: if LATE { Settle::BeforeUser } else { Settle::AtOnce },
-    });
+    const CORE_SYNC: Option<CoreSync<Self>> =
+        Some(CoreSync { row: CORE_SYNC, sync: |_, site| core_sync(site), settle: SETTLES[SETTLE] });
     const RESTART_RSEQ: Option<fn(&Self)> = Some(|_| sched::with_current(|thread| thread.rseq.restart()));
 
     fn cpus(&self) -> usize {
@@ -86,7 +89,7 @@ impl<const LATE: bool> Machine for Testbed<LATE> {
     }
 }
 
-impl<const LATE: bool> RunQueues for Testbed<LATE> {
+impl<const SETTLE: usize> RunQueues for Testbed<SETTLE> {
     fn with_run_queue<R>(&self, cpu: Cpu, body: impl FnOnce() -> R) -> R {
         sched::with_run_queue(cpu.0 as usize, body)
     }

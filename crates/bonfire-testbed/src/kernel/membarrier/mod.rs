@@ -10,7 +10,9 @@
 //! Every hook also notes in [`owed`] what barriers it owes, from the rules and
 //! not from the engine, so that the counts can be compared: an emulator delivers
 //! interrupts in order and never runs stale instructions, so a litmus cannot
-//! see most of the barriers that are missing. The counts can.
+//! see most of the barriers that are missing. The counts can. It is noted behind the
+//! engine's hook: a call or a registration that the engine saw has begun by then, and one
+//! that it did not see waits for this CPU, whose interrupts are off.
 
 mod designs;
 mod forgetful;
@@ -128,33 +130,33 @@ pub(crate) fn forked(parent: &Space, child: &Space) {
 
 /// The CPU is about to switch. Linux: around the store to `rq->curr`.
 pub(crate) fn switch(cpu: usize, from: Occupant, to: Occupant) {
-    owed::switch(cpu, from, to);
     engine().switch(number(cpu), from, to);
+    owed::switch(cpu, from, to);
 }
 
 /// The thread is about to leave its space. Linux: `exit_mm`.
 pub(crate) fn exit(cpu: usize, space: &Space, thread: &Thread) {
-    owed::exit(cpu, Occupant::User(space, thread), space);
     engine().exit(number(cpu), space, thread);
+    owed::exit(cpu, Occupant::User(space, thread), space);
 }
 
 /// The thread is about to go from one space to a new one. Linux: `exec_mmap`.
 pub(crate) fn exec(cpu: usize, old: &Space, new: &Space, thread: &Thread) {
-    owed::exec(cpu, Occupant::User(old, thread), Occupant::User(new, thread));
     engine().exec(number(cpu), old, new, thread);
+    owed::exec(cpu, Occupant::User(old, thread), Occupant::User(new, thread));
 }
 
 /// A kernel thread, on the page tables of `space` by now, is about to use it.
 /// Linux: `kthread_use_mm`.
 pub(crate) fn use_mm(cpu: usize, from: Occupant, space: &Space, thread: &Thread) {
-    owed::use_mm(cpu, from, Occupant::User(space, thread));
     engine().use_mm(number(cpu), from, space, thread);
+    owed::use_mm(cpu, from, Occupant::User(space, thread));
 }
 
 /// A kernel thread is about to give its space back. Linux: `kthread_unuse_mm`.
 pub(crate) fn unuse_mm(cpu: usize, space: &Space, thread: &Thread) {
-    owed::unuse_mm(cpu, Occupant::User(space, thread), space);
     engine().unuse_mm(number(cpu), space, thread);
+    owed::unuse_mm(cpu, Occupant::User(space, thread), space);
 }
 
 /// A poke arrived on this CPU.

@@ -14,9 +14,10 @@
 use super::Occupant;
 use super::designs::chosen;
 use crate::arch::{self, MAX_CPUS};
+use crate::lock::Lock;
 use crate::space::Space;
 use bonfire_abi::{Call, Command, Flavour};
-use bonfire_engine::core_sync::Return;
+use bonfire_engine::core_sync::{Return, Settle};
 use bonfire_engine::{Design, Refused, Site};
 use bonfire_testbed::CORE_SYNC;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -38,6 +39,7 @@ pub(crate) struct Registered {
     done: AtomicU32,
     /// The CPUs that ever ran it.
     ran_on: AtomicU64,
+    stale: Lock<Stale>,
 }
 
 type Row = [[AtomicU64; 2]; Site::ALL.len()];
@@ -71,6 +73,62 @@ impl Is {
             _ => Self::Perhaps,
         }
     }
+
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Yes, Self::Yes) => Self::Yes,
+            (Self::No, _) | (_, Self::No) => Self::No,
+            _ => Self::Perhaps,
+        }
+    }
+}
+
+/// Where the instructions of a space are stale: CPUs that a call for it has skipped,
+/// and that have not entered it since. A bit for each CPU.
+struct Stale {
+    surely: u64,
+    perhaps: u64,
+    /// How many calls are under way, and whether there was one alone all the time.
+    calls: u32,
+    is_alone: bool,
+    /// The CPUs that entered since the last call began.
+    entered: u64,
+}
+
+impl Stale {
+    const NOWHERE: Self = Self { surely: 0, perhaps: 0, calls: 0, is_alone: true, entered: 0 };
+
+    fn begins(&mut self) {
+        self.is_alone = self.calls == 0;
+        self.calls += 1;
+        self.entered = 0;
+        self.perhaps = u64::MAX;
+    }
+
+    /// Of a CPU that entered meanwhile nobody knows whether that was before the call
+    /// marked it or after.
+    fn ends(&mut self, is_granted: bool) {
+        self.calls -= 1;
+        if is_granted && self.is_alone {
+            self.surely |= !self.entered;
+        }
+    }
+
+    /// A CPU has entered.
+    fn enters(&mut self, cpu: usize) -> Is {
+        let bit = 1 << cpu;
+        let is = match (self.surely & bit, self.perhaps & bit) {
+            (0, 0) => Is::No,
+            (0, _) => Is::Perhaps,
+            _ => Is::Yes,
+        };
+        self.entered |= bit;
+        self.surely &= !bit;
+        if self.calls == 0 {
+            self.perhaps &= !bit;
+        }
+        is
+    }
 }
 
 /// The site is owed once more on this CPU.
@@ -90,7 +148,7 @@ fn owe_sync(cpu: usize, site: Site, is: Is) {
     if !CORE_SYNC.owes(site) {
         return;
     }
-    if chosen().is_late {
+    if chosen().is_late() {
         PUT_OFF[cpu].store(put_off(cpu).or(is) as u32, Relaxed);
     } else {
         owe(cpu, site, is);
@@ -113,7 +171,12 @@ pub(super) fn before_user(cpu: usize, way: Return) {
 
 impl Registered {
     pub(super) const fn new() -> Self {
-        Self { begun: AtomicU32::new(0), done: AtomicU32::new(0), ran_on: AtomicU64::new(0) }
+        Self {
+            begun: AtomicU32::new(0),
+            done: AtomicU32::new(0),
+            ran_on: AtomicU64::new(0),
+            stale: Lock::new(Stale::NOWHERE),
+        }
     }
 
     fn has(&self, flavours: u32) -> Is {
@@ -134,8 +197,20 @@ fn registered(space: Option<&Space>, flavours: u32) -> Is {
     space.map_or(Is::No, |space| space.membarrier.registered.has(flavours))
 }
 
+/// Whether a CPU serialises on entry only where the space is stale.
+fn asks_if_stale() -> bool {
+    chosen().settle == Settle::IfStale
+}
+
+fn is_sync_core(call: Call) -> bool {
+    matches!(call.command(), Ok((Command::SyncCore, _)))
+}
+
 /// A call is about to be made. Returns what `end` wants to know.
 pub(super) fn begin(space: &Space, call: Call) -> Is {
+    if asks_if_stale() && is_sync_core(call) {
+        space.membarrier.registered.stale.lock().begins();
+    }
     let Some(flavour) = registration(call) else { return Is::No };
     let (bit, state) = (1 << flavour as u32, &space.membarrier.registered);
     if state.done.load(Relaxed) & bit != 0 {
@@ -148,6 +223,9 @@ pub(super) fn begin(space: &Space, call: Call) -> Is {
 /// The call returned. `registers` is what `begin` said: whether this call is the
 /// one that registers.
 pub(super) fn end(space: &Space, call: Call, result: Result<u32, Refused>, registers: Is) {
+    if asks_if_stale() && is_sync_core(call) {
+        space.membarrier.registered.stale.lock().ends(result.is_ok());
+    }
     let (cpu, Ok(_)) = (arch::cpu_index(), result) else { return };
     if let Some(flavour) = registration(call) {
         space.membarrier.registered.done.fetch_or(1 << flavour as u32, Relaxed);
@@ -174,6 +252,11 @@ pub(super) fn forked(parent: &Space, child: &Space, inherit: impl FnOnce()) {
     let (from, to) = (&parent.membarrier.registered, &child.membarrier.registered);
     to.done.store(from.done.load(Relaxed), Relaxed);
     inherit();
+    if asks_if_stale() {
+        let mut stale = to.stale.lock();
+        stale.perhaps = if from.has(SYNC_CORE) == Is::No { 0 } else { u64::MAX };
+        stale.surely = if from.has(SYNC_CORE) == Is::Yes { u64::MAX } else { 0 };
+    }
     to.begun.store(from.begun.load(Relaxed), Relaxed);
 }
 
@@ -263,7 +346,12 @@ fn change(cpu: usize, from: Occupant, to: Occupant, before: Site, after: Site) {
     // no poke of this space; whether new ones serialise is the architecture's.
     if moves || chosen().design == Design::Threads {
         let site = if same(from.space(), entered) { Site::RetCoreSync } else { Site::SwitchCoreSync };
-        owe_sync(cpu, site, registered(entered, SYNC_CORE));
+        let mut is = registered(entered, SYNC_CORE);
+        if let (true, Some(space)) = (asks_if_stale(), entered.filter(|_| is != Is::No)) {
+            is = is.and(space.membarrier.registered.stale.lock().enters(cpu));
+            owe(cpu, Site::StaleMb, is);
+        }
+        owe_sync(cpu, site, is);
     }
 }
 
