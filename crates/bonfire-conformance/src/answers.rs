@@ -6,8 +6,10 @@
 
 use core::fmt;
 
-use bonfire_abi::{Command, FLAG_CPU, Flavour};
+use bonfire_abi::{Command, Commands, FLAG_CPU, Flavour};
 
+use crate::World;
+use crate::kind::{Group, Kind};
 use crate::script::Player;
 
 /// One ABI case: calls of one command, in a process that registered for
@@ -70,28 +72,6 @@ impl Answers {
         self.command() == Some(Command::Rseq)
     }
 
-    pub(crate) fn citation(self) -> &'static str {
-        match self.odd {
-            Odd::Nothing if self.command().is_none() => "membarrier(2), ERRORS, EINVAL: cmd is invalid",
-            Odd::Nothing => "membarrier(2), DESCRIPTION, and ERRORS, EPERM",
-            Odd::Flags => "membarrier(2), ERRORS, EINVAL: flags is nonzero, and the command takes none",
-            Odd::CpuId => "membarrier(2), DESCRIPTION: cpu_id counts only with MEMBARRIER_CMD_FLAG_CPU",
-            Odd::HighHalves => "membarrier(2), SYNOPSIS: int cmd, unsigned int flags, int cpu_id",
-            Odd::Target => "membarrier(2), MEMBARRIER_CMD_FLAG_CPU; Linux: an absent CPU is no error",
-        }
-    }
-
-    pub(crate) fn explain(self, out: &mut dyn fmt::Write) -> fmt::Result {
-        let state =
-            if self.registered { "registered for what it is about" } else { "not registered for anything" };
-        write!(
-            out,
-            "A fresh process, {state}, issues the call; each answer is compared with what QUERY and "
-        )?;
-        write!(out, "the registrations make of it. No barrier is involved.")?;
-        write!(out, "\n\nWhat a failure means: {}.", self.meaning())
-    }
-
     fn meaning(self) -> &'static str {
         match self.odd {
             Odd::Nothing => {
@@ -119,8 +99,37 @@ impl Answers {
     fn command(self) -> Option<Command> {
         Command::from_number(self.command as i32)
     }
+}
 
-    pub(crate) fn play(self, player: &mut Player<'_>) {
+impl Kind for Answers {
+    fn group(&self) -> Group {
+        Group::Abi
+    }
+
+    fn citation(&self) -> &'static str {
+        match self.odd {
+            Odd::Nothing if self.command().is_none() => "membarrier(2), ERRORS, EINVAL: cmd is invalid",
+            Odd::Nothing => "membarrier(2), DESCRIPTION, and ERRORS, EPERM",
+            Odd::Flags => "membarrier(2), ERRORS, EINVAL: flags is nonzero, and the command takes none",
+            Odd::CpuId => "membarrier(2), DESCRIPTION: cpu_id counts only with MEMBARRIER_CMD_FLAG_CPU",
+            Odd::HighHalves => "membarrier(2), SYNOPSIS: int cmd, unsigned int flags, int cpu_id",
+            Odd::Target => "membarrier(2), MEMBARRIER_CMD_FLAG_CPU; Linux: an absent CPU is no error",
+        }
+    }
+
+    fn explain(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let state =
+            if self.registered { "registered for what it is about" } else { "not registered for anything" };
+        write!(
+            out,
+            "A fresh process, {state}, issues the call; each answer is compared with what QUERY and "
+        )?;
+        write!(out, "the registrations make of it. No barrier is involved.")?;
+        write!(out, "\n\nWhat a failure means: {}.", self.meaning())
+    }
+
+    fn play(&self, world: &dyn World, _: u16, _: u16, _: u32) {
+        let player = &mut Player::new(world);
         if let (true, Some(flavour)) = (self.registered, self.flavour()) {
             if player.offers(flavour.registration()) {
                 player.issue(flavour.registration());
@@ -138,6 +147,10 @@ impl Answers {
             }
             Odd::Target => each(&ODD_CPUS.map(|cpu_id| [cmd, ONE_CPU, cpu_id])),
         }
+    }
+
+    fn lacks(&self, _: Commands) -> Option<Command> {
+        None
     }
 }
 

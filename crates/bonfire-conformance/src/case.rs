@@ -2,18 +2,18 @@
 
 use core::fmt;
 
-use bonfire_abi::{Command, Commands, Registrations};
+use bonfire_abi::{Command, Commands};
 
 use crate::answers::Answers;
 use crate::arena::Arena;
 use crate::budget::{Cost, SHORT_NS};
 use crate::duel::{self, Race};
 use crate::interrupts::{self, Counted};
-use crate::lifetime;
+use crate::kind::{Group, Kind};
+use crate::lifetime::{self, Life, Single};
 use crate::litmus::{self, Litmus};
 use crate::load::{self, Load};
 use crate::rule::{self, Chance, Needs, Setting, chance};
-use crate::script::{Player, Script};
 use crate::verdict::Reason;
 use crate::{MemoryOrder, Task, World, measure};
 
@@ -27,69 +27,12 @@ pub struct Case(What);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum What {
     Answers(Answers),
-    Single(Script),
-    Life(Script),
+    Single(Single),
+    Life(Life),
     Litmus(Litmus),
     Race(Race),
     Load(Load),
     Counted(Counted),
-}
-
-/// What a case is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Group {
-    /// The answers of the call.
-    Abi,
-    /// Whose a registration is, and how long.
-    Lifetime,
-    /// Memory barriers: outcomes that must never be seen.
-    Ordering,
-    /// Instruction streams: rewritten code that must never run in its old form.
-    SyncCore,
-    /// Restartable sequences that must not commit after the barrier.
-    Rseq,
-    /// Many callers at once.
-    Load,
-    /// Whom a barrier interrupts, where the kernel counts that.
-    Interrupts,
-    /// Known faults of real kernels that show in some runs only.
-    Hunt,
-}
-
-impl Group {
-    /// All groups, in the order in which they run.
-    pub const ALL: [Self; 8] = [
-        Self::Abi,
-        Self::Lifetime,
-        Self::Ordering,
-        Self::SyncCore,
-        Self::Rseq,
-        Self::Load,
-        Self::Interrupts,
-        Self::Hunt,
-    ];
-
-    /// Whether its cases run without being asked for: the others need something that a
-    /// kernel is not bound to have, or show something in some runs only.
-    #[must_use]
-    pub const fn is_usual(self) -> bool {
-        !matches!(self, Self::Interrupts | Self::Hunt)
-    }
-
-    /// The first part of the ids of its cases.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Abi => "abi",
-            Self::Lifetime => "lifetime",
-            Self::Ordering => "ordering",
-            Self::SyncCore => "sync_core",
-            Self::Rseq => "rseq",
-            Self::Load => "load",
-            Self::Interrupts => "interrupts",
-            Self::Hunt => "hunt",
-        }
-    }
 }
 
 /// Every case, in the order in which they run. Last are those that a default run
@@ -106,32 +49,28 @@ pub fn cases() -> impl Iterator<Item = Case> {
 }
 
 impl Case {
+    fn kind(&self) -> &dyn Kind {
+        match &self.0 {
+            What::Answers(answers) => answers,
+            What::Single(single) => single,
+            What::Life(life) => life,
+            What::Litmus(litmus) => litmus,
+            What::Race(race) => race,
+            What::Load(load) => load,
+            What::Counted(counted) => counted,
+        }
+    }
+
     /// What it is about.
     #[must_use]
     pub fn group(&self) -> Group {
-        match self.0 {
-            What::Answers(_) | What::Single(_) => Group::Abi,
-            What::Life(_) => Group::Lifetime,
-            What::Litmus(litmus) if litmus.is_hunt() => Group::Hunt,
-            What::Litmus(_) => Group::Ordering,
-            What::Race(race) if race.is_of_instructions() => Group::SyncCore,
-            What::Race(_) => Group::Rseq,
-            What::Load(_) => Group::Load,
-            What::Counted(_) => Group::Interrupts,
-        }
+        self.kind().group()
     }
 
     /// The clause that it rests on.
     #[must_use]
     pub fn citation(&self) -> &'static str {
-        match self.0 {
-            What::Answers(answers) => answers.citation(),
-            What::Single(script) | What::Life(script) => lifetime::citation(script),
-            What::Litmus(litmus) => litmus.citation(),
-            What::Race(race) => race.citation(),
-            What::Load(_) => load::CITATION,
-            What::Counted(_) => Counted::CITATION,
-        }
+        self.kind().citation()
     }
 
     /// The program as columns of threads, if it is a litmus.
@@ -153,56 +92,33 @@ impl Case {
     /// A command that the kernel does not have, and without which there is nothing
     /// to judge.
     pub(crate) fn lacks(&self, commands: Commands) -> Option<Command> {
-        let absent = |command| (!commands.contains(command)).then_some(command);
-        match self.0 {
-            What::Answers(_) => None,
-            What::Load(load) => load.command().and_then(absent),
-            What::Single(script) | What::Life(script) => script.needs().find_map(absent),
-            What::Litmus(litmus) => absent(litmus.barrier),
-            What::Race(race) => absent(race.command()),
-            What::Counted(counted) => counted.needs().find_map(absent),
-        }
+        self.kind().lacks(commands)
     }
 
     /// How many CPUs it needs.
     pub(crate) fn cpus(&self) -> u32 {
-        match self.0 {
-            What::Litmus(litmus) => litmus.cpus(),
-            What::Race(race) => race.cpus(),
-            What::Counted(counted) => counted.cpus(),
-            _ => 1,
-        }
+        self.kind().cpus()
     }
 
     /// What must be possible for a missing barrier to show, on a machine of this
     /// memory order.
     pub(crate) fn needs(&self, order: MemoryOrder) -> Needs {
-        match self.0 {
-            What::Litmus(litmus) => litmus.shape.needs(order),
-            What::Race(race) if race.is_of_instructions() => Needs::Stale,
-            _ => Needs::Nothing,
-        }
+        self.kind().needs(order)
     }
 
     /// Whether it counts rounds, and needs a twin that shows the fault.
-    pub(crate) const fn has_rounds(&self) -> bool {
-        matches!(self.0, What::Litmus(_) | What::Race(_) | What::Counted(_))
+    pub(crate) fn has_rounds(&self) -> bool {
+        self.kind().has_rounds()
     }
 
     /// Whether it takes as much time as it is given.
-    pub(crate) const fn takes_long(&self) -> bool {
-        self.has_rounds() || matches!(self.0, What::Load(_))
+    pub(crate) fn takes_long(&self) -> bool {
+        self.kind().takes_long()
     }
 
     /// What it may cost on such a machine.
     pub(crate) fn cost(&self, setting: &Setting) -> Cost {
-        let usual = match self.0 {
-            What::Answers(_) | What::Single(_) | What::Life(_) => Cost::SMALL,
-            What::Litmus(litmus) => litmus.cost(),
-            What::Race(race) => race.cost(),
-            What::Load(_) => Cost { weight: 60, ..Cost::SMALL },
-            What::Counted(counted) => counted.cost(),
-        };
+        let usual = self.kind().cost();
         match chance(self.needs(setting.order), setting) {
             Chance::Fair | Chance::Doubtful(Reason::CallOutlasts | Reason::EmulatorHides, _) => usual,
             Chance::Never(_) => Cost { weight: 0, ..usual },
@@ -222,8 +138,8 @@ impl Case {
     /// Whether its threads are processes that share one address space: nobody is
     /// bound to reach them who promises it for the threads of a process only.
     #[must_use]
-    pub const fn lends_memory(&self) -> bool {
-        matches!(self.0, What::Litmus(litmus) if litmus.lends_memory())
+    pub fn lends_memory(&self) -> bool {
+        self.kind().lends_memory()
     }
 }
 
@@ -237,16 +153,7 @@ pub(crate) fn enter(world: &dyn World, task: Task) {
     }
     let (number, part, data) = task.parts();
     let Some(case) = cases().nth(usize::from(number)) else { return };
-    match case.0 {
-        What::Answers(answers) => answers.play(&mut Player::new(world)),
-        What::Single(script) | What::Life(script) => {
-            script.play(world, number, part, Registrations::from_mask(data));
-        }
-        What::Litmus(litmus) => litmus.play(world, number, part, data),
-        What::Race(race) => race.play(world, number, part),
-        What::Load(load) => load.play(world, number, part),
-        What::Counted(counted) => counted.play(world, number, part),
-    }
+    case.kind().play(world, number, part, data);
 }
 
 fn probe(world: &dyn World) {
@@ -256,15 +163,7 @@ fn probe(world: &dyn World) {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/", self.group().name())?;
-        match self.0 {
-            What::Answers(answers) => answers.fmt(f),
-            What::Single(script) | What::Life(script) => script.fmt(f),
-            What::Litmus(litmus) => litmus.fmt(f),
-            What::Race(race) => race.fmt(f),
-            What::Load(load) => load.fmt(f),
-            What::Counted(counted) => counted.fmt(f),
-        }
+        write!(f, "{}/{}", self.group().name(), self.kind())
     }
 }
 
@@ -284,15 +183,7 @@ pub struct Explanation(Case);
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let out = &mut Wrapped { f, column: 0 };
-        match self.0.0 {
-            What::Answers(answers) => answers.explain(out),
-            What::Single(script) | What::Life(script) => lifetime::explain(script, out),
-            What::Litmus(litmus) => litmus.explain(out),
-            What::Race(race) => race.explain(out),
-            What::Load(load) => load.explain(out),
-            What::Counted(counted) => counted.explain(out),
-        }
+        self.0.kind().explain(&mut Wrapped { f, column: 0 })
     }
 }
 

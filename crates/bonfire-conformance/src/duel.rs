@@ -18,12 +18,14 @@ use core::fmt;
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use bonfire_abi::{Command, FLAG_CPU, from_return};
+use bonfire_abi::{Command, Commands, FLAG_CPU, from_return};
 
 use crate::budget::Cost;
+use crate::kind::{Group, Kind, absent};
 use crate::random::Random;
+use crate::rule::Needs;
 use crate::verdict::{Finding, Means};
-use crate::{Ending, Fetch, Restartable, RseqKind, Start, Task, World, script};
+use crate::{Ending, Fetch, MemoryOrder, Restartable, RseqKind, Start, Task, World, script};
 
 /// One race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,83 +124,6 @@ impl Race {
 
     pub(crate) const fn is_of_instructions(self) -> bool {
         matches!(self, Instructions { .. })
-    }
-
-    pub(crate) const fn cpus(self) -> u32 {
-        match self {
-            Instructions { worker } => worker + 1,
-            Sections(..) => 2,
-        }
-    }
-
-    pub(crate) const fn cost(self) -> Cost {
-        let usual = Cost { weight: 40, rounds: 10_000, most_ns: u64::MAX, may_borrow: true };
-        match self {
-            Instructions { .. } => Cost { weight: 20, rounds: 20_000, ..usual },
-            Sections(..) => usual,
-        }
-    }
-
-    pub(crate) const fn citation(self) -> &'static str {
-        match self {
-            Instructions { .. } => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE",
-            Sections(_, RseqKind::Legacy) => {
-                "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ; rseq(2), of 32 bytes, as all kernels take it"
-            }
-            Sections(_, RseqKind::Extended) => {
-                "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ; rseq(2), of AT_RSEQ_FEATURE_SIZE or more"
-            }
-            Sections(Reach::Every, _) => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ",
-            Sections(Reach::One, _) => "membarrier(2), MEMBARRIER_CMD_FLAG_CPU",
-            Sections(Reach::Negative, _) => {
-                "Linux: MEMBARRIER_CMD_FLAG_CPU with a negative cpu_id is every CPU"
-            }
-        }
-    }
-
-    pub(crate) fn explain(self, out: &mut dyn fmt::Write) -> fmt::Result {
-        out.write_str(match self {
-            Instructions { .. } => {
-                "One thread rewrites a function to return n, issues SYNC_CORE and raises a flag to n. Another \
-                 that sees the flag calls the function, without any fence, and must get n: the barrier made \
-                 every thread serialise its instruction stream before it next runs in user mode.\n\n\
-                 What a failure means: a thread went on with instructions fetched before. The interrupt does \
-                 not return through a serialising instruction, or a thread that was not interrupted (the \
-                 caller's own sibling on the same CPU among them) came back to user mode without one."
-            }
-            Sections(..) => {
-                "A thread copies an epoch to the epoch's slot in a restartable section, slowly. Another sets \
-                 the epoch to n, issues RSEQ and wipes the slot of n - 1: no section that began before the \
-                 barrier returned may commit afterwards.\n\n\
-                 What a failure means: the section was not restarted. The CPU that was named was not \
-                 interrupted, or the interrupted thread is not told to look at its section."
-            }
-        })?;
-        match self {
-            Sections(_, RseqKind::Legacy) => out.write_str(
-                " The worker has registered 32 bytes, as all programs did at first: if the cases of the usual \
-                 registration conform, the kernel forgot these when it learnt of another.",
-            ),
-            Sections(_, RseqKind::Extended) => out.write_str(
-                " The worker has registered at least AT_RSEQ_FEATURE_SIZE bytes, by which a kernel knows a \
-                 program that wants what is documented and no more: if the cases of the usual registration \
-                 conform, the kernel takes a shorter way for these, and loses the abort on it.",
-            ),
-            _ => Ok(()),
-        }
-    }
-
-    /// Plays the part of this case that `part` names.
-    pub(crate) fn play(self, world: &dyn World, number: u16, part: u16) {
-        let racer = Racer { race: self, world, random: Random::new(world.arena().seed() ^ u64::from(part)) };
-        match part {
-            CALLER => racer.call(),
-            WORKER => racer.work(),
-            _ => racer.direct(number),
-        }
-        if part != 0 {
-            world.arena().close();
-        }
     }
 
     /// The registers of the barrier.
@@ -419,6 +344,100 @@ pub(crate) fn measure_executing(world: &dyn World) {
 
 const fn is_helped(number: u32) -> bool {
     number % 2 == 0
+}
+
+impl Kind for Race {
+    fn group(&self) -> Group {
+        if self.is_of_instructions() { Group::SyncCore } else { Group::Rseq }
+    }
+
+    fn citation(&self) -> &'static str {
+        match self {
+            Instructions { .. } => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE",
+            Sections(_, RseqKind::Legacy) => {
+                "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ; rseq(2), of 32 bytes, as all kernels take it"
+            }
+            Sections(_, RseqKind::Extended) => {
+                "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ; rseq(2), of AT_RSEQ_FEATURE_SIZE or more"
+            }
+            Sections(Reach::Every, _) => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ",
+            Sections(Reach::One, _) => "membarrier(2), MEMBARRIER_CMD_FLAG_CPU",
+            Sections(Reach::Negative, _) => {
+                "Linux: MEMBARRIER_CMD_FLAG_CPU with a negative cpu_id is every CPU"
+            }
+        }
+    }
+
+    fn explain(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        out.write_str(match self {
+            Instructions { .. } => {
+                "One thread rewrites a function to return n, issues SYNC_CORE and raises a flag to n. Another \
+                 that sees the flag calls the function, without any fence, and must get n: the barrier made \
+                 every thread serialise its instruction stream before it next runs in user mode.\n\n\
+                 What a failure means: a thread went on with instructions fetched before. The interrupt does \
+                 not return through a serialising instruction, or a thread that was not interrupted (the \
+                 caller's own sibling on the same CPU among them) came back to user mode without one."
+            }
+            Sections(..) => {
+                "A thread copies an epoch to the epoch's slot in a restartable section, slowly. Another sets \
+                 the epoch to n, issues RSEQ and wipes the slot of n - 1: no section that began before the \
+                 barrier returned may commit afterwards.\n\n\
+                 What a failure means: the section was not restarted. The CPU that was named was not \
+                 interrupted, or the interrupted thread is not told to look at its section."
+            }
+        })?;
+        match self {
+            Sections(_, RseqKind::Legacy) => out.write_str(
+                " The worker has registered 32 bytes, as all programs did at first: if the cases of the usual \
+                 registration conform, the kernel forgot these when it learnt of another.",
+            ),
+            Sections(_, RseqKind::Extended) => out.write_str(
+                " The worker has registered at least AT_RSEQ_FEATURE_SIZE bytes, by which a kernel knows a \
+                 program that wants what is documented and no more: if the cases of the usual registration \
+                 conform, the kernel takes a shorter way for these, and loses the abort on it.",
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn play(&self, world: &dyn World, number: u16, part: u16, _: u32) {
+        let racer = Racer { race: *self, world, random: Random::new(world.arena().seed() ^ u64::from(part)) };
+        match part {
+            CALLER => racer.call(),
+            WORKER => racer.work(),
+            _ => racer.direct(number),
+        }
+        if part != 0 {
+            world.arena().close();
+        }
+    }
+
+    fn lacks(&self, commands: Commands) -> Option<Command> {
+        absent([self.command()], commands)
+    }
+
+    fn cpus(&self) -> u32 {
+        match self {
+            Instructions { worker } => worker + 1,
+            Sections(..) => 2,
+        }
+    }
+
+    fn needs(&self, _: MemoryOrder) -> Needs {
+        if self.is_of_instructions() { Needs::Stale } else { Needs::Nothing }
+    }
+
+    fn cost(&self) -> Cost {
+        let usual = Cost { weight: 40, rounds: 10_000, most_ns: u64::MAX, may_borrow: true };
+        match self {
+            Instructions { .. } => Cost { weight: 20, rounds: 20_000, ..usual },
+            Sections(..) => usual,
+        }
+    }
+
+    fn has_rounds(&self) -> bool {
+        true
+    }
 }
 
 impl fmt::Display for Race {

@@ -27,9 +27,10 @@ use core::fmt;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use bonfire_abi::Command;
+use bonfire_abi::{Command, Commands};
 
 use crate::budget::Cost;
+use crate::kind::{Group, Kind, absent};
 use crate::litmus::registration;
 use crate::random::Random;
 use crate::verdict::{Means, Rounds};
@@ -95,17 +96,6 @@ pub(crate) fn all() -> impl Iterator<Item = Counted> {
 }
 
 impl Counted {
-    pub(crate) const CITATION: &str = "membarrier(2), DESCRIPTION: which threads a command is for; Linux: by an interrupt of the CPUs that run them";
-
-    pub(crate) const fn cost(self) -> Cost {
-        Cost { weight: 20, rounds: 200, most_ns: 3_000_000_000, may_borrow: true }
-    }
-
-    /// One CPU for each spinner, and the caller's.
-    pub(crate) const fn cpus(self) -> u32 {
-        1 + self.spinners()
-    }
-
     const fn spinners(self) -> u32 {
         match self {
             Beside(_, spinners) => spinners,
@@ -122,7 +112,7 @@ impl Counted {
     }
 
     /// The commands without which there is nothing to judge, or no twin.
-    pub(crate) fn needs(self) -> impl Iterator<Item = Command> {
+    fn needed(self) -> impl Iterator<Item = Command> {
         let twin = match self {
             Beside(..) => None,
             Refused => Some(Command::SyncCore),
@@ -135,67 +125,6 @@ impl Counted {
     /// barriers.
     fn crosses_processes(self) -> bool {
         self == Stranger || self.command() == Command::GlobalExpedited
-    }
-
-    pub(crate) fn explain(self, out: &mut dyn fmt::Write) -> fmt::Result {
-        let command = self.command();
-        match self {
-            Beside(_, 1) if self.crosses_processes() => write!(
-                out,
-                "A process that has registered for {command} spins on a CPU of its own; another issues the \
-                 command, and reads before and after how many interrupts the kernel has counted: one more, at \
-                 the least. In the twin's rounds an ordinary call stands in its place."
-            ),
-            Beside(_, count) => write!(
-                out,
-                "{count} of the caller's threads spin on CPUs of their own; the caller issues {command}, and \
-                 reads before and after how many interrupts the kernel has counted: {count} more, at the \
-                 least. In the twin's rounds an ordinary call stands in its place."
-            ),
-            Refused => write!(
-                out,
-                "A process that has registered for SYNC_CORE only, and has a thread that spins on another CPU, \
-                 issues {command}, which is refused, and reads before and after how many interrupts the kernel \
-                 has counted: no more than beside an ordinary call. The twin issues SYNC_CORE."
-            ),
-            Stranger => write!(
-                out,
-                "Another process spins on a CPU of its own. The caller, of whose process no thread runs elsewhere, \
-                 issues {command}, and reads before and after how many interrupts the kernel has counted: no \
-                 more than beside an ordinary call. The twin issues GLOBAL_EXPEDITED, which is for that one, too."
-            ),
-        }?;
-        write!(
-            out,
-            " The count is what --interrupts names; rounds in which a thread lost its CPU do not count.\n\n\
-             What a failure means: {}",
-            match self {
-                Beside(..) => "a CPU that runs a thread which the barrier is for was not interrupted.",
-                Refused =>
-                    "the kernel interrupts first and looks for the registration then: any program can \
-                            disturb all CPUs.",
-                Stranger =>
-                    "CPUs are interrupted on which nobody needs the barrier: those who pay are other \
-                             programs, some of which must not be disturbed.",
-            }
-        )
-    }
-
-    /// Plays the part of this case that `part` names.
-    pub(crate) fn play(self, world: &dyn World, number: u16, part: u16) {
-        match part {
-            0 => self.direct(world, number),
-            CALLER if self == Stranger => {
-                let tasks = [CALLING, SLEEPING].map(|part| Task::of(number, part, 0));
-                start(world, Start::Thread, &tasks);
-            }
-            CALLER | CALLING => {
-                self.call(world);
-                world.arena().close();
-            }
-            SLEEPING => sleep(world),
-            spinner => self.spin(world, spinner - SPINNER),
-        }
     }
 
     fn direct(self, world: &dyn World, number: u16) {
@@ -347,6 +276,93 @@ impl Tally {
         let [forbidden, twin_forbidden] = self.excess.map(|excess| excess.max(0).unsigned_abs());
         let [rounds, twin_rounds] = self.rounds;
         Rounds { rounds, forbidden, twin_rounds, twin_forbidden }
+    }
+}
+
+impl Kind for Counted {
+    fn group(&self) -> Group {
+        Group::Interrupts
+    }
+
+    fn citation(&self) -> &'static str {
+        "membarrier(2), DESCRIPTION: which threads a command is for; Linux: by an interrupt of the CPUs that run them"
+    }
+
+    fn explain(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let command = self.command();
+        match self {
+            Beside(_, 1) if self.crosses_processes() => write!(
+                out,
+                "A process that has registered for {command} spins on a CPU of its own; another issues the \
+                 command, and reads before and after how many interrupts the kernel has counted: one more, at \
+                 the least. In the twin's rounds an ordinary call stands in its place."
+            ),
+            Beside(_, count) => write!(
+                out,
+                "{count} of the caller's threads spin on CPUs of their own; the caller issues {command}, and \
+                 reads before and after how many interrupts the kernel has counted: {count} more, at the \
+                 least. In the twin's rounds an ordinary call stands in its place."
+            ),
+            Refused => write!(
+                out,
+                "A process that has registered for SYNC_CORE only, and has a thread that spins on another CPU, \
+                 issues {command}, which is refused, and reads before and after how many interrupts the kernel \
+                 has counted: no more than beside an ordinary call. The twin issues SYNC_CORE."
+            ),
+            Stranger => write!(
+                out,
+                "Another process spins on a CPU of its own. The caller, of whose process no thread runs elsewhere, \
+                 issues {command}, and reads before and after how many interrupts the kernel has counted: no \
+                 more than beside an ordinary call. The twin issues GLOBAL_EXPEDITED, which is for that one, too."
+            ),
+        }?;
+        write!(
+            out,
+            " The count is what --interrupts names; rounds in which a thread lost its CPU do not count.\n\n\
+             What a failure means: {}",
+            match self {
+                Beside(..) => "a CPU that runs a thread which the barrier is for was not interrupted.",
+                Refused =>
+                    "the kernel interrupts first and looks for the registration then: any program can \
+                            disturb all CPUs.",
+                Stranger =>
+                    "CPUs are interrupted on which nobody needs the barrier: those who pay are other \
+                             programs, some of which must not be disturbed.",
+            }
+        )
+    }
+
+    fn play(&self, world: &dyn World, number: u16, part: u16, _: u32) {
+        match part {
+            0 => self.direct(world, number),
+            CALLER if *self == Stranger => {
+                let tasks = [CALLING, SLEEPING].map(|part| Task::of(number, part, 0));
+                start(world, Start::Thread, &tasks);
+            }
+            CALLER | CALLING => {
+                self.call(world);
+                world.arena().close();
+            }
+            SLEEPING => sleep(world),
+            spinner => self.spin(world, spinner - SPINNER),
+        }
+    }
+
+    fn lacks(&self, commands: Commands) -> Option<Command> {
+        absent(self.needed(), commands)
+    }
+
+    /// One CPU for each spinner, and the caller's.
+    fn cpus(&self) -> u32 {
+        1 + self.spinners()
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { weight: 20, rounds: 200, most_ns: 3_000_000_000, may_borrow: true }
+    }
+
+    fn has_rounds(&self) -> bool {
+        true
     }
 }
 

@@ -6,9 +6,11 @@
 
 use core::fmt;
 
-use bonfire_abi::Flavour;
+use bonfire_abi::{Command, Commands, Flavour, Registrations};
 
 use crate::Start::{CloneVm, Fork, Thread, Vfork};
+use crate::World;
+use crate::kind::{Group, Kind, absent};
 use crate::script::Script;
 use crate::script::Step::{self, Ask, Exec, Gates, In, Register};
 
@@ -55,24 +57,65 @@ const LIVES: &[History] = &[
     history(&[Register, In(Vfork, &[Exec(&[Gates, Ask])]), Gates, Ask], EXEC),
 ];
 
+/// A history of a single process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Single(pub(crate) Script);
+
+/// A history with births.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Life(pub(crate) Script);
+
 /// The histories of a single process, for each flavour.
-pub(crate) fn single() -> impl Iterator<Item = Script> {
-    scripts(SINGLE)
+pub(crate) fn single() -> impl Iterator<Item = Single> {
+    scripts(SINGLE).map(Single)
 }
 
 /// The histories with births, for each flavour.
-pub(crate) fn lives() -> impl Iterator<Item = Script> {
-    scripts(LIVES)
+pub(crate) fn lives() -> impl Iterator<Item = Life> {
+    scripts(LIVES).map(Life)
 }
 
+macro_rules! histories {
+    ($($kind:ident: $group:ident),*) => {$(
+        impl Kind for $kind {
+            fn group(&self) -> Group {
+                Group::$group
+            }
+
+            fn citation(&self) -> &'static str {
+                citation(self.0)
+            }
+
+            fn explain(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+                explain(self.0, out)
+            }
+
+            fn play(&self, world: &dyn World, number: u16, part: u16, data: u32) {
+                self.0.play(world, number, part, Registrations::from_mask(data));
+            }
+
+            fn lacks(&self, commands: Commands) -> Option<Command> {
+                absent(self.0.needs(), commands)
+            }
+        }
+
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+histories!(Single: Abi, Life: Lifetime);
+
 /// The clause that `script` rests on.
-pub(crate) fn citation(script: Script) -> &'static str {
+fn citation(script: Script) -> &'static str {
     let known = SINGLE.iter().chain(LIVES).find(|history| history.steps == script.steps);
     known.map_or(GATE, |history| history.citation)
 }
 
 /// What it does, and what a failure means.
-pub(crate) fn explain(script: Script, out: &mut dyn fmt::Write) -> fmt::Result {
+fn explain(script: Script, out: &mut dyn fmt::Write) -> fmt::Result {
     let registration = script.flavour.registration();
     write!(
         out,

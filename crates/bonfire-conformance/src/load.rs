@@ -7,8 +7,10 @@
 
 use core::fmt;
 
-use bonfire_abi::{Command, FLAG_CPU};
+use bonfire_abi::{Command, Commands, FLAG_CPU};
 
+use crate::budget::Cost;
+use crate::kind::{Group, Kind, absent};
 use crate::random::Random;
 use crate::script::Player;
 use crate::verdict::Means;
@@ -27,8 +29,6 @@ pub(crate) enum Load {
 
 use Load::{Registered, Targeted, Unregistered};
 
-pub(crate) const CITATION: &str = "membarrier(2), RETURN VALUE and ERRORS: no others; and every call returns";
-
 /// Threads of a process, processes, and calls of a thread.
 const THREADS: usize = 4;
 const PROCESSES: usize = 3;
@@ -45,66 +45,6 @@ pub(crate) fn all() -> impl Iterator<Item = Load> {
 }
 
 impl Load {
-    /// The command without which there is nothing to judge.
-    pub(crate) fn command(self) -> Option<Command> {
-        (self == Targeted).then_some(Command::Rseq)
-    }
-
-    pub(crate) fn explain(self, out: &mut dyn fmt::Write) -> fmt::Result {
-        if self == Targeted {
-            write!(
-                out,
-                "{PROCESSES} processes of {THREADS} threads each issue up to {CALLS} calls of RSEQ with "
-            )?;
-            write!(
-                out,
-                "FLAG_CPU a thread, for one CPU after the other, and change their own CPU meanwhile: "
-            )?;
-            write!(
-                out,
-                "most are in the kernel, some with interrupts off, when they are asked. Each call must "
-            )?;
-            write!(
-                out,
-                "return 0, and all must return.\n\nWhat a failure means: callers for one CPU wait for each "
-            )?;
-            return write!(out, "other, or for a CPU that waits for them with interrupts off.");
-        }
-        write!(
-            out,
-            "{PROCESSES} processes of {THREADS} threads each issue up to {CALLS} calls a thread: every "
-        )?;
-        write!(
-            out,
-            "command and many numbers that are none, with and without flags, garbage in what does not "
-        )?;
-        write!(out, "count. Each answer is compared with what QUERY and the registrations make of it. No ")?;
-        write!(
-            out,
-            "barrier is involved.\n\nWhat a failure means: the kernel answers otherwise under load (a "
-        )?;
-        write!(
-            out,
-            "lock that could not be taken, a list that overflowed, a wait that was given up), or a call "
-        )?;
-        write!(out, "never returns.")
-    }
-
-    pub(crate) fn play(self, world: &dyn World, number: u16, part: u16) {
-        let task = |part| Task::of(number, part, 0);
-        match part {
-            0 => start(world, Start::Fork, &[task(PROCESS); PROCESSES]),
-            PROCESS => {
-                if self != Unregistered {
-                    Player::new(world).register_all();
-                }
-                let seats: [u16; THREADS] = core::array::from_fn(|seat| THREAD + seat as u16);
-                start(world, Start::Thread, &seats.map(task));
-            }
-            seat => self.call_much(world, seat),
-        }
-    }
-
     fn call_much(self, world: &dyn World, seat: u16) {
         let mut player = if self != Unregistered { Player::registered(world) } else { Player::new(world) };
         let mut random = Random::new(world.arena().seed() ^ u64::from(seat));
@@ -149,6 +89,83 @@ fn targeted_call(world: &dyn World, random: &mut Random) -> [u64; 3] {
 fn start(world: &dyn World, how: Start, tasks: &[crate::Task]) {
     if world.start(how, tasks) != Ending::Ended {
         world.arena().lacks(Means::Start);
+    }
+}
+
+impl Kind for Load {
+    fn group(&self) -> Group {
+        Group::Load
+    }
+
+    fn citation(&self) -> &'static str {
+        "membarrier(2), RETURN VALUE and ERRORS: no others; and every call returns"
+    }
+
+    fn explain(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        if *self == Targeted {
+            write!(
+                out,
+                "{PROCESSES} processes of {THREADS} threads each issue up to {CALLS} calls of RSEQ with "
+            )?;
+            write!(
+                out,
+                "FLAG_CPU a thread, for one CPU after the other, and change their own CPU meanwhile: "
+            )?;
+            write!(
+                out,
+                "most are in the kernel, some with interrupts off, when they are asked. Each call must "
+            )?;
+            write!(
+                out,
+                "return 0, and all must return.\n\nWhat a failure means: callers for one CPU wait for each "
+            )?;
+            return write!(out, "other, or for a CPU that waits for them with interrupts off.");
+        }
+        write!(
+            out,
+            "{PROCESSES} processes of {THREADS} threads each issue up to {CALLS} calls a thread: every "
+        )?;
+        write!(
+            out,
+            "command and many numbers that are none, with and without flags, garbage in what does not "
+        )?;
+        write!(out, "count. Each answer is compared with what QUERY and the registrations make of it. No ")?;
+        write!(
+            out,
+            "barrier is involved.\n\nWhat a failure means: the kernel answers otherwise under load (a "
+        )?;
+        write!(
+            out,
+            "lock that could not be taken, a list that overflowed, a wait that was given up), or a call "
+        )?;
+        write!(out, "never returns.")
+    }
+
+    fn play(&self, world: &dyn World, number: u16, part: u16, _: u32) {
+        let task = |part| Task::of(number, part, 0);
+        match part {
+            0 => start(world, Start::Fork, &[task(PROCESS); PROCESSES]),
+            PROCESS => {
+                if *self != Unregistered {
+                    Player::new(world).register_all();
+                }
+                let seats: [u16; THREADS] = core::array::from_fn(|seat| THREAD + seat as u16);
+                start(world, Start::Thread, &seats.map(task));
+            }
+            seat => self.call_much(world, seat),
+        }
+    }
+
+    fn lacks(&self, commands: Commands) -> Option<Command> {
+        absent((*self == Targeted).then_some(Command::Rseq), commands)
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { weight: 60, ..Cost::SMALL }
+    }
+
+    fn takes_long(&self) -> bool {
+        true
     }
 }
 

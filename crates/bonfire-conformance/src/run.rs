@@ -6,8 +6,9 @@ use bonfire_abi::from_return;
 
 use crate::arena::Allowance;
 use crate::budget::{Budget, Cost, GRACE_NS};
-use crate::case::{Case, Group, cases};
+use crate::case::{Case, cases};
 use crate::judgement::{Facts, Next, ended, weigh};
+use crate::kind::Group;
 use crate::random::Random;
 use crate::rule::{Chance, Needs, Setting, chance};
 use crate::verdict::{Evidence, Means, Outcome, Reason, Rounds, Verdict};

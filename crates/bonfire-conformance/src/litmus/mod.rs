@@ -36,10 +36,12 @@ mod table;
 
 use core::fmt;
 
-use bonfire_abi::Command;
+use bonfire_abi::{Command, Commands};
 
-use crate::World;
 use crate::budget::Cost;
+use crate::kind::{Group, Kind, absent};
+use crate::rule::Needs;
+use crate::{MemoryOrder, World};
 pub(crate) use instrument::{measure, measure_seat};
 pub use queue::Page;
 pub(crate) use seat::registration;
@@ -145,32 +147,6 @@ pub(crate) fn hunts() -> impl Iterator<Item = Litmus> {
 }
 
 impl Litmus {
-    /// A call of `GLOBAL` takes milliseconds, so it gets more time for its rounds;
-    /// a hunt has as many as there is time for.
-    pub(crate) fn cost(self) -> Cost {
-        let usual = Cost { weight: 40, rounds: 10_000, most_ns: u64::MAX, may_borrow: true };
-        match self.barrier {
-            _ if self.is_hunt() => Cost { rounds: u64::MAX, ..usual },
-            Command::Global => Cost { weight: 120, rounds: 200, ..usual },
-            _ => usual,
-        }
-    }
-
-    /// One CPU for each thread.
-    pub(crate) fn cpus(self) -> u32 {
-        self.shape.threads.len() as u32
-    }
-
-    pub(crate) const fn citation(self) -> &'static str {
-        match self.barrier {
-            Command::Global => "membarrier(2), MEMBARRIER_CMD_GLOBAL",
-            Command::GlobalExpedited => "membarrier(2), MEMBARRIER_CMD_GLOBAL_EXPEDITED",
-            Command::SyncCore => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE",
-            Command::Rseq => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ",
-            _ => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED",
-        }
-    }
-
     /// Whether it is one of the [`hunts`].
     pub(crate) fn is_hunt(self) -> bool {
         self.barrier == Command::GlobalExpedited && self.situation != Spinning
@@ -181,21 +157,27 @@ impl Litmus {
         matches!(self.barrier, Command::Global | Command::GlobalExpedited)
     }
 
-    /// Whether the light threads are processes in the caller's address space.
-    pub(crate) const fn lends_memory(self) -> bool {
-        matches!(self.situation, CloneVm | Vfork)
-    }
-
-    /// Plays the part of the case that `part` and `data` name.
-    pub(crate) fn play(self, world: &dyn World, number: u16, part: u16, data: u32) {
-        stage::play(self, world, number, part, data);
-    }
-
     pub(crate) fn draw(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shape.draw(self.barrier, f)
     }
+}
 
-    pub(crate) fn explain(self, out: &mut dyn fmt::Write) -> fmt::Result {
+impl Kind for Litmus {
+    fn group(&self) -> Group {
+        if self.is_hunt() { Group::Hunt } else { Group::Ordering }
+    }
+
+    fn citation(&self) -> &'static str {
+        match self.barrier {
+            Command::Global => "membarrier(2), MEMBARRIER_CMD_GLOBAL",
+            Command::GlobalExpedited => "membarrier(2), MEMBARRIER_CMD_GLOBAL_EXPEDITED",
+            Command::SyncCore => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE",
+            Command::Rseq => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ",
+            _ => "membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED",
+        }
+    }
+
+    fn explain(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         let threads = if self.crosses_processes() { "processes that share memory" } else { "threads" };
         let (count, heavy) = (self.shape.threads.len(), self.shape.heavy);
         write!(
@@ -208,6 +190,43 @@ impl Litmus {
         write!(out, "\n\nIn the twin's rounds an ordinary system call stands in place of the barrier, and ")?;
         write!(out, "the outcome must be seen; else the case cannot tell.")?;
         write!(out, "\n\nWhat a failure means: {}", self.situation.blames())
+    }
+
+    fn play(&self, world: &dyn World, number: u16, part: u16, data: u32) {
+        stage::play(*self, world, number, part, data);
+    }
+
+    fn lacks(&self, commands: Commands) -> Option<Command> {
+        absent([self.barrier], commands)
+    }
+
+    /// One CPU for each thread.
+    fn cpus(&self) -> u32 {
+        self.shape.threads.len() as u32
+    }
+
+    fn needs(&self, order: MemoryOrder) -> Needs {
+        self.shape.needs(order)
+    }
+
+    /// A call of `GLOBAL` takes milliseconds, so it gets more time for its rounds;
+    /// a hunt has as many as there is time for.
+    fn cost(&self) -> Cost {
+        let usual = Cost { weight: 40, rounds: 10_000, most_ns: u64::MAX, may_borrow: true };
+        match self.barrier {
+            _ if self.is_hunt() => Cost { rounds: u64::MAX, ..usual },
+            Command::Global => Cost { weight: 120, rounds: 200, ..usual },
+            _ => usual,
+        }
+    }
+
+    fn has_rounds(&self) -> bool {
+        true
+    }
+
+    /// Whether the light threads are processes in the caller's address space.
+    fn lends_memory(&self) -> bool {
+        matches!(self.situation, CloneVm | Vfork)
     }
 }
 
