@@ -18,6 +18,7 @@ pub struct Counts {
     pending: AtomicU32,
     most_pending: AtomicU32,
     switches: AtomicU64,
+    unanswered: AtomicU64,
 }
 
 impl Counts {
@@ -50,6 +51,18 @@ impl Counts {
     #[must_use]
     pub fn switches(&self) -> u64 {
         self.switches.load(Relaxed)
+    }
+
+    /// How often a call of this CPU waited for an answer in vain. It gives up only on a
+    /// machine that forgets the hook by which an answer would come; elsewhere it would
+    /// hang.
+    #[must_use]
+    pub fn unanswered(&self) -> u64 {
+        self.unanswered.load(Relaxed)
+    }
+
+    pub(crate) fn gave_up(&self) {
+        increment(&self.unanswered);
     }
 
     pub(crate) fn passed(&self, site: Site) {

@@ -32,6 +32,12 @@ pub enum Hook {
     Online,
     /// [`Engine::fork`](bonfire_engine::Engine::fork).
     Fork,
+    /// [`Engine::offline`](bonfire_engine::Engine::offline): whoever waits for that CPU
+    /// waits in vain.
+    Offline,
+    /// [`Engine::handle_poke`](bonfire_engine::Engine::handle_poke): likewise, on every
+    /// CPU.
+    HandlePoke,
 }
 
 /// The bit of the first hook; the others follow.
@@ -83,6 +89,12 @@ impl Faults {
     #[inline]
     pub const fn forgets(self, hook: Hook) -> bool {
         self.0 & 1 << (HOOKS + hook as u32) != 0
+    }
+
+    /// Whether a caller may wait in vain, and gives up.
+    #[must_use]
+    pub(crate) const fn leaves_unanswered(self) -> bool {
+        self.forgets(Hook::Offline) || self.forgets(Hook::HandlePoke)
     }
 
     /// Whether aborts are lost.

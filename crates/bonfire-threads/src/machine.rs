@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::SeqCst, fence};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use bonfire_engine::abi::Cpu;
 use bonfire_engine::core_sync::{CoreSync, RISCV, Row, Settle};
@@ -208,10 +209,16 @@ impl bonfire_engine::Machine for Machine {
     /// Lets the host run somebody else when it takes longer than a poke that
     /// finds its CPU running: there may be more virtual CPUs than real ones.
     fn wait_until(&self, word: &AtomicWord, at_least: u64, inbox: &AtomicWord, wanted: u64) -> Woken {
-        let interrupts = &self.lines(self.here()).interrupts;
+        let lines = self.lines(self.here());
+        let interrupts = &lines.interrupts;
+        let gives_up = self.faults.leaves_unanswered().then(|| Instant::now() + PATIENCE);
         let mut turns = 0_u32;
         loop {
             if word.load(Relaxed) >= at_least || self.faults.lacks_poke() {
+                return Woken::Reached;
+            }
+            if gives_up.is_some_and(|when| Instant::now() > when) {
+                lines.counts.gave_up();
                 return Woken::Reached;
             }
             if interrupts.are_off() && inbox.load(Relaxed) & wanted != 0 {
@@ -222,6 +229,9 @@ impl bonfire_engine::Machine for Machine {
         }
     }
 }
+
+/// How long a caller waits for an answer that may not come.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How often a waiter looks before it lets the host run somebody else.
 const SPINS: u32 = 16;

@@ -262,7 +262,7 @@ impl<K: OnThreads> VirtualCpu<K> {
     fn go_offline(&self) {
         self.kernel.set_online(self.number, false);
         self.switch_to(Occupied::Kernel);
-        self.held(|engine| engine.offline(self.number));
+        self.hook(Hook::Offline, |engine| engine.offline(self.number));
     }
 
     /// Offline until wanted again. Threads that can go elsewhere do.
@@ -319,7 +319,9 @@ impl<K: OnThreads> VirtualCpu<K> {
         let (pokes, tick) = self.lines().interrupts.take();
         if pokes != 0 {
             self.lines().counts.arrived(pokes);
-            self.kernel.engine.handle_poke(self.number);
+            if !self.kernel.machine().forgets(Hook::HandlePoke) {
+                self.kernel.engine.handle_poke(self.number);
+            }
         }
         match &*self.running.borrow() {
             Some(thread) if tick && thread.mode.is_in_kernel() => thread.mode.end_time(),

@@ -190,3 +190,35 @@ fn without_the_hooks_around_a_kernel_thread_s_use() {
         }
     }
 }
+
+/// What nobody answers hangs, and never returns as if it had reached everybody: of
+/// these waits each is in vain, where this machine gives up and counts.
+fn waits_in_vain<K: OnThreads>(hook: Option<Hook>) {
+    let faults = hook.map_or(Faults::NONE, |hook| Faults::NONE.forgetting(hook));
+    let system = System::<K>::boot(Options { cpus: 2, seed: 1, faults, ..Options::default() });
+    let system = system.expect("the host starts threads");
+    if hook == Some(Hook::Offline) {
+        system.want_online(TARGET, false);
+        while system.is_online(TARGET) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    // Every CPU that is online is asked, in each design.
+    let process = system.process(Some(Cpu(0)), |user: &User<K>| {
+        for _ in 0..3 {
+            assert_eq!(user.issue(Command::Global), Ok(0));
+        }
+    });
+    assert!(process.expect("the host has memory").wait(LIMIT), "{}: hangs", Engine::<K>::DESIGN);
+    let expected = if hook.is_some() { 3 } else { 0 };
+    assert_eq!(system.counts(Cpu(0)).unanswered(), expected, "{} without {hook:?}", Engine::<K>::DESIGN);
+}
+
+#[test]
+fn without_an_answer() {
+    for design in Design::ALL {
+        for hook in [Some(Hook::HandlePoke), Some(Hook::Offline), None] {
+            for_design!(design, D => waits_in_vain::<On<D>>(hook));
+        }
+    }
+}
