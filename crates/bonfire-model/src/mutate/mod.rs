@@ -127,7 +127,7 @@ impl Suite {
     #[must_use]
     pub fn rules(&self, place: usize, slip: Option<&Slip>, rules: Rules) -> Rules {
         let scenario = &self.scenarios[place];
-        let is_long = place >= self.two_cpus || LONG.contains(&scenario.situation());
+        let is_long = place >= self.two_cpus || scenario.is_long();
         let needs_early_loads = scenario.name == "P2/SB" && slip.is_some_and(takes_intent);
         let memory = match scenario.shape {
             _ if !is_long || needs_early_loads => rules.memory,
@@ -141,10 +141,6 @@ impl Suite {
 /// Those of three CPUs that are needed.
 const OF_THREE: [&str; 10] =
     ["q8/SB", "q4", "q4g", "q4p/SB", "q4r", "R1/core", "P2/SB", "P2/core", "P2/rseq", "S6/two"];
-
-/// The situations of two CPUs that have most states: a CPU that goes and comes back,
-/// one that registers while another comes or goes, and two that register at once.
-const LONG: [&str; 6] = ["e4", "h5", "h5k", "h5o", "P4", "P5"];
 
 /// Whether it takes three CPUs to notice it: two callers and a target, one
 /// that registers beside them, or a caller and two that take its marks.

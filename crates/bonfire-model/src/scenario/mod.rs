@@ -152,6 +152,14 @@ impl Scenario {
         self.name.split(['/', '+', ' ']).next().unwrap_or_default()
     }
 
+    /// Whether it is of the few situations of two CPUs that have most states: a CPU that
+    /// goes and comes back, one that registers while another comes or goes, and two
+    /// that register at once.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        ["e4", "h5", "h5k", "h5o", "P4", "P5"].contains(&self.situation())
+    }
+
     /// How many pokes may be on their way to a CPU. A second only where it may
     /// have served without taking the first: as it comes online, and in a wait
     /// with interrupts off.
