@@ -33,6 +33,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("T2: TLB generation", Fault::Planted),
     ("GX1: exit", Fault::Planted),
     ("GX2: lazy registration", Fault::Planted),
+    ("S6: stale mark", Fault::Planted),
 ];
 
 #[test]

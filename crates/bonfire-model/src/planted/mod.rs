@@ -3,10 +3,11 @@
 //!
 //! [`protocol`] has the seven faults of the obvious way to make requests.
 //! [`linux`] has faults that Linux had, or has, in this very code, where they
-//! are not simply a site of ours taken out.
+//! are not simply a site of ours taken out; [`stale_mark`] one more.
 
 pub mod linux;
 pub mod protocol;
+pub mod stale_mark;
 
 use crate::explorer::Test;
 
@@ -25,5 +26,5 @@ pub struct Planted {
 /// All of them.
 #[must_use]
 pub fn all() -> Vec<Planted> {
-    protocol::faults().into_iter().chain(linux::faults()).collect()
+    protocol::faults().into_iter().chain(linux::faults()).chain([stale_mark::STALE_MARK]).collect()
 }
