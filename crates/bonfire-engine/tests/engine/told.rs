@@ -3,7 +3,7 @@
 
 use crate::inline::{Small, Space, Spawn, With, new_space};
 use bonfire_engine::abi::{Call, Command, Cpu};
-use bonfire_engine::{Design, Engine, Occupant, Users, for_design};
+use bonfire_engine::{Design, Engine, Occupant, Threads, Users, for_design};
 
 /// Runs a check on each design that is told anything.
 macro_rules! on_every_design_that_is_told {
@@ -199,4 +199,18 @@ fn everywhere_finds_a_cpu_by_its_first_call_of_any_kind() {
         kernel.forget();
         assert_eq!(asked(kernel), [1, 2, 3, 4], "{command}");
     }
+}
+
+/// The design that follows threads knows where each was last: one that leaves a CPU
+/// after it was told of elsewhere was told of wrongly, though its process is right.
+#[test]
+fn a_thread_that_leaves_a_cpu_where_it_is_not_is_found_out() {
+    let (kernel, space) = registered::<With<Threads>>();
+    let thread = With::<Threads>::spawn(kernel, space);
+    kernel.switch(1, thread);
+    kernel.switch(2, thread);
+    assert_eq!(kernel.engine.mismatches(), 0, "it entered there, and had left before, for all that is known");
+    kernel.switch(1, Occupant::Kernel);
+    assert_eq!(kernel.engine.mismatches(), 1);
+    assert_eq!(asked(kernel), [1, 2]);
 }
