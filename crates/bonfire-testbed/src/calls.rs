@@ -296,7 +296,7 @@ calls! {
     ExitGroup = 231 / 94, exit_group(status: i32): "all of it";
     Tgkill = 234 / 131, tgkill(process: i32, thread: u32, signal: i32): "any thread";
     Openat = 257 / 56, openat(folder: Descriptor, path: Address, flags: u32):
-        "for reading: what came with `--file`; `/proc/self/maps` and `status`, `/proc/cpuinfo`, `interrupts` and `sys/kernel/*`, `/sys/devices/system/cpu/online`, `present` and `possible`; `/dev/null`";
+        "for reading: what came with `--file`; `/proc/self/maps` and `status`, `/proc/cpuinfo`, `interrupts`, `device-tree/compatible` (not on x86-64) and `sys/kernel/*`, `/sys/devices/system/cpu/online`, `present` and `possible`; `/dev/null`";
     Newfstatat = 262 / 79, newfstatat(folder: Descriptor, path: Address, status: Address, flags: u32):
         "as `stat`, or with an empty path as `fstat`";
     Readlinkat = 267 / 78, readlinkat(folder: Descriptor, path: Address, to: Address, length: u64): "as `readlink`";

@@ -22,6 +22,12 @@ impl<'a> DeviceTree<'a> {
         Self(tree)
     }
 
+    /// What the machine is called.
+    #[must_use]
+    pub fn machine(self) -> Option<&'a str> {
+        self.0.root().compatible()?.next()
+    }
+
     /// The text after QEMU's `-append`; empty without one.
     #[must_use]
     pub fn command_line(self) -> &'a str {

@@ -1,5 +1,6 @@
 //! The files of `/proc` and `/sys` that programs read to learn about their machine.
 
+use crate::arch;
 use crate::membarrier;
 use crate::sched;
 use crate::thread::Thread;
@@ -17,6 +18,7 @@ pub(crate) fn read(thread: &Thread, path: &str) -> Option<String> {
         (_, Some("online"), _) => Some(list(online()) + "\n"),
         (_, Some("possible" | "present"), _) => Some(list(present()) + "\n"),
         (.., "/proc/cpuinfo") => Some(cpus()),
+        (.., "/proc/device-tree/compatible") => arch::machine().map(|name| format!("{name}\0")),
         (.., "/proc/interrupts") => Some(interrupts()),
         (.., "/proc/sys/kernel/ostype") => Some("Linux\n".into()),
         (.., "/proc/sys/kernel/osrelease") => Some(String::from(super::RELEASE) + "\n"),

@@ -14,7 +14,7 @@ mod user_state;
 
 pub(crate) use super::generic::status_words;
 use super::virt;
-pub(crate) use super::virt::{fw_cfg, machine_cpus, start_info};
+pub(crate) use super::virt::{fw_cfg, machine, machine_cpus, start_info};
 pub(crate) use crate::host::take_files;
 pub(crate) use boot::{DIRECT_MAP, DIRECT_MAP_SIZE, KERNEL_OFFSET, MAX_CPUS, forget_low_half, start_others};
 pub(crate) use cpu::{count, cpu_index, init_cpu, serialise, set_kernel_stack};

@@ -14,7 +14,7 @@ mod timer;
 mod user_state;
 
 pub(crate) use super::generic::status_words;
-pub(crate) use super::virt::{machine_cpus, start_info, take_files};
+pub(crate) use super::virt::{machine, machine_cpus, start_info, take_files};
 pub(crate) use boot::{DIRECT_MAP, DIRECT_MAP_SIZE, KERNEL_OFFSET, MAX_CPUS, start_others};
 pub(crate) use cpu::{count, cpu_index, init_cpu, serialise, set_kernel_stack};
 pub(crate) use entry::{TrapFrame, first_frame, switch_context};

@@ -23,6 +23,11 @@ pub(crate) fn tree() -> DeviceTree<'static> {
     TREE.lock().expect("read at boot")
 }
 
+/// What the machine says that it is.
+pub(crate) fn machine() -> Option<&'static str> {
+    tree().machine()
+}
+
 /// How many CPUs the machine has.
 pub(crate) fn machine_cpus() -> usize {
     tree().cpus().count()
