@@ -71,7 +71,7 @@ pub enum Settle {
     /// where no way serialises, as in Linux on RISC-V (`prepare_sync_core_cmd`).
     ///
     /// An engine for more than 64 CPUs knows only whether there ever was such a
-    /// call, as several CPUs share a bit: see [`Stale`].
+    /// call, as several CPUs share a bit.
     IfStale,
 }
 
