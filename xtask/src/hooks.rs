@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use bonfire_testbed::{Architecture, Hook, Variant};
+use bonfire_testbed::{Hook, Variant};
 use serde_json::Value;
 
 use crate::{boots, testbed};
@@ -39,9 +39,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let mut row = format!("| `{hook}` |");
         for variant in Variant::ALL {
             let became = boot(options, &bonfire, &image, hook, variant)?;
-            // Where every return serialises, nothing is owed before user mode.
-            let is_late = variant.is_late() && options.machine.architecture != Architecture::Aarch64;
-            if !became.is_expected(hook, is_late) {
+            let owes_late = variant.is_late() && options.machine.architecture.owes_before_user();
+            if !became.is_expected(hook, owes_late) {
                 surprises.push(format!("{hook}, {variant}: {became}"));
             }
             row += &format!(" {became} |");
@@ -94,10 +93,10 @@ impl Became {
     }
 
     /// Whether the guide says so. The user program compares the mismatches.
-    fn is_expected(&self, hook: Hook, is_late: bool) -> bool {
+    fn is_expected(&self, hook: Hook, owes_late: bool) -> bool {
         match hook {
             Hook::HandlePoke => *self == Self::Silent,
-            Hook::BeforeUser if is_late => matches!(self, Self::Wrong(_)),
+            Hook::BeforeUser if owes_late => matches!(self, Self::Wrong(_)),
             _ => matches!(self, Self::Slow(_)),
         }
     }

@@ -82,8 +82,8 @@ pub enum Settle {
 /// itself, takes its mark before it serialises.
 ///
 /// # Invariants
-/// A CPU that enters, and that a call skipped, finds the mark of this call, or has
-/// taken it, and then has serialised on the code that was there before the call. The
+/// A CPU that enters, and that a call skipped, finds the mark of this call; or it has
+/// taken the mark, and serialised behind all that the caller stored before. The
 /// call marks before `SysEntry`, so a CPU whose entry it did not see finds the mark
 /// (edge A). But a CPU that takes the mark at once, and leaves, is skipped, too: so the
 /// mark comes behind the new code, and the code is seen by whoever takes it (edge M).

@@ -193,5 +193,10 @@ mod tests {
         assert!(now.wants_fences() && now.wants_core_sync() && !now.is_global());
         assert!(!now.fences_established() && !now.is_ready(Flavour::SyncCore));
         assert_eq!(now.report().mask(), 0x50);
+        for flavour in Flavour::ALL {
+            let state: State<AtomicWord> = State::NEW;
+            assert!(matches!(state.begin(flavour), Begin::Started(_)));
+            assert_eq!(state.read().report(), Registrations::NONE.with(flavour).reported(), "{flavour:?}");
+        }
     }
 }

@@ -15,6 +15,8 @@ pub struct Purpose {
     pub edge: &'static str,
     /// The barriers at the other end.
     pub pairs: &'static [Site],
+    /// The other end, if it is a store and no barrier.
+    pub store: Option<&'static str>,
     /// What breaks without it.
     pub breaks: &'static str,
 }
@@ -110,12 +112,24 @@ pub const fn purpose(site: Site) -> Purpose {
             ("a core serialisation that was put off, on the way to user mode", "S", ENTERS, STALE_CODE)
         }
     };
-    Purpose { about, edge, pairs, breaks }
+    let store = match site {
+        StaleMb => Some("the mark of a call, a release store before SysEntry"),
+        _ => None,
+    };
+    Purpose { about, edge, pairs, store, breaks }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_barrier_has_another_end() {
+        for site in Site::ALL {
+            let purpose = purpose(site);
+            assert!(!purpose.pairs.is_empty() || purpose.store.is_some(), "{}", site.name());
+        }
+    }
 
     #[test]
     fn an_edge_of_barriers_is_the_same_from_both_ends() {

@@ -1,5 +1,6 @@
 //! The architectures that the testbed runs on.
 
+use bonfire_engine::Site;
 use bonfire_engine::core_sync::{ARM64, RISCV, Row, X86};
 use core::fmt;
 
@@ -64,6 +65,12 @@ impl Architecture {
             Self::Aarch64 => ARM64,
             Self::Riscv64 => RISCV,
         }
+    }
+
+    /// Whether some way to user mode owes a core serialisation that was put off.
+    #[must_use]
+    pub const fn owes_before_user(self) -> bool {
+        self.core_sync().owes(Site::ExitCoreSync)
     }
 
     /// A compiler of C for programs of it, on a host that has another one.

@@ -170,6 +170,7 @@ mod tests {
                 node.cells("#size-cells", &[2]);
             };
             two(root);
+            root.property("compatible", b"riscv-virtio\0");
             root.node("chosen", |chosen| {
                 chosen.property("bootargs", b"design=mask\0");
                 chosen.cells("linux,initrd-start", &[0x8820_0000]);
@@ -221,6 +222,7 @@ mod tests {
     fn a_machine_says_what_it_has() {
         let blob = machine();
         with_tree(&blob, |tree| {
+            assert_eq!(tree.machine(), Some("riscv-virtio"));
             assert_eq!(tree.command_line(), "design=mask");
             assert_eq!(tree.initial_disk(), Some(0x8820_0000..0x8830_0000));
             assert!(tree.memory().eq(core::iter::once(0x8000_0000..0x1_8000_0000)));

@@ -39,7 +39,7 @@ fn of_site(site: Site, scenarios: &[Scenario]) -> String {
     let purpose = purpose(site);
     let mut text = format!("{}: {}\n\n", site.name(), purpose.about);
     text.push_str(&wrapped(&format!("Edge {}. {}", purpose.edge, purpose.breaks), "", ""));
-    let ends: Vec<&str> = purpose.pairs.iter().map(|other| other.name()).collect();
+    let ends: Vec<&str> = purpose.pairs.iter().map(|other| other.name()).chain(purpose.store).collect();
     text.push_str(&wrapped(&format!("The other end: {}.", ends.join(", ")), "", "  "));
     let mut designs = Design::ALL.into_iter();
     let Some((design, scenario)) = designs.find_map(|design| Some((design, dies(design, site, scenarios)?)))

@@ -50,7 +50,7 @@ fn check<K: Spawn>(expected: &Expected) {
         let is_asked = expected.private.contains(&(cpu_id as u32));
         assert_eq!(kernel.pokes(), if is_asked { vec![cpu_id as u32] } else { vec![] }, "CPU {cpu_id} alone");
     }
-    // It asks no CPU that is offline, though it is not misled where one is doubted.
+    // It asks no CPU that is offline.
     let offline = Call { number: Command::Rseq.number(), flags: FLAG_CPU, cpu_id: 4 };
     assert_eq!((kernel.call(0, offline), kernel.pokes()), (Ok(0), vec![]));
     // A stranger calls: whoever registered is poked.

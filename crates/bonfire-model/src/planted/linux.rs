@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::Planted;
+use super::stale_mark::STALE_MARK;
+use super::{Planted, of_two};
 use crate::explorer::{Barrier, Body, Pokes, Shared, Test, fence, name_word, poke, without_interrupts};
 
 /// The faults that are no site of the engine's: a barrier that is there, but too
@@ -34,6 +35,7 @@ pub(super) fn faults() -> Vec<Planted> {
             cites: "GLOBAL_EXPEDITED in Linux 5.4 to 7.3, sync_runqueues_membarrier_state",
             test: |cured| cached_bit(Before::Lazy, cured),
         },
+        STALE_MARK,
     ]
 }
 
@@ -95,6 +97,19 @@ struct Cached {
 const GLOBAL: u64 = 1;
 
 impl Cached {
+    fn name(&self) {
+        let words = [
+            (&self.x, "x"),
+            (&self.y, "y"),
+            (&self.state, "mm->membarrier_state"),
+            (&self.copy, "rq->membarrier_state"),
+            (&self.curr, "rq->curr->mm"),
+            (&self.asked, "asked"),
+            (&self.done, "done"),
+        ];
+        words.into_iter().for_each(|(word, name)| name_word(word, name));
+    }
+
     fn target(&self) {
         if self.before == Before::Exit {
             without_interrupts(|| {
@@ -152,7 +167,7 @@ impl Cached {
 
 fn cached_bit(before: Before, cured: bool) -> Test {
     let registered = if before == Before::Exit { GLOBAL } else { 0 };
-    let linux = Rc::new(Cached {
+    let linux = Cached {
         x: Shared::new(0),
         y: Shared::new(0),
         state: Shared::new(registered),
@@ -162,26 +177,6 @@ fn cached_bit(before: Before, cured: bool) -> Test {
         done: Shared::new(0),
         before,
         cured,
-    });
-    let named = Rc::clone(&linux);
-    let (caller, target, handler) = (Rc::clone(&linux), Rc::clone(&linux), linux);
-    Test {
-        set_up: Box::new(move || {
-            let words = [
-                (&named.x, "x"),
-                (&named.y, "y"),
-                (&named.state, "mm->membarrier_state"),
-                (&named.copy, "rq->membarrier_state"),
-                (&named.curr, "rq->curr->mm"),
-                (&named.asked, "asked"),
-                (&named.done, "done"),
-            ];
-            words.into_iter().for_each(|(word, name)| name_word(word, name));
-        }),
-        bodies: vec![Box::new(move || caller.caller()) as Body, Box::new(move || target.target())],
-        handler: Rc::new(move |_, _| handler.handler()),
-        registers: 2,
-        pokes: Pokes::Any,
-        is_flaw: Box::new(|outcome| outcome == [0, 0]),
-    }
+    };
+    of_two(linux, Cached::name, [Cached::caller, Cached::target], Cached::handler, [0, 0])
 }

@@ -3,13 +3,15 @@
 //!
 //! [`protocol`] has the seven faults of the obvious way to make requests.
 //! [`linux`] has faults that Linux had, or has, in this very code, where they
-//! are not simply a site of ours taken out; [`stale_mark`] one more.
+//! are not simply a site of ours taken out.
 
 pub mod linux;
 pub mod protocol;
-pub mod stale_mark;
+mod stale_mark;
 
-use crate::explorer::Test;
+use std::rc::Rc;
+
+use crate::explorer::{Body, Pokes, Test};
 
 /// A fault and its cure.
 pub struct Planted {
@@ -26,5 +28,24 @@ pub struct Planted {
 /// All of them.
 #[must_use]
 pub fn all() -> Vec<Planted> {
-    protocol::faults().into_iter().chain(linux::faults()).chain([stale_mark::STALE_MARK]).collect()
+    protocol::faults().into_iter().chain(linux::faults()).collect()
+}
+
+/// A program of two CPUs that share `it`, with two registers, which must not end as
+/// `flaw`.
+fn of_two<T: 'static>(it: T, set_up: fn(&T), bodies: [fn(&T); 2], handler: fn(&T), flaw: [u64; 2]) -> Test {
+    let it = Rc::new(it);
+    let on_it = |part: fn(&T)| {
+        let it = Rc::clone(&it);
+        move || part(&it)
+    };
+    let handler = on_it(handler);
+    Test {
+        set_up: Box::new(on_it(set_up)),
+        bodies: bodies.into_iter().map(|body| Box::new(on_it(body)) as Body).collect(),
+        handler: Rc::new(move |_, _| handler()),
+        registers: 2,
+        pokes: Pokes::Any,
+        is_flaw: Box::new(move |outcome| outcome == flaw),
+    }
 }

@@ -1,11 +1,10 @@
 //! Linux's marks of stale instructions on RISC-V, restated as a program of a few lines.
 
-use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::Planted;
+use super::{Planted, of_two};
 use crate::explorer::{
-    Barrier, Body, Pokes, Shared, Test, core_sync, declare_code, fence, name_word, poke, without_interrupts,
+    Barrier, Shared, Test, core_sync, declare_code, fence, name_word, poke, without_interrupts,
 };
 
 pub(super) const STALE_MARK: Planted = Planted {
@@ -29,6 +28,19 @@ struct Marked {
 }
 
 impl Marked {
+    fn name(&self) {
+        let words = [
+            (&self.code, "code"),
+            (&self.flag, "flag"),
+            (&self.mark, "icache_stale_mask"),
+            (&self.curr, "rq->curr->mm"),
+            (&self.asked, "asked"),
+            (&self.done, "done"),
+        ];
+        words.into_iter().for_each(|(word, name)| name_word(word, name));
+        declare_code(&self.code);
+    }
+
     fn caller(&self) {
         self.code.store(1, Relaxed);
         if self.cured {
@@ -81,26 +93,6 @@ impl Marked {
 fn test(cured: bool) -> Test {
     let new = || Shared::new(0);
     let (code, flag, mark, curr, asked, done) = (new(), new(), new(), new(), new(), new());
-    let linux = Rc::new(Marked { code, flag, mark, curr, asked, done, cured });
-    let named = Rc::clone(&linux);
-    let (caller, target, handler) = (Rc::clone(&linux), Rc::clone(&linux), linux);
-    Test {
-        set_up: Box::new(move || {
-            let words = [
-                (&named.code, "code"),
-                (&named.flag, "flag"),
-                (&named.mark, "icache_stale_mask"),
-                (&named.curr, "rq->curr->mm"),
-                (&named.asked, "asked"),
-                (&named.done, "done"),
-            ];
-            words.into_iter().for_each(|(word, name)| name_word(word, name));
-            declare_code(&named.code);
-        }),
-        bodies: vec![Box::new(move || caller.caller()) as Body, Box::new(move || target.target())],
-        handler: Rc::new(move |_, _| handler.handler()),
-        registers: 2,
-        pokes: Pokes::Any,
-        is_flaw: Box::new(|outcome| outcome == [1, 0]),
-    }
+    let linux = Marked { code, flag, mark, curr, asked, done, cured };
+    of_two(linux, Marked::name, [Marked::caller, Marked::target], Marked::handler, [1, 0])
 }

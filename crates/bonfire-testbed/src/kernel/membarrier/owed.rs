@@ -39,6 +39,8 @@ pub(crate) struct Registered {
     done: AtomicU32,
     /// The CPUs that ever ran it.
     ran_on: AtomicU64,
+    /// Looked at behind the engine's hook, so that its lock stands in for no barrier of that;
+    /// it is a barrier before what the thread does next, and the counts do without litmus.
     stale: Lock<Stale>,
 }
 
